@@ -1,0 +1,5 @@
+//! Rank 1: replicated data types. They know neither text nor bytes on a wire.
+
+pub mod clock;
+
+pub use clock::{Dot, ReplicaId, ReplicaTable, VersionVector};
