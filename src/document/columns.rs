@@ -85,7 +85,7 @@ pub(super) struct Columns {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     n_ops: usize,
-    last_len: u32,
+    last: Option<OpRun>,
     n_stamps: usize,
     n_deps: usize,
     n_text: usize,
@@ -104,7 +104,7 @@ impl Columns {
     pub(super) fn mark(&self) -> Mark {
         Mark {
             n_ops: self.ops.len(),
-            last_len: self.ops.last().map_or(0, |op| op.len),
+            last: self.ops.last().copied(),
             n_stamps: self.stamps.len(),
             n_deps: self.deps.len(),
             n_text: self.text.len(),
@@ -113,12 +113,32 @@ impl Columns {
 
     pub(super) fn restore(&mut self, mark: Mark) {
         self.ops.truncate(mark.n_ops);
-        if let Some(last) = self.ops.last_mut() {
-            last.len = mark.last_len;
+        if let (Some(last), Some(before)) = (self.ops.last_mut(), mark.last) {
+            *last = before;
         }
         self.stamps.truncate(mark.n_stamps);
         self.deps.truncate(mark.n_deps);
         self.text.truncate(mark.n_text);
+    }
+
+    /// Forgets the operations from `end` on, which may lie inside a run.
+    pub(super) fn truncate(&mut self, end: u32) {
+        let Some(at) = self.find(end) else { return };
+        let op = self.ops[at];
+        if op.kind == Kind::Insert {
+            let kept = self.text_of(at, op.seq..end).len();
+            self.text.truncate(op.text as usize + kept);
+        } else if let Some(next) = self.ops[at..].iter().find(|op| op.kind == Kind::Insert) {
+            self.text.truncate(next.text as usize);
+        }
+        self.ops.truncate(if op.seq == end { at } else { at + 1 });
+        if op.seq < end {
+            self.ops[at].len = end - op.seq;
+        }
+        let n_stamps = self.stamps.partition_point(|stamp| stamp.seq < end);
+        self.stamps.truncate(n_stamps);
+        let n_deps = self.stamps.last().map_or(0, |stamp| stamp.deps_end);
+        self.deps.truncate(n_deps as usize);
     }
 
     /// Records that operations from the end on also depend on `deps`.
@@ -135,7 +155,7 @@ impl Columns {
         let author = self.author;
         match self.ops.last_mut() {
             Some(last) if Self::joins(author, last, &op) => {
-                if op.kind == Kind::DeleteBackward {
+                if op.kind != Kind::Insert && op.target < last.target {
                     last.kind = Kind::DeleteBackward;
                 }
                 last.len += op.len;
@@ -150,9 +170,11 @@ impl Columns {
             (Kind::DeleteForward, Kind::DeleteForward) => {
                 last.replica == op.replica && last.target + last.len == op.target
             }
-            // A restored mark must give back the kind too, so only runs that already go backward grow.
-            (Kind::DeleteBackward, Kind::DeleteBackward) => {
+            (Kind::DeleteBackward, _) if op.len == 1 && op.kind != Kind::Insert => {
                 last.replica == op.replica && last.target.checked_sub(last.len) == Some(op.target)
+            }
+            (Kind::DeleteForward, _) if last.len == 1 && op.len == 1 && op.kind != Kind::Insert => {
+                last.replica == op.replica && last.target.checked_sub(1) == Some(op.target)
             }
             _ => false,
         }
@@ -268,7 +290,7 @@ impl Columns {
 }
 
 /// Returns the byte offset of the `n`-th character; the whole length if there are not as many.
-fn byte_of_char(text: &str, n: usize) -> usize {
+pub(super) fn byte_of_char(text: &str, n: usize) -> usize {
     // Where the next n bytes are all ASCII they are the next n characters.
     if let Some(head) = text.as_bytes().get(..n)
         && head.is_ascii()
