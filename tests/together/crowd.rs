@@ -1,0 +1,1 @@
+//! Many in one document.
