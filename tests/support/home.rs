@@ -72,14 +72,11 @@ impl Home {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(args).current_dir(self.folder.path()).envs(self.variables());
-        VARIABLES_REMOVED.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in VARIABLES_REMOVED {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
-    }
-
-    /// Starts the program without a terminal.
-    pub fn start(&self, args: &[&str]) -> Child {
-        self.command(args).spawn().expect("the program starts")
     }
 
     /// Starts the program with `input` on its standard input; its output goes nowhere.

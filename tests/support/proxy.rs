@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,7 +19,6 @@ struct Shared {
     /// New connections are closed at once.
     is_refusing: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
-    n_connections: AtomicU64,
 }
 
 impl Proxy {
@@ -71,11 +70,6 @@ impl Proxy {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
-
-    /// Returns how many connections there were so far.
-    pub fn n_connections(&self) -> u64 {
-        self.shared.n_connections.load(Ordering::SeqCst)
-    }
 }
 
 fn accept(client: TcpStream, target_port: u16, shared: &Arc<Shared>) {
@@ -83,7 +77,6 @@ fn accept(client: TcpStream, target_port: u16, shared: &Arc<Shared>) {
         return;
     }
     let Ok(server) = TcpStream::connect(("127.0.0.1", target_port)) else { return };
-    shared.n_connections.fetch_add(1, Ordering::SeqCst);
     // Once a connection has lost bytes it never forwards again.
     let is_dead = Arc::new(AtomicBool::new(false));
     let pairs = [(&client, &server), (&server, &client)];

@@ -253,11 +253,6 @@ impl Screen {
         ends.0.get_termios().map(|termios| format!("{:?}", termios.local_flags)).unwrap_or_default()
     }
 
-    /// Returns the process id of the program.
-    pub fn process_id(&self) -> u32 {
-        self.child.process_id().expect("it runs")
-    }
-
     /// Panics unless the terminal is as a shell wants it back.
     #[track_caller]
     pub fn assert_terminal_restored(&self) {
