@@ -72,6 +72,9 @@ struct Site {
 }
 
 struct Sent {
+    author: ReplicaId,
+    /// The author's count of operations with this edit.
+    seq_end: u64,
     model: Vec<Op>,
     product: Vec<u8>,
 }
@@ -167,8 +170,10 @@ impl World {
         if let LocalEdit::Insert { at, .. } = &edit {
             site.last_insert_at = *at;
         }
-        let sent = Sent { model: site.model.edit(&edit), product: site.product.edit(&edit) };
-        self.sent.push(sent);
+        let (model, product) = (site.model.edit(&edit), site.product.edit(&edit));
+        let author = ReplicaId::new(site.id);
+        let seq_end = site.model.version().get(author);
+        self.sent.push(Sent { author, seq_end, model, product });
         for (i, site) in self.sites.iter_mut().enumerate() {
             site.has.push(i == at);
         }
@@ -250,8 +255,9 @@ impl World {
         }
         let known = if self.chance(70) { self.sites[to].model.version() } else { VersionVector::default() };
         self.send_between(from, to, &known, &self.sites[from].model.version());
-        for i in 0..self.sent.len() {
-            self.sites[to].has[i] |= self.sites[from].has[i];
+        let version = self.sites[to].model.version();
+        for (i, sent) in self.sent.iter().enumerate() {
+            self.sites[to].has[i] |= sent.seq_end <= version.get(sent.author);
         }
     }
 
