@@ -107,8 +107,16 @@ fn names(line: &str, name: &str) -> bool {
         let before = line[..at].chars().next_back();
         let after = line[at + name.len()..].chars().next();
         let ends_in_word = name.ends_with(is_word);
-        !before.is_some_and(|ch| is_word(ch) || ch == ':') && !(ends_in_word && after.is_some_and(is_word))
+        let goes_on = ends_in_word && after.is_some_and(is_word);
+        let began_before = before.is_some_and(|ch| is_word(ch) || ch == ':');
+        !(began_before || goes_on)
     })
+}
+
+/// Returns whether `line` imports `std::x` as `std::{…, x, …}`.
+fn names_in_group(line: &str, name: &str) -> bool {
+    let group = line.trim_start().strip_prefix("use std::{");
+    group.zip(name.strip_prefix("std::")).is_some_and(|(group, last)| names(group, last))
 }
 
 fn rank_entry(module: &str) -> Option<&'static [&'static str]> {
@@ -157,7 +165,8 @@ fn pure_modules_name_nothing_of_the_outside_world() {
             continue;
         }
         for (number, line) in &source.lines {
-            let named = OUTSIDE_WORLD.iter().chain(SHARED_STATE).filter(|name| names(line, name));
+            let named = OUTSIDE_WORLD.iter().chain(SHARED_STATE);
+            let named = named.filter(|name| names(line, name) || names_in_group(line, name));
             for name in named {
                 let is_allowed =
                     ALLOWED.iter().any(|(module, what, _)| *module == source.module && what == name);

@@ -142,3 +142,23 @@ fn connections_that_break_all_the_time_lose_nothing() {
         "round 0\nround 1\nround 2\nround 3\nround 4\nround 5\n\n",
     );
 }
+
+#[test]
+fn a_connection_that_is_refused_is_tried_again_and_the_status_line_says_when() {
+    let relay = Relay::start();
+    let proxy = Proxy::start(relay.port());
+    let ana = Home::new("ana");
+    ana.file("ana.txt", "top\n");
+    let link = ana.share("ana.txt", &proxy.url());
+    let on_ana = ana.open(&["ana.txt"]);
+    on_ana.wait_for_status("synced");
+    proxy.cut();
+    on_ana.wait_for_status("offline");
+    on_ana.type_text("typed meanwhile ");
+    on_ana.wait_for("how many edits are kept, and the next attempt", |view| {
+        view.status().contains("16 edits kept") && view.status().contains("retry in")
+    });
+    proxy.restore();
+    wait_until_back(&on_ana);
+    assert_document_becomes(&relay.link_here(&link), "typed meanwhile top\n");
+}
