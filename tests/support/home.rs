@@ -223,3 +223,12 @@ pub fn assert_file_becomes(home: &Home, name: &str, expected: &str) {
         (std::fs::read_to_string(home.path(name)).ok()? == expected).then_some(())
     });
 }
+
+/// Saves again and again until the file has this content: what others typed may still be on its way.
+#[track_caller]
+pub fn assert_saves_as(screen: &Screen, home: &Home, name: &str, expected: &str) {
+    eventually(&format!("{name} is saved as {expected:?}"), PATIENCE, || {
+        screen.save();
+        (std::fs::read_to_string(home.path(name)).ok()? == expected).then_some(())
+    });
+}

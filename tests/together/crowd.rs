@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use coedit::base::rng::Rng;
 
-use crate::support::home::{Home, assert_file_becomes};
+use crate::support::home::{Home, assert_saves_as};
 use crate::support::number_from_env;
 use crate::support::proxy::Proxy;
 use crate::support::relay::Relay;
@@ -81,7 +81,6 @@ fn a_crowd_with_broken_connections_ends_with_equal_texts_and_a_calm_relay() {
         assert_eq!(text.matches(letter_of(i)).count(), N_CHARS, "characters of client {i}");
     }
     for (screen, (home, _)) in screens.iter().zip(&people) {
-        screen.save();
-        assert_file_becomes(home, "mine.txt", &text);
+        assert_saves_as(screen, home, "mine.txt", &text);
     }
 }

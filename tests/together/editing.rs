@@ -1,7 +1,7 @@
 //! Two people in one text, with a relay between them.
 
 use crate::support::PATIENCE;
-use crate::support::home::{Home, assert_document_becomes, assert_file_becomes};
+use crate::support::home::{Home, assert_document_becomes, assert_saves_as};
 use crate::support::relay::Relay;
 use crate::support::screen::Screen;
 
@@ -59,11 +59,9 @@ impl Pair {
     /// Saves on both sides, and panics unless both files and the document are equal. Returns the text.
     #[track_caller]
     pub fn save_and_compare(&self) -> String {
-        self.on_ana.save();
-        self.on_ben.save();
-        let text = self.ana.read("ana.txt");
-        assert_file_becomes(&self.ben, "ben.txt", &text);
-        assert_document_becomes(&self.link, &text);
+        let text = Home::new("reader").run(&["cat", &self.link]).stdout;
+        assert_saves_as(&self.on_ana, &self.ana, "ana.txt", &text);
+        assert_saves_as(&self.on_ben, &self.ben, "ben.txt", &text);
         text
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::editing::Pair;
-use crate::support::home::{Home, assert_document_becomes};
+use crate::support::home::{Home, assert_document_becomes, assert_saves_as};
 use crate::support::proxy::Proxy;
 use crate::support::relay::Relay;
 use crate::support::screen::Screen;
@@ -91,12 +91,10 @@ fn both_sides_type_on_while_the_network_swallows_everything_and_meet_when_it_is_
     proxy.restore();
     wait_until_back(&on_ana);
     wait_until_back(&on_ben);
-    on_ana.save();
-    on_ben.save();
-    let text = ana.read("ana.txt");
-    assert_eq!(text, ben.read("ben.txt"));
+    let text = Home::new("reader").run(&["cat", &relay.link_here(&link)]).stdout;
+    assert_saves_as(&on_ana, &ana, "ana.txt", &text);
+    assert_saves_as(&on_ben, &ben, "ben.txt", &text);
     assert_both_are_whole(&text);
-    assert_document_becomes(&relay.link_here(&link), &text);
 }
 
 #[test]
