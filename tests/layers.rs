@@ -70,6 +70,12 @@ struct Source {
     lines: Vec<(usize, String)>,
 }
 
+impl Source {
+    fn is_test_file(&self) -> bool {
+        self.path.file_stem().is_some_and(|stem| stem == "tests")
+    }
+}
+
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
@@ -170,7 +176,9 @@ fn pure_modules_name_nothing_of_the_outside_world() {
             for name in named {
                 let is_allowed =
                     ALLOWED.iter().any(|(module, what, _)| *module == source.module && what == name);
-                if !is_allowed {
+                // A test may say what it found.
+                let is_test_output = name.ends_with("println!") && source.is_test_file();
+                if !is_allowed && !is_test_output {
                     problems.push(format!("{}:{number}: names {name}", source.path.display()));
                 }
             }
@@ -197,8 +205,7 @@ fn outside_data_is_never_unwrapped() {
     for source in sources() {
         let tests_start = source.lines.iter().position(|(_, line)| line.contains("#[cfg(test)]"));
         let code = &source.lines[..tests_start.unwrap_or(source.lines.len())];
-        let is_test_file = source.path.to_string_lossy().contains("test");
-        for (number, line) in code.iter().filter(|_| !is_test_file) {
+        for (number, line) in code.iter().filter(|_| !source.is_test_file()) {
             // `expect` says why it cannot fail; `unwrap` says nothing.
             if line.contains(".unwrap()") {
                 problems.push(format!("{}:{number}: {}", source.path.display(), line.trim()));
@@ -208,11 +215,12 @@ fn outside_data_is_never_unwrapped() {
     report(problems, "unwrap() says nothing about why it cannot fail");
 }
 
+/// Lines without comments past which a file holds more than one idea.
+const FILE_LINES_MAX: usize = 700;
+
 #[test]
 fn files_stay_short() {
-    let long = sources().into_iter().filter(|source| 560 < source.lines.len());
-    report(
-        long.map(|s| format!("{}: {} lines", s.path.display(), s.lines.len())).collect(),
-        "one idea in each file",
-    );
+    let long = sources().into_iter().filter(|source| FILE_LINES_MAX < source.lines.len());
+    let long = long.map(|source| format!("{}: {} lines", source.path.display(), source.lines.len()));
+    report(long.collect(), "one idea in each file");
 }
