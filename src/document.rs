@@ -127,8 +127,8 @@ pub struct Document {
     waiting: Vec<Columns>,
     /// Authors of whom something was applied since the last local edit.
     heard: Vec<u32>,
-    /// The author whose work made the last batch be refused; cleared once that was undone.
-    refused: Option<u32>,
+    /// Where the last batch turned out to be impossible: author and seq. Cleared once that was undone.
+    refused: Option<(u32, u32)>,
     /// The highest Lamport timestamp applied.
     lamport_max: u32,
     rga: Rga,

@@ -1,1 +1,3 @@
-fn main(){}
+//! The program `coedit`.
+
+fn main() {}

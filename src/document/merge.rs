@@ -48,12 +48,16 @@ impl Document {
             Ok(steps) => Ok(self.carry_out(&steps)),
             Err(error) => {
                 self.go_back(before);
-                Err(error)
+                self.apply_without_faulty_waiting(batch, names).unwrap_or(Err(error))
             }
         }
     }
 
-    pub(super) fn read_parts(&mut self, batch: &[u8], names: &ReplicaTable) -> Result<Vec<Columns>, ApplyError> {
+    pub(super) fn read_parts(
+        &mut self,
+        batch: &[u8],
+        names: &ReplicaTable,
+    ) -> Result<Vec<Columns>, ApplyError> {
         match batch.first() {
             None => return Err(ApplyError::Malformed("the bytes end too early")),
             Some(&first) if first & 0x0f != batch::VERSION || first & 0x70 != 0 => {
@@ -65,7 +69,11 @@ impl Document {
     }
 
     /// Appends the parts to the logs; those that begin past a log's end wait.
-    pub(super) fn take_in(&mut self, parts: Vec<Columns>, marks: &mut Vec<(u32, Mark)>) -> Result<(), ApplyError> {
+    pub(super) fn take_in(
+        &mut self,
+        parts: Vec<Columns>,
+        marks: &mut Vec<(u32, Mark)>,
+    ) -> Result<(), ApplyError> {
         let mut early = false;
         for part in parts {
             let log = &mut self.logs[part.author as usize];
@@ -73,9 +81,10 @@ impl Document {
                 continue;
             }
             if log.end() < part.start {
-                let is_known = self.waiting.iter().any(|w| {
-                    w.author == part.author && w.start <= part.start && part.end() <= w.end()
-                });
+                let is_known = self
+                    .waiting
+                    .iter()
+                    .any(|w| w.author == part.author && w.start <= part.start && part.end() <= w.end());
                 if !is_known {
                     self.waiting.push(part);
                 }
@@ -113,10 +122,11 @@ impl Document {
             let n_steps = steps.len();
             for &replica in &open {
                 if let Err(error) = self.plan_replica(replica, &mut steps) {
+                    let at = self.applied[replica as usize];
                     for step in steps.iter().rev() {
                         self.applied[step.replica as usize] = step.seqs.start;
                     }
-                    self.refused = Some(replica);
+                    self.refused = Some((replica, at));
                     return Err(error.into());
                 }
             }
@@ -140,12 +150,18 @@ impl Document {
                 self.logs[r].set_lamport(stamp, lamport);
             }
             let log = &self.logs[r];
-            let to = log.next_stamp_after(from).unwrap_or(log.end());
+            let mut to = log.next_stamp_after(from).unwrap_or(log.end());
             if u32::MAX - 1 - log.lamport(from) < to - from {
                 return Err(Malformed("the document's time is used up"));
             }
             for (_, op) in log.runs_in(from..to) {
-                self.check_op(replica, &op)?;
+                if !self.is_ready(replica, &op)? {
+                    to = op.seq;
+                    break;
+                }
+            }
+            if to == from {
+                return Ok(());
             }
             self.applied[r] = to;
             steps.push(Step { replica, seqs: from..to });
@@ -170,18 +186,29 @@ impl Document {
         Ok(Some(highest + 1))
     }
 
-    /// Checks that what an operation refers to was inserted before it.
-    fn check_op(&self, author: u32, op: &OpRun) -> Result<(), Malformed> {
+    /// Returns whether what an operation refers to is here; refuses what can never be right.
+    fn is_ready(&self, author: u32, op: &OpRun) -> Result<bool, Malformed> {
         let targets = match op.kind {
-            Kind::Insert if op.replica == ROOT => return Ok(()),
+            Kind::Insert if op.replica == ROOT => return Ok(true),
             Kind::Insert => op.target..op.target + 1,
             _ => op.targets(),
         };
-        let known = if op.replica == author { op.seq } else { self.applied[op.replica as usize] };
-        if known < targets.end || !self.logs[op.replica as usize].are_inserts(targets) {
+        let log = &self.logs[op.replica as usize];
+        if op.replica == author && op.seq < targets.end {
+            return Err(Malformed("an operation refers to itself or to a later one"));
+        }
+        if op.replica != author && self.applied[op.replica as usize] < targets.end {
+            return Ok(false);
+        }
+        if !log.are_inserts(targets.clone()) {
             return Err(Malformed("an operation refers to a character that was never inserted"));
         }
-        Ok(())
+        // A reference is a cause, so its timestamp is smaller; the order of the text rests on that.
+        let lamport = self.logs[author as usize].lamport(op.seq);
+        if op.kind == Kind::Insert && lamport <= log.lamport(targets.start) {
+            return Err(Malformed("an operation does not name its reference among its causes"));
+        }
+        Ok(true)
     }
 
     /// Applies a plan to the sequence and the text.
@@ -207,7 +234,8 @@ impl Document {
                     });
                 }
             }
-            self.lamport_max = self.lamport_max.max(self.logs[step.replica as usize].lamport(step.seqs.end - 1));
+            self.lamport_max =
+                self.lamport_max.max(self.logs[step.replica as usize].lamport(step.seqs.end - 1));
             if step.replica != 0 && !self.heard.contains(&step.replica) {
                 self.heard.push(step.replica);
             }
@@ -231,14 +259,30 @@ impl Document {
         self.logs.truncate(before.n_ids);
         self.applied.truncate(before.n_ids);
         self.rga.truncate_replicas(before.n_ids);
-        // Where the fault lay in what had waited since an earlier batch, that goes, or nothing could ever
-        // be merged again.
-        if let Some(replica) = self.refused.take().filter(|&r| (r as usize) < self.ids.len())
-            && self.is_behind(replica)
-        {
-            self.logs[replica as usize].truncate(self.applied[replica as usize]);
-            self.waiting.retain(|part| part.author != replica);
+    }
+
+    /// Tries again without what an earlier batch left waiting, if the fault lay there: else nothing of that
+    /// author could ever be merged again. `None` if nothing waits there.
+    fn apply_without_faulty_waiting(
+        &mut self,
+        batch: &[u8],
+        names: &ReplicaTable,
+    ) -> Option<Result<Applied, ApplyError>> {
+        let (replica, seq) = self.refused.take()?;
+        let r = replica as usize;
+        let is_faulty = |part: &Columns| part.author == replica && part.start <= seq && seq < part.end();
+        let is_in_log = seq < self.logs.get(r)?.end();
+        if !is_in_log && !self.waiting.iter().any(is_faulty) {
+            return None;
         }
+        let (waiting, log) = (self.waiting.clone(), self.logs[r].clone());
+        self.waiting.retain(|part| !is_faulty(part));
+        self.logs[r].truncate(self.applied[r]);
+        let result = self.apply_named(batch, names);
+        if result.is_err() {
+            (self.waiting, self.logs[r]) = (waiting, log);
+        }
+        Some(result)
     }
 }
 
