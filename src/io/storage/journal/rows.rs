@@ -97,10 +97,15 @@ fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<(
             number(document.created.0),
         ],
     )?;
-    connection.execute(
+    let inserted = connection.execute(
         "INSERT INTO snapshot (uid, bytes) VALUES (?1, ?2)",
         params![document.uid, document.snapshot],
-    )?;
+    );
+    if let Err(error) = inserted {
+        // The transaction may go on without this write, so nothing of it may stay.
+        connection.execute("DELETE FROM document WHERE uid = ?1", params![document.uid])?;
+        return Err(error);
+    }
     Ok(())
 }
 

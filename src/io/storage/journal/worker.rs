@@ -203,8 +203,12 @@ impl Worker {
                 if fresh && result.is_err() {
                     self.open.remove(&document.uid);
                 }
-                // A constraint is the only thing that a create can be refused for.
-                let result = result.map(|_| ()).map_err(|_| StorageError::Exists { name: document.name });
+                let result = result.map(|_| ()).map_err(|error| match error {
+                    StorageError::Failed { why, .. } if is_taken(&why) => {
+                        StorageError::Exists { name: document.name }
+                    }
+                    error => error,
+                });
                 let _ = reply.send(result);
                 return;
             }
@@ -323,4 +327,8 @@ impl Worker {
         let path = self.group.database.path().to_path_buf();
         Err(StorageError::NotWritten { n, path, why: last.map_or_else(String::new, |e| e.to_string()) })
     }
+}
+
+fn is_taken(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
