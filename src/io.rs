@@ -1,0 +1,13 @@
+//! Rank 4: the outside world. Each file does one thing that the pure half asks for, and decides nothing.
+
+/// The two clocks of the machine.
+pub mod clock;
+
+/// Random numbers for secrets and names.
+pub mod entropy;
+
+/// Where things lie on this machine.
+pub mod paths;
+
+/// SQLite: the journal and the relay's store, each on a thread of its own.
+pub mod storage;

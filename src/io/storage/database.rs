@@ -1,0 +1,155 @@
+//! One SQLite file: opening it safely, and getting rid of a connection that failed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use super::{BUSY_MS, StorageError, schema};
+use crate::io::paths::{create_private_folder, open_private_file};
+
+/// Above this size a file is not read through when it is opened: that would take seconds.
+const CHECKED_BYTES_MAX: u64 = 8 << 20;
+
+/// Which tables a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The journal of one user.
+    Journal,
+    /// The store of a relay.
+    Relay,
+}
+
+/// A database file, open or not.
+pub(super) struct Database {
+    path: PathBuf,
+    kind: Kind,
+    connection: Option<Connection>,
+}
+
+impl Database {
+    /// Names a file. Nothing is opened yet.
+    pub(super) fn new(path: PathBuf, kind: Kind) -> Database {
+        Database { path, kind, connection: None }
+    }
+
+    /// Returns where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the connection, opening the file and creating it with its tables if need be.
+    pub(super) fn connection(&mut self) -> Result<&mut Connection, StorageError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        #[cfg(test)]
+        super::tests::refuse_writes_if_asked(&self.path, &connection);
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Forgets the connection: after an error in writing or syncing, what it believes to be in the file may
+    /// not be there, so the next use reads the file anew.
+    pub(super) fn close(&mut self) {
+        self.connection = None;
+    }
+
+    /// Returns `why` as the error that tells most about this file.
+    pub(super) fn error(&self, why: rusqlite::Error) -> StorageError {
+        if is_damage(&why) {
+            StorageError::Damaged { path: self.path.clone(), why: why.to_string() }
+        } else {
+            StorageError::Failed { path: self.path.clone(), why }
+        }
+    }
+
+    /// Renames the file and its log so that a new one can be made; returns the new name. The caller makes
+    /// sure that no other process has the file open.
+    pub(super) fn move_aside(&mut self) -> io::Result<PathBuf> {
+        self.close();
+        let aside = (1..)
+            .map(|n| with_suffix(&self.path, &format!(".corrupt-{n}")))
+            .find(|aside| !aside.exists() && !with_suffix(aside, "-wal").exists())
+            .unwrap_or_else(|| with_suffix(&self.path, ".corrupt"));
+        // The log first: a file without its log may be opened again, a log without its file must not be
+        // taken for the log of the new file.
+        for suffix in ["-wal", ""] {
+            match fs::rename(with_suffix(&self.path, suffix), with_suffix(&aside, suffix)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        match fs::remove_file(with_suffix(&self.path, "-shm")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(aside)
+    }
+
+    fn open(&self) -> Result<Connection, StorageError> {
+        let not_opened = |why| StorageError::NotOpened { path: self.path.clone(), why };
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        create_private_folder(folder).map_err(not_opened)?;
+        // SQLite gives its log the permissions of the file, so the file is made first.
+        open_private_file(&self.path).map_err(not_opened)?;
+        #[cfg(unix)]
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_opened)?;
+        let mut connection = Connection::open(&self.path).map_err(|why| self.error(why))?;
+        self.prepare(&mut connection)?;
+        Ok(connection)
+    }
+
+    fn prepare(&self, connection: &mut Connection) -> Result<(), StorageError> {
+        let (known, tables) = match self.kind {
+            Kind::Journal => (schema::JOURNAL_VERSION, schema::JOURNAL),
+            Kind::Relay => (schema::RELAY_VERSION, schema::RELAY),
+        };
+        let prepared = (|| {
+            connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
+            // FULL: in WAL mode a commit returns after its sync.
+            connection.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                 PRAGMA journal_size_limit = 4194304;",
+            )?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            if found == 0 {
+                transaction.execute_batch(tables)?;
+                transaction.pragma_update(None, "user_version", known)?;
+            }
+            transaction.commit()?;
+            Ok(if found == 0 { known } else { found })
+        })();
+        let found = prepared.map_err(|why| self.error(why))?;
+        if known < found {
+            return Err(StorageError::TooNew { path: self.path.clone(), found, known });
+        }
+        self.check(connection)
+    }
+
+    fn check(&self, connection: &Connection) -> Result<(), StorageError> {
+        let len = fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
+        if CHECKED_BYTES_MAX < len {
+            return Ok(());
+        }
+        let said: rusqlite::Result<String> =
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        match said.map_err(|why| self.error(why))? {
+            said if said == "ok" => Ok(()),
+            why => Err(StorageError::Damaged { path: self.path.clone(), why }),
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}

@@ -1,0 +1,297 @@
+//! The journal of one user: every change is on disk before it counts as kept.
+//!
+//! One database serves all documents and all processes of the user; a lock per document sees to it that only
+//! one process writes it.
+
+mod rows;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use super::StorageError;
+use crate::base::time::WallTime;
+use worker::{Command, Find, Worker};
+
+/// The name of a document on this machine; it never leaves it.
+pub type Uid = [u8; 16];
+
+/// What the journal tells on its own, from its own thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalEvent {
+    /// The append is on disk, and so are all before it.
+    Written {
+        /// Its document.
+        uid: Uid,
+        /// The number it was given.
+        token: u64,
+    },
+    /// The snapshot is on disk and the batches it covers are gone.
+    SnapshotWritten {
+        /// Its document.
+        uid: Uid,
+    },
+    /// The document is not in the journal any more, so the change with this number is not kept: create the
+    /// document again, with everything it holds now.
+    Lost {
+        /// The document.
+        uid: Uid,
+        /// The number of the change.
+        token: u64,
+    },
+    /// Nothing can be written at the moment. What waits is kept in memory and tried again each second.
+    Failed {
+        /// What happened and what to do.
+        sentence: String,
+    },
+    /// One change can never be written.
+    Refused {
+        /// What happened and what to do.
+        sentence: String,
+    },
+    /// After failures, everything that waited is on disk.
+    Recovered,
+    /// The journal was damaged. It was renamed, and a new one was begun.
+    MovedAside {
+        /// What happened and where the old journal is.
+        sentence: String,
+    },
+}
+
+/// A document that is not in the journal yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDocument {
+    /// Its name on this machine.
+    pub uid: Uid,
+    /// The file it belongs to, with symbolic links followed.
+    pub path: Option<PathBuf>,
+    /// The link that it is shared under.
+    pub link: Option<String>,
+    /// Which of the documents that ever had this link it is.
+    pub epoch: [u8; 16],
+    /// The hash of the file as it was last read or saved.
+    pub file_hash: Option<Vec<u8>>,
+    /// What it is called.
+    pub name: String,
+    /// When it was made.
+    pub created: WallTime,
+    /// All that it holds.
+    pub snapshot: Vec<u8>,
+}
+
+/// A document as it was found in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDocument {
+    /// Its name on this machine.
+    pub uid: Uid,
+    /// The file it belongs to.
+    pub path: Option<PathBuf>,
+    /// The link that it is shared under.
+    pub link: Option<String>,
+    /// Which of the documents that ever had this link it is.
+    pub epoch: [u8; 16],
+    /// The hash of the file as it was last read or saved.
+    pub file_hash: Option<Vec<u8>>,
+    /// What it is called.
+    pub name: String,
+    /// When it was made.
+    pub created: WallTime,
+    /// What it held when it was last cut.
+    pub snapshot: Option<Vec<u8>>,
+    /// The changes since then, oldest first.
+    pub batches: Vec<Vec<u8>>,
+}
+
+/// A line in the list of documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedDocument {
+    /// Its name on this machine.
+    pub uid: Uid,
+    /// The file it belongs to.
+    pub path: Option<PathBuf>,
+    /// The link that it is shared under.
+    pub link: Option<String>,
+    /// What it is called.
+    pub name: String,
+    /// When it was made.
+    pub created: WallTime,
+    /// Bytes it takes in the journal.
+    pub bytes: u64,
+}
+
+/// The journal, served by a thread. Dropping it writes what waits and lets go of the documents.
+#[derive(Debug)]
+pub struct Journal {
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Journal {
+    /// Starts the thread. The database `journal.sqlite` in `folder` is opened, and created, when first needed.
+    /// `on_event` is called on that thread.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(
+        folder: PathBuf,
+        on_event: Box<dyn Fn(JournalEvent) + Send>,
+    ) -> Result<Journal, StorageError> {
+        let (commands, received) = mpsc::channel();
+        let path = folder.clone();
+        let thread = thread::Builder::new()
+            .name("journal".to_string())
+            .spawn(move || Worker::new(folder, on_event).run(&received))
+            .map_err(|why| StorageError::NotOpened { path, why })?;
+        Ok(Journal { commands: Some(commands), thread: Some(thread) })
+    }
+
+    /// Returns the document of the file at `path` and keeps it for this process.
+    ///
+    /// # Errors
+    /// `Locked` if another process has it; otherwise if the journal cannot be read.
+    pub fn find_by_path(&self, path: &Path) -> Result<Option<StoredDocument>, StorageError> {
+        self.find(Find::Path(path.to_path_buf()))
+    }
+
+    /// Returns the newest document under `link` that no other process has, and keeps it for this process.
+    ///
+    /// # Errors
+    /// `Locked` if other processes have all of them; otherwise if the journal cannot be read.
+    pub fn find_by_link(&self, link: &str) -> Result<Option<StoredDocument>, StorageError> {
+        self.find(Find::Link(link.to_string()))
+    }
+
+    /// Returns the document of this name and keeps it for this process.
+    ///
+    /// # Errors
+    /// `Locked` if another process has it; otherwise if the journal cannot be read.
+    pub fn find_by_uid(&self, uid: Uid) -> Result<Option<StoredDocument>, StorageError> {
+        self.find(Find::Uid(uid))
+    }
+
+    /// Returns all documents, newest first, whoever has them open.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn list(&self) -> Result<Vec<ListedDocument>, StorageError> {
+        self.ask(Command::List)
+    }
+
+    /// Adds a document and keeps it for this process. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// `Exists` if it or its path has a journal already; otherwise if it cannot be written, and then it is
+    /// not tried again.
+    pub fn create(&self, document: NewDocument) -> Result<(), StorageError> {
+        self.ask(|reply| Command::Create(Box::new(document), reply))
+    }
+
+    /// Adds a change of a document. Returns at once; `Written` with `token` follows when it is on disk.
+    /// Tokens grow within one document.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn append(&self, uid: Uid, bytes: Vec<u8>, token: u64) -> Result<(), StorageError> {
+        self.send(Command::Append { uid, bytes, token })
+    }
+
+    /// Records what the file of a document holds now.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn set_file_hash(&self, uid: Uid, hash: Option<Vec<u8>>) -> Result<(), StorageError> {
+        self.send(Command::SetFileHash(uid, hash))
+    }
+
+    /// Records the link of a document.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn set_link(&self, uid: Uid, link: Option<String>) -> Result<(), StorageError> {
+        self.send(Command::SetLink(uid, link))
+    }
+
+    /// Records that a document belongs to another file now. A document that had that file has none then.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn set_path(&self, uid: Uid, path: Option<PathBuf>) -> Result<(), StorageError> {
+        self.send(Command::SetPath(uid, path))
+    }
+
+    /// Puts `snapshot` in the place of all changes up to and with the one numbered `after`; later ones stay.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn replace_snapshot(&self, uid: Uid, snapshot: Vec<u8>, after: u64) -> Result<(), StorageError> {
+        self.send(Command::ReplaceSnapshot { uid, snapshot, after })
+    }
+
+    /// Removes a document and lets go of it.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn remove(&self, uid: Uid) -> Result<(), StorageError> {
+        self.send(Command::Remove(uid))
+    }
+
+    /// Lets go of a document once its changes are written, so that another process can open it.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn release(&self, uid: Uid) -> Result<(), StorageError> {
+        self.send(Command::Release(uid))
+    }
+
+    /// Returns what is remembered under `key` for all documents.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn state(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.ask(|reply| Command::State(key.to_string(), reply))
+    }
+
+    /// Remembers `value` under `key` for all documents.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn set_state(&self, key: &str, value: Vec<u8>) -> Result<(), StorageError> {
+        self.send(Command::SetState(key.to_string(), value))
+    }
+
+    /// Writes what waits, lets go of the documents and ends the thread.
+    ///
+    /// # Errors
+    /// `NotWritten` if something cannot be written even after a few tries; it is lost then.
+    pub fn flush_and_close(self) -> Result<(), StorageError> {
+        self.ask(Command::Close)
+    }
+
+    fn find(&self, find: Find) -> Result<Option<StoredDocument>, StorageError> {
+        self.ask(|reply| Command::Find(find, reply))
+    }
+
+    fn send(&self, command: Command) -> Result<(), StorageError> {
+        let commands = self.commands.as_ref().ok_or(StorageError::Closed)?;
+        commands.send(command).map_err(|_| StorageError::Closed)
+    }
+
+    fn ask<T>(
+        &self,
+        command: impl FnOnce(Sender<Result<T, StorageError>>) -> Command,
+    ) -> Result<T, StorageError> {
+        let (reply, replies): (_, Receiver<Result<T, StorageError>>) = mpsc::channel();
+        self.send(command(reply))?;
+        replies.recv().unwrap_or(Err(StorageError::Closed))
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The statements of the journal.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::worker::Find;
+use super::{ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
+use crate::base::time::WallTime;
+use crate::io::storage::group;
+
+/// One change of the journal.
+pub(super) enum Write {
+    /// A new document, whether it was locked for this, and who waits for it.
+    Create { document: Box<NewDocument>, fresh: bool, reply: Sender<Result<(), StorageError>> },
+    /// A change of a document.
+    Append { uid: Uid, bytes: Vec<u8>, token: u64 },
+    /// The content of the file.
+    SetFileHash(Uid, Option<Vec<u8>>),
+    /// The link.
+    SetLink(Uid, Option<String>),
+    /// The file.
+    SetPath(Uid, Option<PathBuf>),
+    /// A snapshot in the place of the batches up to `before` (of earlier runs) or up to the token `after`.
+    ReplaceSnapshot { uid: Uid, snapshot: Vec<u8>, before: i64, after: u64 },
+    /// The end of a document.
+    Remove(Uid),
+    /// Something remembered for all documents.
+    SetState(String, Vec<u8>),
+    /// Nothing to write: this process lets go of the document when all before is written.
+    Release(Uid),
+}
+
+impl group::Write for Write {
+    /// Whether the document is in the journal.
+    type Done = bool;
+
+    fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let n_rows = match self {
+            Write::Create { document, .. } => return insert(connection, document).map(|()| true),
+            Write::Append { uid, bytes, token } => connection
+                .prepare_cached(
+                    "INSERT INTO batch (uid, token, bytes)
+                     SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
+                )?
+                .execute(params![uid, number(*token), bytes])?,
+            Write::SetFileHash(uid, hash) => {
+                connection.execute("UPDATE document SET file_hash = ?2 WHERE uid = ?1", params![uid, hash])?
+            }
+            Write::SetLink(uid, link) => {
+                connection.execute("UPDATE document SET link = ?2 WHERE uid = ?1", params![uid, link])?
+            }
+            Write::SetPath(uid, path) => {
+                let path = path.as_deref().map(path_bytes);
+                connection.execute(
+                    "UPDATE document SET path = NULL WHERE path = ?2 AND uid <> ?1",
+                    params![uid, path],
+                )?;
+                connection.execute("UPDATE document SET path = ?2 WHERE uid = ?1", params![uid, path])?
+            }
+            Write::ReplaceSnapshot { uid, snapshot, before, after } => {
+                let n_rows = connection.execute(
+                    "INSERT OR REPLACE INTO snapshot (uid, bytes) SELECT uid, ?2 FROM document WHERE uid = ?1",
+                    params![uid, snapshot],
+                )?;
+                connection.execute(
+                    "DELETE FROM batch WHERE uid = ?1 AND (n <= ?2 OR token <= ?3)",
+                    params![uid, before, number(*after)],
+                )?;
+                n_rows
+            }
+            Write::Remove(uid) => {
+                connection.execute("DELETE FROM document WHERE uid = ?1", params![uid])?;
+                1
+            }
+            Write::SetState(key, value) => connection
+                .execute("INSERT OR REPLACE INTO state (key, value) VALUES (?1, ?2)", params![key, value])?,
+            Write::Release(_) => 1,
+        };
+        Ok(0 < n_rows)
+    }
+}
+
+fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO document (uid, path, link, epoch, file_hash, name, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            document.uid,
+            document.path.as_deref().map(path_bytes),
+            document.link,
+            document.epoch,
+            document.file_hash,
+            document.name,
+            number(document.created.0),
+        ],
+    )?;
+    let inserted = connection.execute(
+        "INSERT INTO snapshot (uid, bytes) VALUES (?1, ?2)",
+        params![document.uid, document.snapshot],
+    );
+    if let Err(error) = inserted {
+        // The transaction may go on without this write, so nothing of it may stay.
+        connection.execute("DELETE FROM document WHERE uid = ?1", params![document.uid])?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Returns the documents that `find` means, with their names, newest first.
+pub(super) fn find(connection: &Connection, find: &Find) -> rusqlite::Result<Vec<(Uid, String)>> {
+    let take = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let select =
+        |wanted: &str| format!("SELECT uid, name FROM document WHERE {wanted} ORDER BY created DESC");
+    match find {
+        Find::Path(path) => {
+            connection.prepare(&select("path = ?1"))?.query_map(params![path_bytes(path)], take)?.collect()
+        }
+        Find::Link(link) => {
+            connection.prepare(&select("link = ?1"))?.query_map(params![link], take)?.collect()
+        }
+        Find::Uid(uid) => connection.prepare(&select("uid = ?1"))?.query_map(params![uid], take)?.collect(),
+    }
+}
+
+/// Returns a document and the number of its last batch (0 if it has none).
+pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option<(StoredDocument, i64)>> {
+    let document = connection
+        .query_row(
+            "SELECT path, link, epoch, file_hash, name, created FROM document WHERE uid = ?1",
+            params![uid],
+            |row| {
+                Ok(StoredDocument {
+                    uid,
+                    path: row.get::<_, Option<Vec<u8>>>(0)?.map(path_of),
+                    link: row.get(1)?,
+                    epoch: row.get(2)?,
+                    file_hash: row.get(3)?,
+                    name: row.get(4)?,
+                    created: WallTime(row.get::<_, i64>(5)?.max(0) as u64),
+                    snapshot: None,
+                    batches: Vec::new(),
+                })
+            },
+        )
+        .optional()?;
+    let Some(mut document) = document else { return Ok(None) };
+    document.snapshot = connection
+        .query_row("SELECT bytes FROM snapshot WHERE uid = ?1", params![uid], |row| row.get(0))
+        .optional()?;
+    let mut last = 0;
+    let mut statement = connection.prepare("SELECT n, bytes FROM batch WHERE uid = ?1 ORDER BY n")?;
+    let mut rows = statement.query(params![uid])?;
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        document.batches.push(row.get(1)?);
+    }
+    Ok(Some((document, last)))
+}
+
+/// Returns all documents, newest first.
+pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<ListedDocument>> {
+    let mut statement = connection.prepare(
+        "SELECT uid, path, link, name, created,
+            (SELECT coalesce(sum(length(bytes)), 0) FROM snapshot WHERE snapshot.uid = document.uid)
+            + (SELECT coalesce(sum(length(bytes)), 0) FROM batch WHERE batch.uid = document.uid)
+         FROM document ORDER BY created DESC",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(ListedDocument {
+            uid: row.get(0)?,
+            path: row.get::<_, Option<Vec<u8>>>(1)?.map(path_of),
+            link: row.get(2)?,
+            name: row.get(3)?,
+            created: WallTime(row.get::<_, i64>(4)?.max(0) as u64),
+            bytes: row.get::<_, i64>(5)?.max(0) as u64,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Returns what is remembered under `key`.
+pub(super) fn state(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection.query_row("SELECT value FROM state WHERE key = ?1", params![key], |row| row.get(0)).optional()
+}
+
+/// SQLite's integers are signed; numbers beyond are cut to the largest one.
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// A path need not be text, so it is kept as bytes.
+fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(OsString::from(String::from_utf8_lossy(&bytes).into_owned()))
+}

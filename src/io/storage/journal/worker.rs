@@ -1,0 +1,334 @@
+//! The thread of the journal.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::rows::{self, Write};
+use super::{JournalEvent, ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
+use crate::io::paths::create_private_folder;
+use crate::io::storage::GROUP_MAX;
+use crate::io::storage::database::{Database, Kind};
+use crate::io::storage::group::{Answer, Commit, Group};
+use crate::io::storage::lock::FileLock;
+
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Tries of the last commit, and the time between them.
+const CLOSE_TRIES: usize = 3;
+const CLOSE_RETRY_EVERY: Duration = Duration::from_millis(200);
+
+type Reply<T> = Sender<Result<T, StorageError>>;
+
+/// Which document is meant.
+pub(super) enum Find {
+    /// The one of a file.
+    Path(PathBuf),
+    /// One under a link.
+    Link(String),
+    /// The one of this name.
+    Uid(Uid),
+}
+
+/// What the thread is asked to do; see the functions of `Journal`.
+pub(super) enum Command {
+    Find(Find, Reply<Option<StoredDocument>>),
+    List(Reply<Vec<ListedDocument>>),
+    Create(Box<NewDocument>, Reply<()>),
+    Append { uid: Uid, bytes: Vec<u8>, token: u64 },
+    SetFileHash(Uid, Option<Vec<u8>>),
+    SetLink(Uid, Option<String>),
+    SetPath(Uid, Option<PathBuf>),
+    ReplaceSnapshot { uid: Uid, snapshot: Vec<u8>, after: u64 },
+    Remove(Uid),
+    Release(Uid),
+    State(String, Reply<Option<Vec<u8>>>),
+    SetState(String, Vec<u8>),
+    Close(Reply<()>),
+}
+
+/// A document that this process has.
+struct Open {
+    _lock: FileLock,
+    /// The last batch of earlier runs: tokens of those say nothing.
+    before: i64,
+}
+
+/// What the thread holds.
+pub(super) struct Worker {
+    folder: PathBuf,
+    on_event: Box<dyn Fn(JournalEvent) + Send>,
+    group: Group<Write>,
+    open: HashMap<Uid, Open>,
+    /// Shared by all processes that have the database open.
+    sharing: Option<FileLock>,
+}
+
+impl Worker {
+    /// Prepares the thread for `journal.sqlite` in `folder`. Nothing is opened yet.
+    pub(super) fn new(folder: PathBuf, on_event: Box<dyn Fn(JournalEvent) + Send>) -> Worker {
+        let database = Database::new(folder.join("journal.sqlite"), Kind::Journal);
+        let group = Group::new(database, RETRY_EVERY);
+        Worker { folder, on_event, group, open: HashMap::new(), sharing: None }
+    }
+
+    /// Serves commands until it is closed or nobody can send any more.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        loop {
+            let first = match self.group.wait() {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(wait) => commands.recv_timeout(wait),
+            };
+            let mut next = match first {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let _ = self.finish();
+                    return;
+                }
+            };
+            let mut n = 0;
+            while let Some(command) = next {
+                if let Command::Close(reply) = command {
+                    let finished = self.finish();
+                    // The locks go before the answer, so that whoever has it can open again.
+                    drop(self);
+                    let _ = reply.send(finished);
+                    return;
+                }
+                self.handle(command);
+                n += 1;
+                next = if n < GROUP_MAX { commands.try_recv().ok() } else { None };
+            }
+            let _ = self.commit();
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Find(find, reply) => {
+                let _ = self.commit();
+                let _ = reply.send(self.find(&find));
+            }
+            Command::List(reply) => {
+                let _ = self.commit();
+                let _ = reply.send(self.read(rows::list));
+            }
+            Command::State(key, reply) => {
+                let _ = self.commit();
+                let _ = reply.send(self.read(|connection| rows::state(connection, &key)));
+            }
+            Command::Create(document, reply) => self.create(document, reply),
+            Command::Append { uid, bytes, token } => self.group.push(Write::Append { uid, bytes, token }),
+            Command::SetFileHash(uid, hash) => self.group.push(Write::SetFileHash(uid, hash)),
+            Command::SetLink(uid, link) => self.group.push(Write::SetLink(uid, link)),
+            Command::SetPath(uid, path) => self.group.push(Write::SetPath(uid, path)),
+            Command::ReplaceSnapshot { uid, snapshot, after } => {
+                let before = self.open.get(&uid).map_or(0, |open| open.before);
+                self.group.push(Write::ReplaceSnapshot { uid, snapshot, before, after });
+            }
+            Command::Remove(uid) => self.group.push(Write::Remove(uid)),
+            Command::Release(uid) => self.group.push(Write::Release(uid)),
+            Command::SetState(key, value) => self.group.push(Write::SetState(key, value)),
+            // Answered where the loop can end.
+            Command::Close(reply) => drop(reply.send(self.finish())),
+        }
+    }
+
+    fn create(&mut self, document: Box<NewDocument>, reply: Reply<()>) {
+        let fresh = !self.open.contains_key(&document.uid);
+        match self.lock(document.uid, 0) {
+            Ok(true) => {}
+            Ok(false) => {
+                let _ = reply.send(Err(StorageError::Locked { name: document.name.clone() }));
+                return;
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return;
+            }
+        }
+        self.group.push(Write::Create { document, fresh, reply });
+        // Whoever creates waits for the answer, so it gets a try of its own.
+        self.group.hurry();
+        let Some(error) = self.commit() else { return };
+        if let Some(Write::Create { document, fresh, reply }) = self.group.pop() {
+            if fresh {
+                self.open.remove(&document.uid);
+            }
+            let _ = reply.send(Err(error));
+        }
+    }
+
+    /// Writes what waits and tells what came of it. Returns the error if nothing could be written.
+    fn commit(&mut self) -> Option<StorageError> {
+        if !self.group.waiting().is_empty() {
+            // If this fails, so does opening the database, and that is told below.
+            let _ = self.share();
+        }
+        let mut done = self.group.commit();
+        if let Commit::Failed { error: StorageError::Damaged { .. }, .. } = &done
+            && self.set_aside().is_ok()
+        {
+            self.group.hurry();
+            done = self.group.commit();
+        }
+        match done {
+            Commit::Nothing => None,
+            Commit::Written { answers, recovered } => {
+                for answer in answers {
+                    self.tell(answer);
+                }
+                if recovered {
+                    (self.on_event)(JournalEvent::Recovered);
+                }
+                None
+            }
+            Commit::Failed { error, is_new } => {
+                if is_new {
+                    (self.on_event)(JournalEvent::Failed { sentence: error.to_string() });
+                }
+                Some(error)
+            }
+        }
+    }
+
+    fn tell(&mut self, (write, result): Answer<Write>) {
+        let event = match (write, result) {
+            (Write::Create { document, fresh, reply }, result) => {
+                if fresh && result.is_err() {
+                    self.open.remove(&document.uid);
+                }
+                let result = result.map(|_| ()).map_err(|error| match error {
+                    StorageError::Failed { why, .. } if is_taken(&why) => {
+                        StorageError::Exists { name: document.name }
+                    }
+                    error => error,
+                });
+                let _ = reply.send(result);
+                return;
+            }
+            (Write::Append { uid, token, .. }, Ok(true)) => JournalEvent::Written { uid, token },
+            (Write::Append { uid, token, .. }, Ok(false)) => JournalEvent::Lost { uid, token },
+            (Write::ReplaceSnapshot { uid, .. }, Ok(true)) => JournalEvent::SnapshotWritten { uid },
+            (Write::Remove(uid) | Write::Release(uid), Ok(_)) => {
+                self.open.remove(&uid);
+                return;
+            }
+            (_, Ok(_)) => return,
+            (_, Err(error)) => JournalEvent::Refused { sentence: error.to_string() },
+        };
+        (self.on_event)(event);
+    }
+
+    fn find(&mut self, find: &Find) -> Result<Option<StoredDocument>, StorageError> {
+        let mut taken = None;
+        for (uid, name) in self.read(|connection| rows::find(connection, find))? {
+            if !self.lock(uid, 0)? {
+                taken = Some(name);
+                continue;
+            }
+            let loaded = self.read(|connection| rows::load(connection, uid));
+            match loaded {
+                Ok(Some((document, last))) => {
+                    self.lock(uid, last)?;
+                    return Ok(Some(document));
+                }
+                // Removed between the two statements.
+                Ok(None) => drop(self.open.remove(&uid)),
+                Err(error) => {
+                    self.open.remove(&uid);
+                    return Err(error);
+                }
+            }
+        }
+        taken.map_or(Ok(None), |name| Err(StorageError::Locked { name }))
+    }
+
+    /// Takes a document for this process; false if another one has it.
+    fn lock(&mut self, uid: Uid, before: i64) -> Result<bool, StorageError> {
+        if let Some(open) = self.open.get_mut(&uid) {
+            open.before = open.before.max(before);
+            return Ok(true);
+        }
+        let folder = self.folder.join("locks");
+        create_private_folder(&folder)
+            .map_err(|why| StorageError::NotOpened { path: folder.clone(), why })?;
+        let name: String = uid.iter().map(|byte| format!("{byte:02x}")).collect();
+        let Some(lock) = FileLock::exclusive(&folder.join(name + ".lock"))? else { return Ok(false) };
+        self.open.insert(uid, Open { _lock: lock, before });
+        Ok(true)
+    }
+
+    fn read<T>(&mut self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, StorageError> {
+        self.share()?;
+        match self.try_read(&read) {
+            Err(StorageError::Damaged { .. }) => {
+                self.set_aside()?;
+                self.try_read(&read)
+            }
+            result => result,
+        }
+    }
+
+    fn try_read<T>(&mut self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, StorageError> {
+        let result = read(self.group.database.connection()?);
+        result.map_err(|why| self.group.database.error(why))
+    }
+
+    fn share(&mut self) -> Result<(), StorageError> {
+        if self.sharing.is_none() {
+            let path = self.folder.clone();
+            create_private_folder(&path).map_err(|why| StorageError::NotOpened { path, why })?;
+            self.sharing = Some(FileLock::shared(&self.folder.join("journal.lock"))?);
+        }
+        Ok(())
+    }
+
+    /// Renames a damaged database, unless another process has it open.
+    fn set_aside(&mut self) -> Result<(), StorageError> {
+        self.share()?;
+        let Worker { group, sharing, .. } = self;
+        let path = group.database.path().to_path_buf();
+        let moved = sharing.as_ref().and_then(|sharing| sharing.alone(|| group.database.move_aside()));
+        let aside = match moved {
+            Some(Ok(aside)) => aside,
+            Some(Err(why)) => return Err(StorageError::NotOpened { path, why }),
+            None => {
+                let why = "another coedit still has it open; close it first".to_string();
+                return Err(StorageError::Damaged { path, why });
+            }
+        };
+        let sentence = format!(
+            "The journal was damaged; it was moved to {} and a new one was begun, so save your open documents.",
+            aside.display()
+        );
+        (self.on_event)(JournalEvent::MovedAside { sentence });
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), StorageError> {
+        let mut last = None;
+        for n in 0..CLOSE_TRIES {
+            if 0 < n {
+                thread::sleep(CLOSE_RETRY_EVERY);
+            }
+            self.group.hurry();
+            match self.commit() {
+                None => return Ok(()),
+                Some(error) => last = Some(error),
+            }
+        }
+        let n = self.group.waiting().len();
+        let path = self.group.database.path().to_path_buf();
+        Err(StorageError::NotWritten { n, path, why: last.map_or_else(String::new, |e| e.to_string()) })
+    }
+}
+
+fn is_taken(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+}

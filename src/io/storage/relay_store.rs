@@ -1,0 +1,212 @@
+//! The store of a relay: nothing is acknowledged before it is committed and synced.
+
+mod rows;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+
+use super::StorageError;
+use crate::base::time::WallTime;
+use worker::{Command, Worker};
+
+/// The name of a document on a relay.
+pub type DocId = [u8; 16];
+
+/// What never changes about a document, and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayDocument {
+    /// Which of the documents that ever had this name it is.
+    pub epoch: [u8; 16],
+    /// The hash of the token that lets write.
+    pub write_hash: [u8; 32],
+    /// The hash of the token that lets read.
+    pub read_hash: [u8; 32],
+    /// What it is called.
+    pub name: String,
+}
+
+/// A snapshot, and the version it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelaySnapshot {
+    /// The version, encoded.
+    pub version: Vec<u8>,
+    /// The document, encoded.
+    pub bytes: Vec<u8>,
+}
+
+/// A document with everything that is on disk for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedDocument {
+    /// What never changes.
+    pub document: RelayDocument,
+    /// When it was made.
+    pub created: WallTime,
+    /// What it held when it was last cut.
+    pub snapshot: Option<RelaySnapshot>,
+    /// The changes since then, oldest first.
+    pub batches: Vec<Vec<u8>>,
+}
+
+/// What the store answers, from its own thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RelayEvent {
+    /// The document was read; `None` if there is none of this name.
+    Loaded {
+        /// Its name.
+        doc_id: DocId,
+        /// What is on disk.
+        document: Option<Box<LoadedDocument>>,
+    },
+    /// The document could not be read. That says nothing about whether it exists.
+    LoadFailed {
+        /// Its name.
+        doc_id: DocId,
+        /// What happened and what to do.
+        sentence: String,
+    },
+    /// The document is on disk.
+    Created {
+        /// Its name.
+        doc_id: DocId,
+    },
+    /// The append is on disk, and so are all before it.
+    Persisted {
+        /// Its document.
+        doc_id: DocId,
+        /// The number it was given.
+        token: u64,
+    },
+    /// The snapshot is on disk and the batches it covers are gone.
+    SnapshotStored {
+        /// Its document.
+        doc_id: DocId,
+        /// The last number it covers.
+        upto: u64,
+    },
+    /// One request can never be done: the document exists with other keys, does not exist, or the bytes are
+    /// more than the database can hold.
+    Refused {
+        /// The document.
+        doc_id: DocId,
+        /// The number, of an append.
+        token: Option<u64>,
+        /// What happened and what to do.
+        sentence: String,
+    },
+    /// Nothing can be written at the moment. What waits is kept and tried again twice a second.
+    PersistFailed {
+        /// What happened and what to do.
+        sentence: String,
+    },
+    /// After failures, everything that waited is on disk.
+    Recovered,
+}
+
+/// The store, served by a thread. Dropping it writes what waits and lets go of the folder.
+#[derive(Debug)]
+pub struct RelayStore {
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl RelayStore {
+    /// Opens `relay.sqlite` in `folder`, creating both if need be, and starts the thread. `on_event` is called
+    /// on that thread.
+    ///
+    /// # Errors
+    /// `FolderLocked` if another relay has the folder; otherwise if the database cannot be opened. A damaged
+    /// one is left as it is.
+    pub fn open(
+        folder: PathBuf,
+        on_event: Box<dyn Fn(RelayEvent) + Send>,
+    ) -> Result<RelayStore, StorageError> {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let worker = Worker::open(&folder, on_event, Arc::clone(&waiting))?;
+        let (commands, received) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("relay store".to_string())
+            .spawn(move || worker.run(&received))
+            .map_err(|why| StorageError::NotOpened { path: folder, why })?;
+        Ok(RelayStore { commands: Some(commands), thread: Some(thread), waiting })
+    }
+
+    /// Asks for a document; `Loaded` or `LoadFailed` follows. What was appended before is in it.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn load(&self, doc_id: DocId) -> Result<(), StorageError> {
+        self.send(Command::Load(doc_id))
+    }
+
+    /// Adds a document; `Created` follows, or `Refused` if another one has the name. Creating the same
+    /// document twice is no error.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn create(
+        &self,
+        doc_id: DocId,
+        document: RelayDocument,
+        created: WallTime,
+    ) -> Result<(), StorageError> {
+        self.send(Command::Create { doc_id, document: Box::new(document), created })
+    }
+
+    /// Adds a change of a document; `Persisted` with `token` follows when it is on disk. Tokens grow within
+    /// one document.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn append(&self, doc_id: DocId, token: u64, bytes: Vec<u8>) -> Result<(), StorageError> {
+        self.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.send(Command::Append { doc_id, token, bytes })
+    }
+
+    /// Puts `snapshot` in the place of all changes up to and with the one numbered `upto`; later ones stay.
+    /// `SnapshotStored` follows.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn store_snapshot(
+        &self,
+        doc_id: DocId,
+        snapshot: RelaySnapshot,
+        upto: u64,
+    ) -> Result<(), StorageError> {
+        self.send(Command::StoreSnapshot { doc_id, snapshot, upto })
+    }
+
+    /// Returns how many bytes of changes wait for the disk, so that the relay can stop taking more.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits, lets go of the folder and ends the thread.
+    ///
+    /// # Errors
+    /// `NotWritten` if something cannot be written even after a few tries; none of it was acknowledged.
+    pub fn shutdown(self) -> Result<(), StorageError> {
+        let (reply, replies) = mpsc::channel();
+        self.send(Command::Close(reply))?;
+        replies.recv().unwrap_or(Err(StorageError::Closed))
+    }
+
+    fn send(&self, command: Command) -> Result<(), StorageError> {
+        let commands = self.commands.as_ref().ok_or(StorageError::Closed)?;
+        commands.send(command).map_err(|_| StorageError::Closed)
+    }
+}
+
+impl Drop for RelayStore {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The statements of the relay's store.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{DocId, LoadedDocument, RelayDocument, RelaySnapshot};
+use crate::base::time::WallTime;
+use crate::io::storage::group;
+
+/// One change of the store.
+pub(super) enum Write {
+    /// A new document.
+    Create { doc_id: DocId, document: Box<RelayDocument>, created: WallTime },
+    /// A change of a document.
+    Append { doc_id: DocId, token: u64, bytes: Vec<u8> },
+    /// A snapshot in the place of the batches up to `before` (of earlier loads) or up to the token `upto`.
+    StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, before: i64, upto: u64 },
+}
+
+impl Write {
+    /// Returns the document it belongs to.
+    pub(super) fn doc_id(&self) -> DocId {
+        match self {
+            Write::Create { doc_id, .. }
+            | Write::Append { doc_id, .. }
+            | Write::StoreSnapshot { doc_id, .. } => *doc_id,
+        }
+    }
+}
+
+impl group::Write for Write {
+    /// Whether the document is there, with the keys that were given.
+    type Done = bool;
+
+    fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let n_rows = match self {
+            Write::Create { doc_id, document, created } => {
+                return create(connection, doc_id, document, *created);
+            }
+            Write::Append { doc_id, token, bytes } => connection
+                .prepare_cached(
+                    "INSERT INTO batch (doc_id, token, bytes)
+                     SELECT doc_id, ?2, ?3 FROM document WHERE doc_id = ?1",
+                )?
+                .execute(params![doc_id, number(*token), bytes])?,
+            Write::StoreSnapshot { doc_id, snapshot, before, upto } => {
+                let n_rows = connection.execute(
+                    "INSERT OR REPLACE INTO snapshot (doc_id, version, bytes)
+                     SELECT doc_id, ?2, ?3 FROM document WHERE doc_id = ?1",
+                    params![doc_id, snapshot.version, snapshot.bytes],
+                )?;
+                connection.execute(
+                    "DELETE FROM batch WHERE doc_id = ?1 AND (n <= ?2 OR token <= ?3)",
+                    params![doc_id, before, number(*upto)],
+                )?;
+                n_rows
+            }
+        };
+        Ok(0 < n_rows)
+    }
+}
+
+/// A commit that reported an error may still have reached the disk, so the same document may be there already.
+fn create(
+    connection: &Connection,
+    doc_id: &DocId,
+    document: &RelayDocument,
+    created: WallTime,
+) -> rusqlite::Result<bool> {
+    connection.execute(
+        "INSERT OR IGNORE INTO document (doc_id, epoch, write_hash, read_hash, name, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            doc_id,
+            document.epoch,
+            document.write_hash,
+            document.read_hash,
+            document.name,
+            number(created.0)
+        ],
+    )?;
+    connection.query_row(
+        "SELECT count(*) FROM document
+         WHERE doc_id = ?1 AND epoch = ?2 AND write_hash = ?3 AND read_hash = ?4",
+        params![doc_id, document.epoch, document.write_hash, document.read_hash],
+        |row| Ok(0 < row.get::<_, i64>(0)?),
+    )
+}
+
+/// Returns a document and the number of its last batch (0 if it has none).
+pub(super) fn load(
+    connection: &Connection,
+    doc_id: DocId,
+) -> rusqlite::Result<Option<(LoadedDocument, i64)>> {
+    let document = connection
+        .query_row(
+            "SELECT epoch, write_hash, read_hash, name, created FROM document WHERE doc_id = ?1",
+            params![doc_id],
+            |row| {
+                let document = RelayDocument {
+                    epoch: row.get(0)?,
+                    write_hash: row.get(1)?,
+                    read_hash: row.get(2)?,
+                    name: row.get(3)?,
+                };
+                let created = WallTime(row.get::<_, i64>(4)?.max(0) as u64);
+                Ok(LoadedDocument { document, created, snapshot: None, batches: Vec::new() })
+            },
+        )
+        .optional()?;
+    let Some(mut document) = document else { return Ok(None) };
+    document.snapshot = connection
+        .query_row("SELECT version, bytes FROM snapshot WHERE doc_id = ?1", params![doc_id], |row| {
+            Ok(RelaySnapshot { version: row.get(0)?, bytes: row.get(1)? })
+        })
+        .optional()?;
+    let mut last = 0;
+    let mut statement =
+        connection.prepare_cached("SELECT n, bytes FROM batch WHERE doc_id = ?1 ORDER BY n")?;
+    let mut rows = statement.query(params![doc_id])?;
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        document.batches.push(row.get(1)?);
+    }
+    Ok(Some((document, last)))
+}
+
+/// SQLite's integers are signed; numbers beyond are cut to the largest one.
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,219 @@
+//! The thread of the relay's store.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use super::rows::{self, Write};
+use super::{DocId, RelayDocument, RelayEvent, RelaySnapshot, StorageError};
+use crate::base::time::WallTime;
+use crate::io::paths::create_private_folder;
+use crate::io::storage::GROUP_MAX;
+use crate::io::storage::database::{Database, Kind};
+use crate::io::storage::group::{Answer, Commit, Group};
+use crate::io::storage::lock::FileLock;
+
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// Tries of the last commit.
+const CLOSE_TRIES: usize = 3;
+
+/// What the thread is asked to do; see the functions of `RelayStore`.
+pub(super) enum Command {
+    Load(DocId),
+    Create { doc_id: DocId, document: Box<RelayDocument>, created: WallTime },
+    Append { doc_id: DocId, token: u64, bytes: Vec<u8> },
+    StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, upto: u64 },
+    Close(Sender<Result<(), StorageError>>),
+}
+
+/// What the thread holds.
+pub(super) struct Worker {
+    on_event: Box<dyn Fn(RelayEvent) + Send>,
+    group: Group<Write>,
+    /// The last batch of each document when it was last loaded: tokens of those say nothing.
+    before: HashMap<DocId, i64>,
+    /// Loads that wait because something of their document does.
+    loads: Vec<DocId>,
+    waiting: Arc<AtomicUsize>,
+    _lock: FileLock,
+}
+
+impl Worker {
+    /// Locks the folder and opens the database.
+    pub(super) fn open(
+        folder: &Path,
+        on_event: Box<dyn Fn(RelayEvent) + Send>,
+        waiting: Arc<AtomicUsize>,
+    ) -> Result<Worker, StorageError> {
+        create_private_folder(folder)
+            .map_err(|why| StorageError::NotOpened { path: folder.to_path_buf(), why })?;
+        let lock = FileLock::exclusive(&folder.join("relay.lock"))?
+            .ok_or_else(|| StorageError::FolderLocked { folder: folder.to_path_buf() })?;
+        let mut database = Database::new(folder.join("relay.sqlite"), Kind::Relay);
+        database.connection()?;
+        let group = Group::new(database, RETRY_EVERY);
+        Ok(Worker { on_event, group, before: HashMap::new(), loads: Vec::new(), waiting, _lock: lock })
+    }
+
+    /// Serves commands until it is closed or nobody can send any more.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        loop {
+            let first = match self.group.wait() {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(wait) => commands.recv_timeout(wait),
+            };
+            let mut next = match first {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let _ = self.finish();
+                    return;
+                }
+            };
+            let mut n = 0;
+            while let Some(command) = next {
+                if let Command::Close(reply) = command {
+                    let finished = self.finish();
+                    // The lock goes before the answer, so that whoever has it can open again.
+                    drop(self);
+                    let _ = reply.send(finished);
+                    return;
+                }
+                self.handle(command);
+                n += 1;
+                next = if n < GROUP_MAX { commands.try_recv().ok() } else { None };
+            }
+            let _ = self.commit();
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Load(doc_id) => {
+                if self.is_waiting(doc_id) {
+                    let _ = self.commit();
+                }
+                self.load(doc_id);
+            }
+            Command::Create { doc_id, document, created } => {
+                self.group.push(Write::Create { doc_id, document, created });
+            }
+            Command::Append { doc_id, token, bytes } => {
+                self.group.push(Write::Append { doc_id, token, bytes });
+            }
+            Command::StoreSnapshot { doc_id, snapshot, upto } => {
+                let before = self.before.get(&doc_id).copied().unwrap_or(0);
+                self.group.push(Write::StoreSnapshot { doc_id, snapshot, before, upto });
+            }
+            // Answered where the loop can end.
+            Command::Close(reply) => drop(reply.send(self.finish())),
+        }
+    }
+
+    fn is_waiting(&self, doc_id: DocId) -> bool {
+        self.group.waiting().iter().any(|write| write.doc_id() == doc_id)
+    }
+
+    /// Reads a document. While a change of it waits for the disk the load waits too: it must neither miss the
+    /// change nor show it as persisted.
+    fn load(&mut self, doc_id: DocId) {
+        if self.is_waiting(doc_id) {
+            self.loads.push(doc_id);
+            return;
+        }
+        let loaded = match self.group.database.connection() {
+            Ok(connection) => rows::load(connection, doc_id).map_err(|why| self.group.database.error(why)),
+            Err(error) => Err(error),
+        };
+        (self.on_event)(match loaded {
+            Ok(Some((document, last))) => {
+                self.before.insert(doc_id, last);
+                RelayEvent::Loaded { doc_id, document: Some(Box::new(document)) }
+            }
+            Ok(None) => RelayEvent::Loaded { doc_id, document: None },
+            Err(error) => {
+                self.group.database.close();
+                RelayEvent::LoadFailed { doc_id, sentence: error.to_string() }
+            }
+        });
+    }
+
+    /// Writes what waits and tells what came of it. Returns the error if nothing could be written.
+    fn commit(&mut self) -> Option<StorageError> {
+        match self.group.commit() {
+            Commit::Nothing => None,
+            Commit::Written { answers, recovered } => {
+                for answer in answers {
+                    self.tell(answer);
+                }
+                if recovered {
+                    (self.on_event)(RelayEvent::Recovered);
+                }
+                for doc_id in std::mem::take(&mut self.loads) {
+                    self.load(doc_id);
+                }
+                None
+            }
+            Commit::Failed { error, is_new } => {
+                if is_new {
+                    (self.on_event)(RelayEvent::PersistFailed { sentence: error.to_string() });
+                }
+                Some(error)
+            }
+        }
+    }
+
+    fn tell(&self, (write, result): Answer<Write>) {
+        let doc_id = write.doc_id();
+        let token = match &write {
+            Write::Append { token, bytes, .. } => {
+                self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+                Some(*token)
+            }
+            _ => None,
+        };
+        let sentence = match (write, result) {
+            (Write::Create { .. }, Ok(true)) => return (self.on_event)(RelayEvent::Created { doc_id }),
+            (Write::Append { token, .. }, Ok(true)) => {
+                return (self.on_event)(RelayEvent::Persisted { doc_id, token });
+            }
+            (Write::StoreSnapshot { upto, .. }, Ok(true)) => {
+                return (self.on_event)(RelayEvent::SnapshotStored { doc_id, upto });
+            }
+            (Write::Create { document, .. }, Ok(false)) => {
+                format!(
+                    "“{}” cannot be created, because another document has its link; share it again",
+                    document.name
+                )
+            }
+            (_, Ok(false)) => {
+                "the change was not stored, because the relay has no such document; create it first"
+                    .to_string()
+            }
+            (_, Err(error)) => error.to_string(),
+        };
+        (self.on_event)(RelayEvent::Refused { doc_id, token, sentence });
+    }
+
+    fn finish(&mut self) -> Result<(), StorageError> {
+        let mut last = None;
+        for n in 0..CLOSE_TRIES {
+            if 0 < n {
+                thread::sleep(RETRY_EVERY);
+            }
+            self.group.hurry();
+            match self.commit() {
+                None => return Ok(()),
+                Some(error) => last = Some(error),
+            }
+        }
+        let n = self.group.waiting().len();
+        let path = self.group.database.path().to_path_buf();
+        Err(StorageError::NotWritten { n, path, why: last.map_or_else(String::new, |e| e.to_string()) })
+    }
+}

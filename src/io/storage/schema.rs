@@ -1,0 +1,58 @@
+//! The tables. Batches are numbered by the database in the order of writing, over all documents; `token` is
+//! the caller's number and grows only within one run of the program.
+
+/// The format of the journal.
+pub(super) const JOURNAL_VERSION: i64 = 1;
+
+/// The journal of one user.
+pub(super) const JOURNAL: &str = "
+    CREATE TABLE document (
+        uid BLOB PRIMARY KEY NOT NULL CHECK (length(uid) = 16),
+        path BLOB UNIQUE,
+        link TEXT,
+        epoch BLOB NOT NULL CHECK (length(epoch) = 16),
+        file_hash BLOB,
+        name TEXT NOT NULL,
+        created INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX document_link ON document (link) WHERE link IS NOT NULL;
+    CREATE TABLE snapshot (
+        uid BLOB PRIMARY KEY NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE batch (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid BLOB NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
+        token INTEGER NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX batch_uid ON batch (uid, n);
+    CREATE TABLE state (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT;
+";
+
+/// The format of the relay's store.
+pub(super) const RELAY_VERSION: i64 = 1;
+
+/// The store of a relay.
+pub(super) const RELAY: &str = "
+    CREATE TABLE document (
+        doc_id BLOB PRIMARY KEY NOT NULL CHECK (length(doc_id) = 16),
+        epoch BLOB NOT NULL CHECK (length(epoch) = 16),
+        write_hash BLOB NOT NULL CHECK (length(write_hash) = 32),
+        read_hash BLOB NOT NULL CHECK (length(read_hash) = 32),
+        name TEXT NOT NULL,
+        created INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE snapshot (
+        doc_id BLOB PRIMARY KEY NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
+        version BLOB NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE batch (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
+        token INTEGER NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX batch_doc_id ON batch (doc_id, n);
+";

@@ -1,0 +1,259 @@
+//! The journal.
+
+use std::path::PathBuf;
+
+use tempfile::{TempDir, tempdir};
+
+use super::*;
+use crate::base::time::WallTime;
+use crate::io::storage::StorageError;
+use crate::io::storage::journal::{Journal, JournalEvent, NewDocument, Uid};
+use crate::io::storage::lock::FileLock;
+
+const UID: Uid = [1; 16];
+
+fn document(uid: Uid, path: &str) -> NewDocument {
+    NewDocument {
+        uid,
+        path: Some(PathBuf::from(path)),
+        link: Some("link".to_string()),
+        epoch: [2; 16],
+        file_hash: Some(vec![3]),
+        name: "a.txt".to_string(),
+        created: WallTime(4),
+        snapshot: b"start".to_vec(),
+    }
+}
+
+fn start(folder: &TempDir) -> (Journal, Receiver<JournalEvent>) {
+    let (receiver, on_event) = events();
+    (Journal::start(folder.path().to_path_buf(), on_event).expect("started"), receiver)
+}
+
+fn started(folder: &TempDir) -> (Journal, Receiver<JournalEvent>) {
+    let (journal, events) = start(folder);
+    journal.create(document(UID, "/a.txt")).expect("created");
+    (journal, events)
+}
+
+fn batches(journal: &Journal) -> Vec<Vec<u8>> {
+    journal.find_by_uid(UID).expect("readable").expect("there").batches
+}
+
+fn written(token: u64) -> JournalEvent {
+    JournalEvent::Written { uid: UID, token }
+}
+
+#[test]
+fn document_comes_back_after_closing() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    journal.append(UID, vec![7], 1).expect("open");
+    journal.set_file_hash(UID, Some(vec![9])).expect("open");
+    journal.set_link(UID, None).expect("open");
+    journal.set_state("name", b"Ada".to_vec()).expect("open");
+    journal.flush_and_close().expect("written");
+
+    let (journal, _events) = start(&folder);
+    let found = journal.find_by_path(Path::new("/a.txt")).expect("readable").expect("there");
+    assert_eq!(found.uid, UID);
+    assert_eq!((found.epoch, found.created, found.name.as_str()), ([2; 16], WallTime(4), "a.txt"));
+    assert_eq!((found.snapshot, found.batches), (Some(b"start".to_vec()), vec![vec![7]]));
+    assert_eq!((found.file_hash, found.link), (Some(vec![9]), None));
+    assert_eq!(journal.state("name").expect("readable"), Some(b"Ada".to_vec()));
+    assert_eq!(journal.list().expect("readable")[0].bytes, 6);
+    assert_eq!(journal.find_by_path(Path::new("/b.txt")).expect("readable"), None);
+}
+
+#[test]
+fn dropping_writes_what_waits() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    for token in 1..=50 {
+        journal.append(UID, vec![token as u8], token).expect("open");
+    }
+    drop(journal);
+    let (journal, _events) = start(&folder);
+    assert_eq!(batches(&journal), (1..=50).map(|n| vec![n]).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_reported_written_outlives_a_crash() {
+    let folder = tempdir().expect("a folder");
+    let after = tempdir().expect("a folder");
+    let (journal, events) = started(&folder);
+    for token in 1..=3 {
+        journal.append(UID, vec![token as u8], token).expect("open");
+        assert_eq!(next(&events), written(token));
+    }
+    copy_as_after_crash(folder.path(), after.path(), "journal.sqlite");
+    let (reopened, _events) = start(&after);
+    assert_eq!(batches(&reopened), [[1], [2], [3]]);
+}
+
+#[test]
+fn appends_are_reported_in_order() {
+    let folder = tempdir().expect("a folder");
+    let (journal, events) = started(&folder);
+    for token in 1..=3_000 {
+        journal.append(UID, vec![0; 10], token).expect("open");
+    }
+    for token in 1..=3_000 {
+        assert_eq!(next(&events), written(token));
+    }
+}
+
+#[test]
+fn second_process_is_told_that_the_document_is_taken() {
+    let folder = tempdir().expect("a folder");
+    let (first, _events) = started(&folder);
+    let (second, _second_events) = start(&folder);
+    let found = second.find_by_path(Path::new("/a.txt"));
+    assert!(matches!(&found, Err(StorageError::Locked { name }) if name == "a.txt"), "{found:?}");
+    assert!(matches!(second.find_by_link("link"), Err(StorageError::Locked { .. })));
+    assert!(matches!(second.create(document(UID, "/c.txt")), Err(StorageError::Locked { .. })));
+    assert!(matches!(second.create(document([5; 16], "/a.txt")), Err(StorageError::Exists { .. })));
+    second.create(document([6; 16], "/b.txt")).expect("another document of the same link");
+    assert_eq!(second.list().expect("readable").len(), 2);
+
+    first.append(UID, vec![1], 1).expect("open");
+    first.release(UID).expect("open");
+    assert_eq!(first.list().expect("readable").len(), 2);
+    assert_eq!(batches(&second), [[1]]);
+    assert!(matches!(first.find_by_uid(UID), Err(StorageError::Locked { .. })));
+}
+
+#[test]
+fn refused_create_keeps_the_document_that_is_open() {
+    let folder = tempdir().expect("a folder");
+    let (first, _events) = started(&folder);
+    assert!(matches!(first.create(document(UID, "/a.txt")), Err(StorageError::Exists { .. })));
+    let (second, _second_events) = start(&folder);
+    assert!(matches!(second.find_by_uid(UID), Err(StorageError::Locked { .. })));
+}
+
+#[test]
+fn snapshot_cuts_what_it_covers_and_no_more() {
+    let folder = tempdir().expect("a folder");
+    let (journal, events) = started(&folder);
+    for token in 1..=4 {
+        journal.append(UID, vec![token as u8], token).expect("open");
+        assert_eq!(next(&events), written(token));
+    }
+    journal.replace_snapshot(UID, b"cut".to_vec(), 2).expect("open");
+    assert_eq!(next(&events), JournalEvent::SnapshotWritten { uid: UID });
+    drop(journal);
+
+    // Tokens start again, and those of the first run are covered whatever their numbers.
+    let (journal, events) = start(&folder);
+    let found = journal.find_by_uid(UID).expect("readable").expect("there");
+    assert_eq!((found.snapshot, found.batches), (Some(b"cut".to_vec()), vec![vec![3], vec![4]]));
+    journal.append(UID, vec![5], 1).expect("open");
+    journal.append(UID, vec![6], 2).expect("open");
+    journal.replace_snapshot(UID, b"again".to_vec(), 1).expect("open");
+    assert_eq!([next(&events), next(&events)], [written(1), written(2)]);
+    assert_eq!(batches(&journal), [[6]]);
+}
+
+#[test]
+fn damaged_database_is_moved_aside() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    journal.flush_and_close().expect("written");
+    let garbage = vec![b'x'; 8192];
+    fs::write(folder.path().join("journal.sqlite"), &garbage).expect("written");
+
+    let (journal, events) = start(&folder);
+    assert_eq!(journal.find_by_path(Path::new("/a.txt")).expect("a new journal"), None);
+    let JournalEvent::MovedAside { sentence } = next(&events) else { panic!("another event") };
+    assert!(sentence.contains("journal.sqlite.corrupt-1"), "{sentence}");
+    assert_eq!(fs::read(folder.path().join("journal.sqlite.corrupt-1")).expect("kept"), garbage);
+
+    journal.append(UID, vec![1], 1).expect("open");
+    assert_eq!(next(&events), JournalEvent::Lost { uid: UID, token: 1 });
+    journal.create(document(UID, "/a.txt")).expect("created anew");
+    journal.append(UID, vec![2], 2).expect("open");
+    assert_eq!(next(&events), written(2));
+}
+
+#[test]
+fn damaged_database_stays_where_it_is_while_another_process_has_it() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    journal.flush_and_close().expect("written");
+    fs::write(folder.path().join("journal.sqlite"), vec![b'x'; 8192]).expect("written");
+    let other = FileLock::shared(&folder.path().join("journal.lock")).expect("shared");
+    let (journal, events) = start(&folder);
+    let listed = journal.list();
+    assert!(matches!(listed, Err(StorageError::Damaged { .. })), "{listed:?}");
+    assert!(!folder.path().join("journal.sqlite.corrupt-1").exists());
+
+    drop(other);
+    assert_eq!(journal.list().expect("a new journal"), []);
+    assert!(matches!(next(&events), JournalEvent::MovedAside { .. }));
+}
+
+#[test]
+fn failed_write_is_told_kept_and_written_later() {
+    let folder = tempdir().expect("a folder");
+    let (journal, events) = started(&folder);
+    refuse_writes(folder.path());
+    for token in 1..=3 {
+        journal.append(UID, vec![token as u8], token).expect("open");
+    }
+    let JournalEvent::Failed { sentence } = next(&events) else { panic!("another event") };
+    assert!(sentence.contains("journal.sqlite"), "{sentence}");
+    assert_eq!(journal.find_by_uid(UID).expect("still readable").expect("there").batches.len(), 0);
+    let refused = journal.create(document([8; 16], "/b.txt"));
+    assert!(matches!(refused, Err(StorageError::Failed { .. })), "{refused:?}");
+    assert_quiet(&events, 1_200);
+
+    allow_writes(folder.path());
+    assert_eq!([next(&events), next(&events), next(&events)], [written(1), written(2), written(3)]);
+    assert_eq!(next(&events), JournalEvent::Recovered);
+    assert_eq!(batches(&journal), [[1], [2], [3]]);
+    assert_eq!(journal.list().expect("readable").len(), 1);
+}
+
+#[test]
+fn closing_tells_what_could_not_be_written() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    refuse_writes(folder.path());
+    journal.append(UID, vec![1], 1).expect("open");
+    let closed = journal.flush_and_close();
+    assert!(matches!(closed, Err(StorageError::NotWritten { n: 1, .. })), "{closed:?}");
+}
+
+#[test]
+fn saving_over_another_file_takes_its_path() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    journal.create(document([2; 16], "/b.txt")).expect("created");
+    journal.set_path(UID, Some(PathBuf::from("/b.txt"))).expect("open");
+    assert_eq!(journal.find_by_path(Path::new("/b.txt")).expect("readable").expect("there").uid, UID);
+    assert_eq!(journal.find_by_uid([2; 16]).expect("readable").expect("there").path, None);
+}
+
+#[test]
+fn removed_document_leaves_nothing() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    journal.append(UID, vec![1], 1).expect("open");
+    journal.remove(UID).expect("open");
+    assert_eq!(journal.list().expect("readable"), []);
+    journal.create(document(UID, "/a.txt")).expect("created anew");
+    assert_eq!(batches(&journal), Vec::<Vec<u8>>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_this_user_can_read_the_journal() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().expect("a folder");
+    let (_journal, _events) = started(&folder);
+    for name in ["journal.sqlite", "journal.sqlite-wal", "journal.lock"] {
+        let metadata = fs::metadata(folder.path().join(name)).expect("there");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}

@@ -1,0 +1,178 @@
+//! The relay's store.
+
+use tempfile::{TempDir, tempdir};
+
+use super::*;
+use crate::base::time::WallTime;
+use crate::io::storage::StorageError;
+use crate::io::storage::relay_store::{
+    DocId, LoadedDocument, RelayDocument, RelayEvent, RelaySnapshot, RelayStore,
+};
+
+const DOC: DocId = [1; 16];
+
+fn document() -> RelayDocument {
+    RelayDocument { epoch: [2; 16], write_hash: [3; 32], read_hash: [4; 32], name: "a.txt".to_string() }
+}
+
+fn open(folder: &TempDir) -> (RelayStore, Receiver<RelayEvent>) {
+    let (receiver, on_event) = events();
+    (RelayStore::open(folder.path().to_path_buf(), on_event).expect("opened"), receiver)
+}
+
+fn opened(folder: &TempDir) -> (RelayStore, Receiver<RelayEvent>) {
+    let (store, events) = open(folder);
+    store.create(DOC, document(), WallTime(5)).expect("open");
+    assert_eq!(next(&events), RelayEvent::Created { doc_id: DOC });
+    (store, events)
+}
+
+fn loaded(store: &RelayStore, events: &Receiver<RelayEvent>) -> LoadedDocument {
+    store.load(DOC).expect("open");
+    match next(events) {
+        RelayEvent::Loaded { document: Some(document), .. } => *document,
+        event => panic!("not loaded: {event:?}"),
+    }
+}
+
+fn persisted(token: u64) -> RelayEvent {
+    RelayEvent::Persisted { doc_id: DOC, token }
+}
+
+#[test]
+fn document_comes_back_after_shutdown() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    store.append(DOC, 1, vec![7]).expect("open");
+    store.append(DOC, 2, vec![8]).expect("open");
+    store.shutdown().expect("written");
+    assert_eq!([next(&events), next(&events)], [persisted(1), persisted(2)]);
+
+    let (store, events) = open(&folder);
+    let found = loaded(&store, &events);
+    assert_eq!((found.document, found.created), (document(), WallTime(5)));
+    assert_eq!((found.snapshot, found.batches), (None, vec![vec![7], vec![8]]));
+    store.load([9; 16]).expect("open");
+    assert_eq!(next(&events), RelayEvent::Loaded { doc_id: [9; 16], document: None });
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_crash() {
+    let folder = tempdir().expect("a folder");
+    let after = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    for token in 1..=100 {
+        store.append(DOC, token, vec![token as u8]).expect("open");
+    }
+    for token in 1..=100 {
+        assert_eq!(next(&events), persisted(token));
+    }
+    assert_eq!(store.waiting_bytes(), 0);
+    copy_as_after_crash(folder.path(), after.path(), "relay.sqlite");
+    let (store, events) = open(&after);
+    assert_eq!(loaded(&store, &events).batches, (1..=100).map(|n| vec![n]).collect::<Vec<_>>());
+}
+
+#[test]
+fn load_shows_what_was_appended_before() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    store.append(DOC, 1, vec![7]).expect("open");
+    store.load(DOC).expect("open");
+    assert_eq!(next(&events), persisted(1));
+    let RelayEvent::Loaded { document: Some(found), .. } = next(&events) else { panic!("not loaded") };
+    assert_eq!(found.batches, [[7]]);
+}
+
+#[test]
+fn second_relay_cannot_have_the_folder() {
+    let folder = tempdir().expect("a folder");
+    let (store, _events) = opened(&folder);
+    let (_receiver, on_event) = events();
+    let second = RelayStore::open(folder.path().to_path_buf(), on_event);
+    assert!(matches!(second, Err(StorageError::FolderLocked { .. })), "{second:?}");
+    store.shutdown().expect("written");
+    let _ = open(&folder);
+}
+
+#[test]
+fn damaged_store_is_left_as_it_is() {
+    let folder = tempdir().expect("a folder");
+    let garbage = vec![b'x'; 8192];
+    fs::write(folder.path().join("relay.sqlite"), &garbage).expect("written");
+    let (_receiver, on_event) = events();
+    let store = RelayStore::open(folder.path().to_path_buf(), on_event);
+    assert!(matches!(store, Err(StorageError::Damaged { .. })), "{store:?}");
+    assert_eq!(fs::read(folder.path().join("relay.sqlite")).expect("kept"), garbage);
+}
+
+#[test]
+fn snapshot_keeps_later_batches() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    for token in 1..=3 {
+        store.append(DOC, token, vec![token as u8]).expect("open");
+        assert_eq!(next(&events), persisted(token));
+    }
+    let snapshot = RelaySnapshot { version: vec![1], bytes: vec![2] };
+    store.store_snapshot(DOC, snapshot.clone(), 2).expect("open");
+    assert_eq!(next(&events), RelayEvent::SnapshotStored { doc_id: DOC, upto: 2 });
+    let found = loaded(&store, &events);
+    assert_eq!((found.snapshot, found.batches), (Some(snapshot.clone()), vec![vec![3]]));
+
+    // Tokens start again after a load, and all that was loaded is covered.
+    store.append(DOC, 1, vec![4]).expect("open");
+    store.store_snapshot(DOC, snapshot, 0).expect("open");
+    assert_eq!(next(&events), persisted(1));
+    next(&events);
+    assert_eq!(loaded(&store, &events).batches, [[4]]);
+}
+
+#[test]
+fn failed_write_is_not_acknowledged_until_it_succeeds() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    refuse_writes(folder.path());
+    store.append(DOC, 1, vec![1]).expect("open");
+    let RelayEvent::PersistFailed { sentence } = next(&events) else { panic!("another event") };
+    assert!(sentence.contains("relay.sqlite"), "{sentence}");
+    store.append(DOC, 2, vec![2, 2]).expect("open");
+    store.load([9; 16]).expect("open");
+    assert_eq!(next(&events), RelayEvent::Loaded { doc_id: [9; 16], document: None });
+    store.load(DOC).expect("open");
+    assert_quiet(&events, 1_100);
+    assert_eq!(store.waiting_bytes(), 3);
+
+    allow_writes(folder.path());
+    assert_eq!([next(&events), next(&events)], [persisted(1), persisted(2)]);
+    assert_eq!(next(&events), RelayEvent::Recovered);
+    let RelayEvent::Loaded { document: Some(found), .. } = next(&events) else { panic!("not loaded") };
+    assert_eq!(found.batches, [vec![1], vec![2, 2]]);
+}
+
+#[test]
+fn unreadable_document_is_not_an_empty_one() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    let other = Connection::open(folder.path().join("relay.sqlite")).expect("opened");
+    other.execute_batch("ALTER TABLE snapshot RENAME TO elsewhere").expect("renamed");
+    store.load(DOC).expect("open");
+    let event = next(&events);
+    assert!(matches!(event, RelayEvent::LoadFailed { doc_id: DOC, .. }), "{event:?}");
+}
+
+#[test]
+fn requests_that_can_never_be_done_are_refused() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    store.append([9; 16], 1, vec![1]).expect("open");
+    let event = next(&events);
+    assert!(matches!(event, RelayEvent::Refused { doc_id: [9, ..], token: Some(1), .. }), "{event:?}");
+    store.create(DOC, document(), WallTime(6)).expect("open");
+    assert_eq!(next(&events), RelayEvent::Created { doc_id: DOC });
+    store.create(DOC, RelayDocument { write_hash: [0; 32], ..document() }, WallTime(6)).expect("open");
+    let event = next(&events);
+    assert!(matches!(event, RelayEvent::Refused { doc_id: DOC, token: None, .. }), "{event:?}");
+    store.append(DOC, 1, vec![1]).expect("open");
+    assert_eq!(next(&events), persisted(1));
+}
