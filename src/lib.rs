@@ -11,3 +11,6 @@ pub mod crdt;
 
 /// Rank 2: rope and RGA in step: edits, operation log, undo, anchors, snapshots.
 pub mod document;
+
+/// Rank 4: everything that touches the machine: sockets, files, the terminal, clocks and randomness.
+pub mod io;
