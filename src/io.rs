@@ -11,3 +11,9 @@ pub mod paths;
 
 /// SQLite: the journal and the relay's store, each on a thread of its own.
 pub mod storage;
+
+/// HTTP and WebSocket on a listening port: probes, a page for browsers, and sockets for documents.
+pub mod server;
+
+/// One connection to a peer as whole packets out and in, dialed or accepted alike.
+pub mod transport;

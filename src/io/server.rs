@@ -1,0 +1,216 @@
+//! A listening port: probes for operators, a page for browsers, and a WebSocket for each document that is joined.
+//!
+//! The relay and an editor that hosts its own document run the same server. It knows no document: every socket is
+//! handed on with the id that was asked for, and whoever takes it decides.
+
+mod admission;
+mod pages;
+mod upgrade;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::{Error as IoError, ErrorKind};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+pub use admission::Bounds;
+use admission::{Census, Place};
+
+use crate::io::transport::Connection;
+
+/// Connections that the kernel holds until they are accepted: enough for everybody to come back at once after a restart.
+const BACKLOG_MAX: u32 = 4096;
+
+/// Bytes of a request line and its headers.
+const REQUEST_BYTES_MAX: usize = 16 << 10;
+
+/// How long accepting rests when the process is out of file descriptors. Trying again at once would only burn the CPU.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Somebody who joins a document.
+pub struct Accepted {
+    /// The id that was asked for: 1 to 64 of `A-Z a-z 0-9 _ -`. Whether there is such a document is not checked.
+    pub doc_id: String,
+    /// From where. Behind a proxy, the proxy.
+    pub peer: SocketAddr,
+    /// The open socket, for [`crate::io::transport::spawn`].
+    pub connection: Connection,
+}
+
+/// What the probes answer. The closures are called on the server's tasks and must not block.
+#[derive(Clone)]
+pub struct Probes {
+    /// Whether work can be taken: `/readyz`. The text says why not.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// What `/metrics` shows, in the text format of Prometheus; without it there is no such page.
+    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+}
+
+impl Probes {
+    /// Returns probes that are always ready and count nothing, as a hosting editor has them.
+    pub fn always_ready() -> Probes {
+        Probes { ready: Arc::new(|| Ok(())), metrics: None }
+    }
+}
+
+/// Why a port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody listens there.
+    #[error("port {} on {} is in use by another program; stop it or choose another port", .addr.port(), .addr.ip())]
+    InUse {
+        /// Where.
+        addr: SocketAddr,
+    },
+    /// The system does not let this user have it.
+    #[error("port {} may not be opened by this user; choose one above 1023", .addr.port())]
+    Forbidden {
+        /// Where.
+        addr: SocketAddr,
+    },
+    /// The address is somebody else's.
+    #[error("this machine does not have the address {}; use one of its own, or 0.0.0.0 for all", .addr.ip())]
+    NotOurs {
+        /// Where.
+        addr: SocketAddr,
+    },
+    /// Anything else.
+    #[error("{addr} could not be opened: {source}")]
+    Other {
+        /// Where.
+        addr: SocketAddr,
+        /// The system's words.
+        source: IoError,
+    },
+}
+
+/// An open port that accepts nobody yet.
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    bounds: Bounds,
+}
+
+impl Server {
+    /// Opens the port; port 0 lets the system choose. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`BindError`] with what the system answered.
+    pub fn bind(addr: SocketAddr) -> Result<Server, BindError> {
+        let (listener, addr) = listen(addr).map_err(|source| match source.kind() {
+            ErrorKind::AddrInUse => BindError::InUse { addr },
+            ErrorKind::PermissionDenied => BindError::Forbidden { addr },
+            ErrorKind::AddrNotAvailable => BindError::NotOurs { addr },
+            _ => BindError::Other { addr, source },
+        })?;
+        Ok(Server { listener, addr, bounds: Bounds::default() })
+    }
+
+    /// Replaces the bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Server {
+        self.bounds = bounds;
+        self
+    }
+
+    /// Returns where it listens, the port that the system chose included.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `shutdown` is over or nobody takes `on_socket` any more. Then the port is closed, and requests that
+    /// are under way are cut off; sockets that were handed on live until their taker drops them.
+    pub async fn run(self, on_socket: mpsc::UnboundedSender<Accepted>, probes: Probes, shutdown: impl Future<Output = ()>) {
+        let census = Census::new(self.bounds.clone());
+        let taker = on_socket.clone();
+        let router = pages::router(on_socket, probes);
+        let mut shutdown = pin!(shutdown);
+        let mut requests = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => return,
+                () = taker.closed() => return,
+                Some(_) = requests.join_next() => continue,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                // Over the bounds it is hung up at once: an answer would cost what the bounds are there to save.
+                Ok((stream, peer)) => match census.admit(peer.ip()) {
+                    Some(place) => drop(requests.spawn(serve(stream, peer, place, router.clone(), self.bounds.clone()))),
+                    None => tracing::debug!(%peer, "too many connections"),
+                },
+                Err(error) if is_of_one_connection(error.kind()) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "accepting rests");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Where a request comes from, and its place under the bounds, which a WebSocket keeps.
+#[derive(Clone)]
+struct Visitor {
+    peer: SocketAddr,
+    place: Arc<Place>,
+}
+
+/// Answers the requests of one connection, until it ends or becomes a WebSocket.
+async fn serve(stream: TcpStream, peer: SocketAddr, place: Place, router: Router, bounds: Bounds) {
+    // A keystroke is one small packet; Nagle would hold it back for a round trip.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let visitor = Visitor { peer, place: Arc::new(place) };
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(visitor.clone());
+        let answer = router.call(request);
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.request_timeout)
+        .max_buf_size(REQUEST_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%peer, %error, "request failed");
+    }
+}
+
+fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), IoError> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A relay that restarts must not wait for its old connections to time out. On Windows the option means something
+    // else: it would let two programs share the port.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    let listener = socket.listen(BACKLOG_MAX)?;
+    let addr = listener.local_addr()?;
+    Ok((listener, addr))
+}
+
+/// Returns whether accepting failed because of the one that came, not because of this process.
+fn is_of_one_connection(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests;

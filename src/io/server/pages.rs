@@ -1,0 +1,87 @@
+//! What the server answers to plain requests, and where the WebSocket ones go.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::mpsc;
+
+use super::{Accepted, Probes, Visitor, upgrade};
+
+/// Characters of a document's id. Real ones have 22; the rest is refused before anybody looks it up.
+const DOC_ID_CHARS_MAX: usize = 64;
+
+/// What a browser shows that opens a document's link. Only the browser knows the part after `#`, so the page cannot
+/// spell the link out.
+const DOCUMENT_PAGE: &str = "<!doctype html>
+<html lang=\"en\">
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width\">
+<title>A coedit document</title>
+<h1>This is a coedit document</h1>
+<p>coedit is a text editor for the terminal. To open the document, run
+<pre>coedit join 'LINK'</pre>
+<p>where LINK is the whole address of this page, the part after # included.
+</html>
+";
+
+/// What the handlers share.
+struct Site {
+    on_socket: mpsc::UnboundedSender<Accepted>,
+    probes: Probes,
+}
+
+/// Returns the routes. Every request must carry a [`Visitor`].
+pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, probes: Probes) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/d/{doc}", get(document))
+        .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here. Documents are at /d/...\n"))
+        .with_state(Arc::new(Site { on_socket, probes }))
+}
+
+async fn ready(State(site): State<Arc<Site>>) -> Response {
+    match (site.probes.ready)() {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(site): State<Arc<Site>>) -> Response {
+    match &site.probes.metrics {
+        Some(metrics) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics()).into_response(),
+        None => (StatusCode::NOT_FOUND, "This server counts nothing.\n").into_response(),
+    }
+}
+
+async fn document(
+    State(site): State<Arc<Site>>,
+    Path(doc_id): Path<String>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response {
+    if !is_doc_id(&doc_id) {
+        return (StatusCode::NOT_FOUND, "No document has such a name.\n").into_response();
+    }
+    if upgrade::is_wanted(request.headers()) {
+        return upgrade::answer(request, doc_id, visitor, site.on_socket.clone());
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, DOCUMENT_PAGE).into_response()
+}
+
+fn is_doc_id(text: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=DOC_ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_known)
+}

@@ -1,0 +1,146 @@
+//! A connection as a stream of whole packets, the same for the side that dialed and the side that was dialed.
+//!
+//! A packet is one binary WebSocket message. Nothing here knows what stands in it. Large packets travel as several
+//! WebSocket frames, because a socket's buffers grow to its largest frame and never shrink: a relay with many thousand
+//! idle connections would otherwise pay for each one's largest packet for ever.
+
+/// Reaching a relay or a host by its address.
+pub mod dial;
+/// The task that reads and writes.
+mod link;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// Bytes of one message that are read: a packet of 256 KiB and a little slack. A longer one ends the connection
+/// before its body is read.
+pub const MESSAGE_BYTES_MAX: usize = (256 << 10) + 1024;
+
+/// Bytes of one WebSocket frame that are written; a longer packet becomes several.
+const WIRE_FRAME_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes of a socket's read buffer, and of its write buffer before it goes to the kernel.
+const SOCKET_BUFFER_BYTES: usize = 4 << 10;
+
+/// Bytes of packets that were read from one connection and not yet dropped by whoever takes the events. Reading stops
+/// there, so that TCP holds the sender back.
+const UNHANDLED_BYTES_MAX: usize = 1 << 20;
+
+/// What a packet counts on top of its bytes, so that empty ones are not free.
+const PACKET_OVERHEAD_BYTES: usize = 64;
+
+/// Bytes that are written before a flush and a [`LinkEvent::Written`], at least: flow control hears of a slow link soon.
+const WRITE_BATCH_BYTES: usize = 64 << 10;
+
+/// How long a link that is being closed may take to write what it was given and to hear the other side's goodbye.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+/// An open WebSocket that nobody reads yet. Dropping it closes the socket.
+pub struct Connection {
+    socket: WebSocketStream<TcpStream>,
+    /// Held for as long as the connection lives: its place under the server's bounds.
+    lease: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Connection {
+    pub(in crate::io) fn new(socket: WebSocketStream<TcpStream>, lease: Option<Arc<dyn Any + Send + Sync>>) -> Connection {
+        Connection { socket, lease }
+    }
+}
+
+/// What a link tells. The first field is the `link_no` that [`spawn`] was given.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// One packet arrived whole. Drop it once it is handled: a link stops reading while 1 MiB of its packets lives.
+    Packet(u64, Bytes),
+    /// The kernel took this many bytes of what was given to [`LinkHandle::send`] since the last such event.
+    Written(u64, usize),
+    /// The link is over, for the reason given. Always the last event of a link, and it comes exactly once.
+    Closed(u64, String),
+}
+
+/// What the task is told, in order.
+#[derive(Debug)]
+enum Command {
+    Packet(Bytes),
+    Close,
+}
+
+/// The way to send on a link. Dropping it closes the link, like [`LinkHandle::close`].
+#[derive(Debug)]
+pub struct LinkHandle {
+    commands: mpsc::UnboundedSender<Command>,
+    n_bytes_queued: Arc<AtomicUsize>,
+    closing: Arc<Notify>,
+}
+
+impl LinkHandle {
+    /// Queues a packet. On a link that is over it is dropped; [`LinkEvent::Closed`] tells of that.
+    ///
+    /// The queue is not bounded here: the caller holds back by [`LinkHandle::queued_bytes`] or by
+    /// [`LinkEvent::Written`], or closes a link that takes nothing.
+    pub fn send(&self, packet: Bytes) {
+        let n_bytes = packet.len();
+        self.n_bytes_queued.fetch_add(n_bytes, Ordering::Relaxed);
+        if self.commands.send(Command::Packet(packet)).is_err() {
+            self.n_bytes_queued.fetch_sub(n_bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes the link once what was queued is written, or after a second. Further packets are dropped.
+    pub fn close(&self) {
+        // A link that is over has nothing to close.
+        let _ = self.commands.send(Command::Close);
+        self.closing.notify_one();
+    }
+
+    /// Returns the bytes of packets that the kernel has not taken yet. All memory that waits for the link, but for
+    /// one wire frame (16 KiB) in the socket's write buffer, is in this count.
+    pub fn queued_bytes(&self) -> usize {
+        self.n_bytes_queued.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for LinkHandle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Starts to read and write `connection` in a task of its own. Must be called inside a tokio runtime.
+///
+/// The events can be shared by any number of links; `link_no` tells them apart.
+pub fn spawn(connection: Connection, link_no: u64, events: mpsc::UnboundedSender<LinkEvent>) -> LinkHandle {
+    let (commands, queue) = mpsc::unbounded_channel();
+    let n_bytes_queued = Arc::new(AtomicUsize::new(0));
+    let closing = Arc::new(Notify::new());
+    let task = link::LinkTask {
+        link_no,
+        queue,
+        n_bytes_queued: Arc::clone(&n_bytes_queued),
+        closing: Arc::clone(&closing),
+        events,
+    };
+    tokio::spawn(task.run(connection));
+    LinkHandle { commands, n_bytes_queued, closing }
+}
+
+/// Returns how a socket is set up on both sides: small buffers, bounded messages.
+pub(in crate::io) fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(SOCKET_BUFFER_BYTES)
+        .write_buffer_size(SOCKET_BUFFER_BYTES)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! From an address to an open connection, or to a sentence that says what to do.
+
+use std::fmt;
+use std::io::{Error as IoError, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::tungstenite::Error;
+
+use super::{Connection, socket_config};
+
+/// How long name lookup, TCP and the WebSocket handshake may take together.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a document is served.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LinkAddr {
+    /// A host name, an IPv4 address, or an IPv6 address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// A path before `/d/DOC`, for a relay behind a proxy: empty, or starts with `/` and does not end with it.
+    pub base_path: String,
+    /// The document's id as it stands in a link.
+    pub doc_id: String,
+    /// Whether the link says `https`.
+    pub tls: bool,
+}
+
+impl LinkAddr {
+    /// Returns `HOST:PORT`, an IPv6 address in brackets.
+    fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Returns the address that the WebSocket handshake asks for.
+    fn websocket_url(&self) -> String {
+        format!("ws://{}{}/d/{}", self.authority(), self.base_path, self.doc_id)
+    }
+}
+
+impl fmt::Display for LinkAddr {
+    /// `http://HOST:PORT/d/DOC`, without the secret, which an address does not hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}/d/{}", self.authority(), self.base_path, self.doc_id)
+    }
+}
+
+/// Why a document's server was not reached. Each is one sentence for people; the address is `HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DialError {
+    /// The link says `https`.
+    #[error("this build does not speak TLS yet; use a link that starts with http://")]
+    Tls,
+    /// No such host, or no name service.
+    #[error("no address was found for the name {host}; check the link and the network")]
+    NameNotFound {
+        /// The name that was asked for.
+        host: String,
+    },
+    /// The machine answers, the port does not.
+    #[error("nothing listens at {address}; is the relay or the host still running?")]
+    Refused {
+        /// Where.
+        address: String,
+    },
+    /// Nothing was heard in time.
+    #[error("{address} did not answer within {n_seconds} seconds")]
+    Timeout {
+        /// Where.
+        address: String,
+        /// How long it was waited for.
+        n_seconds: u64,
+    },
+    /// The network says that there is no way.
+    #[error("{address} cannot be reached: {reason}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// It speaks HTTP and is overloaded, or a proxy misses the relay behind it.
+    #[error("{address} is too busy or restarting (HTTP {status})")]
+    Busy {
+        /// Where.
+        address: String,
+        /// 429, 502, 503 or 504.
+        status: u16,
+    },
+    /// It speaks HTTP and does not know documents.
+    #[error("{address} answered with HTTP {status}: it is not a coedit relay")]
+    NotRelay {
+        /// Where.
+        address: String,
+        /// What it answered.
+        status: u16,
+    },
+    /// It accepted the connection and then spoke something else, or nothing.
+    #[error("{address} does not speak HTTP: it is not a coedit relay")]
+    NotHttp {
+        /// Where.
+        address: String,
+    },
+    /// It hung up during the handshake: not a relay, or one that is full.
+    #[error("{address} hung up before the connection was made; it may have too many connections")]
+    HungUp {
+        /// Where.
+        address: String,
+    },
+}
+
+/// Connects to the document at `addr`, within [`DIAL_TIMEOUT`].
+///
+/// # Errors
+/// One for each way in which a server is not reached; see [`DialError`].
+pub async fn dial(addr: &LinkAddr) -> Result<Connection, DialError> {
+    dial_within(addr, DIAL_TIMEOUT).await
+}
+
+/// As [`dial`], with a limit of the caller's.
+///
+/// # Errors
+/// As [`dial`].
+pub async fn dial_within(addr: &LinkAddr, limit: Duration) -> Result<Connection, DialError> {
+    if addr.tls {
+        return Err(DialError::Tls);
+    }
+    let address = addr.authority();
+    let deadline = Instant::now() + limit;
+    let steps = async {
+        let stream = connect(addr, deadline).await?;
+        // A keystroke is one small packet; Nagle would hold it back for a round trip.
+        stream.set_nodelay(true).map_err(|error| describe_io(&error, &address))?;
+        let (socket, _response) = client_async_with_config(addr.websocket_url(), stream, Some(socket_config()))
+            .await
+            .map_err(|error| describe(error, &address))?;
+        Ok(Connection::new(socket, None))
+    };
+    match timeout_at(deadline, steps).await {
+        Ok(result) => result,
+        Err(_) => Err(DialError::Timeout { address, n_seconds: limit.as_secs() }),
+    }
+}
+
+/// Tries each address of the name in turn. Each gets an equal share of the time that is left, so that one that swallows
+/// packets does not take it all from the next.
+async fn connect(addr: &LinkAddr, deadline: Instant) -> Result<TcpStream, DialError> {
+    let not_found = || DialError::NameNotFound { host: addr.host.clone() };
+    let candidates = lookup_host((addr.host.as_str(), addr.port)).await.map_err(|_| not_found())?;
+    let candidates: Vec<SocketAddr> = candidates.collect();
+    let mut last_error = not_found();
+    for (idx, candidate) in candidates.iter().enumerate() {
+        let n_left = u32::try_from(candidates.len() - idx).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(Instant::now()) / n_left;
+        last_error = match timeout(share, TcpStream::connect(candidate)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => describe_io(&error, &addr.authority()),
+            Err(_) => DialError::Timeout { address: addr.authority(), n_seconds: share.as_secs() },
+        };
+    }
+    Err(last_error)
+}
+
+fn describe_io(error: &IoError, address: &str) -> DialError {
+    let address = address.to_owned();
+    match error.kind() {
+        ErrorKind::ConnectionRefused => DialError::Refused { address },
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
+            DialError::HungUp { address }
+        }
+        _ => DialError::Unreachable { address, reason: error.to_string() },
+    }
+}
+
+fn describe(error: Error, address: &str) -> DialError {
+    use tokio_tungstenite::tungstenite::error::ProtocolError::HandshakeIncomplete;
+    match error {
+        Error::Http(response) => {
+            let status = response.status().as_u16();
+            let address = address.to_owned();
+            match status {
+                429 | 502..=504 => DialError::Busy { address, status },
+                _ => DialError::NotRelay { address, status },
+            }
+        }
+        Error::Io(error) => describe_io(&error, address),
+        Error::Protocol(HandshakeIncomplete) | Error::ConnectionClosed => DialError::HungUp { address: address.to_owned() },
+        _ => DialError::NotHttp { address: address.to_owned() },
+    }
+}
