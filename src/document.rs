@@ -1,12 +1,27 @@
-//! Rank 2: the document.
+//! Rank 2: the document: an RGA, which knows who each character is, and a rope, which knows what the
+//! text is now. They meet at offsets here and nowhere else.
 
+mod anchor;
+mod batch;
+mod columns;
+mod merge;
+mod snapshot;
+mod text;
+mod undo;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
 use ropey::Rope;
 
-use crate::base::time::WallTime;
+use crate::base::bytes::Malformed;
+use crate::base::limits::{DOCUMENT_CHARS_MAX, REPLICA_OPS_MAX};
+use crate::crdt::rga::{Rga, Run};
 use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector};
+use columns::{Columns, Kind, OpRun, ROOT};
+use text::TextBuffer;
+use undo::UndoStack;
 
 /// One change of the visible text, in the coordinates left by the changes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +86,12 @@ pub enum ApplyError {
     },
 }
 
+impl From<Malformed> for ApplyError {
+    fn from(Malformed(what): Malformed) -> ApplyError {
+        ApplyError::Malformed(what)
+    }
+}
+
 /// Which neighbour an anchor stays with when text is inserted exactly at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bias {
@@ -95,127 +116,197 @@ pub enum Anchor {
 
 /// A text that many replicas edit.
 pub struct Document {
-    replica: ReplicaId,
-    rope: Rope,
+    /// Full ids by local number; this replica is number 0.
+    ids: Vec<ReplicaId>,
+    by_id: HashMap<ReplicaId, u32>,
+    /// Every operation that is here, by author.
+    logs: Vec<Columns>,
+    /// How many operations of each author are in the text; the rest of its log waits for causes.
+    applied: Vec<u32>,
+    /// Operations whose author's earlier ones are missing.
+    waiting: Vec<Columns>,
+    /// Authors of whom something was applied since the last local edit.
+    heard: Vec<u32>,
+    /// The author whose work made the last batch be refused; cleared once that was undone.
+    refused: Option<u32>,
+    /// The highest Lamport timestamp applied.
+    lamport_max: u32,
+    rga: Rga,
+    text: TextBuffer,
+    undo: UndoStack,
 }
 
 impl Document {
     /// Makes an empty document, edited here as `replica`.
     pub fn new(replica: ReplicaId) -> Document {
-        Document { replica, rope: Rope::new() }
+        let mut document = Document {
+            ids: Vec::new(),
+            by_id: HashMap::new(),
+            logs: Vec::new(),
+            applied: Vec::new(),
+            waiting: Vec::new(),
+            heard: Vec::new(),
+            refused: None,
+            lamport_max: 0,
+            rga: Rga::new(),
+            text: TextBuffer::default(),
+            undo: UndoStack::default(),
+        };
+        document.intern(replica);
+        document
     }
 
     /// Returns the id under which local edits are made.
     pub fn replica(&self) -> ReplicaId {
-        self.replica
+        self.ids[0]
     }
 
-    /// Sets the wall-clock time that is recorded with the local edits that follow.
-    pub fn set_time(&mut self, _now: WallTime) {}
-
-    /// Inserts `text` before the character at `at`.
+    /// Inserts `text` before the character at `at`. O(1) when typing on, else O(log n).
+    ///
+    /// # Errors
+    /// `OutOfRange` if `at` is past the end, `Full` if the document cannot count that much.
     pub fn insert(&mut self, at: usize, text: &str) -> Result<(), EditError> {
-        if self.rope.len_chars() < at {
-            return Err(EditError::OutOfRange { at, len: self.rope.len_chars() });
+        let len = self.len_chars();
+        if len < at {
+            return Err(EditError::OutOfRange { at, len });
         }
-        self.rope.insert(at, text);
+        let n_chars = text.chars().count();
+        if n_chars == 0 {
+            return Ok(());
+        }
+        self.check_room(n_chars)?;
+        let seq = self.stamp_local();
+        let run = Run::new(0, seq, self.lamport_max + 1, n_chars as u32);
+        let reference = self.rga.insert_local(at as u32, run);
+        let (replica, target) = reference.map_or((ROOT, 0), |id| (id.replica, id.seq));
+        self.record(OpRun { seq, len: run.len(), kind: Kind::Insert, replica, target, text: 0 }, text);
+        self.text.insert(at, text, n_chars);
+        self.undo.note_edit(seq, seq + run.len());
         Ok(())
     }
 
     /// Deletes the characters of `range`.
+    ///
+    /// # Errors
+    /// `OutOfRange` if it does not lie inside the text, `Full` if the document cannot count that much.
     pub fn delete(&mut self, range: Range<usize>) -> Result<(), EditError> {
-        if range.end < range.start || self.rope.len_chars() < range.end {
-            return Err(EditError::OutOfRange { at: range.end, len: self.rope.len_chars() });
+        let len = self.len_chars();
+        if range.end < range.start || len < range.end {
+            return Err(EditError::OutOfRange { at: range.end.max(range.start), len });
         }
-        self.rope.remove(range);
+        if range.is_empty() {
+            return Ok(());
+        }
+        self.check_room(range.len())?;
+        let first_seq = self.stamp_local();
+        let Document { rga, logs, .. } = self;
+        rga.delete_local(range.start as u32, range.len() as u32, |span| {
+            let seq = logs[0].end();
+            let (kind, replica, target) = (Kind::DeleteForward, span.replica, span.seq);
+            logs[0].push(OpRun { seq, len: span.len, kind, replica, target, text: 0 }, "");
+        });
+        self.applied[0] = self.logs[0].end();
+        self.lamport_max += range.len() as u32;
+        self.text.delete(range.start, range.len());
+        self.undo.note_edit(first_seq, self.applied[0]);
         Ok(())
     }
 
-    /// Returns which operations are applied here.
+    fn check_room(&self, n_ops: usize) -> Result<(), EditError> {
+        let n_ops = n_ops as u64;
+        let seqs_left = REPLICA_OPS_MAX.saturating_sub(u64::from(self.logs[0].end()));
+        let ticks_left = REPLICA_OPS_MAX.saturating_sub(u64::from(self.lamport_max));
+        let chars_left = (DOCUMENT_CHARS_MAX as u64).saturating_sub(self.len_chars() as u64 + 1);
+        // An unfinished log of one's own means that this replica's id was used elsewhere.
+        let is_own_log_whole = self.applied[0] == self.logs[0].end();
+        if !is_own_log_whole || seqs_left.min(ticks_left).min(chars_left) < n_ops {
+            return Err(EditError::Full { max: DOCUMENT_CHARS_MAX as u64 });
+        }
+        Ok(())
+    }
+
+    /// Notes what has been heard since the last local edit as causes of the next, and returns its seq.
+    fn stamp_local(&mut self) -> u32 {
+        if !self.heard.is_empty() {
+            let heard = std::mem::take(&mut self.heard);
+            let deps = heard.iter().map(|&replica| (replica, self.applied[replica as usize]));
+            self.logs[0].push_stamp(self.lamport_max + 1, deps);
+        }
+        self.logs[0].end()
+    }
+
+    fn record(&mut self, op: OpRun, text: &str) {
+        self.logs[0].push(op, text);
+        self.applied[0] = op.end();
+        self.lamport_max += op.len;
+    }
+
+    /// Returns the local number of `id`, giving it the next one if it has none.
+    fn intern(&mut self, id: ReplicaId) -> u32 {
+        if let Some(&replica) = self.by_id.get(&id) {
+            return replica;
+        }
+        let replica = self.ids.len() as u32;
+        self.ids.push(id);
+        self.by_id.insert(id, replica);
+        self.logs.push(Columns::new(replica, 0));
+        self.applied.push(0);
+        self.rga.add_replica(id);
+        replica
+    }
+
+    /// Returns which operations are applied here; what waits is not counted.
     pub fn version(&self) -> VersionVector {
-        VersionVector::default()
+        self.ids.iter().zip(&self.applied).map(|(&id, &next)| (id, u64::from(next))).collect()
     }
 
-    /// Encodes every operation that `known` lacks, as one batch that names its replicas itself.
-    pub fn changes_since(&self, _known: &VersionVector) -> Vec<u8> {
-        Vec::new()
+    /// Encodes every applied operation that `known` lacks, as one batch that names its replicas itself.
+    pub fn changes_since(&self, known: &VersionVector) -> Vec<u8> {
+        self.changes_between(known, &self.version(), &ReplicaTable::default())
     }
 
-    /// Encodes the operations that `to` covers and `from` does not. Replicas in `names` are written as their
-    /// index there (the reader must hold an equal or longer table), others in full.
-    pub fn changes_between(
-        &self,
-        _from: &VersionVector,
-        _to: &VersionVector,
-        _names: &ReplicaTable,
-    ) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// Merges a batch made by `changes_since`. All or nothing on malformed input. Duplicates change nothing.
-    pub fn apply(&mut self, batch: &[u8]) -> Result<Applied, ApplyError> {
-        self.apply_named(batch, &ReplicaTable::default())
-    }
-
-    /// Merges a batch made by `changes_between` with this table of names.
-    pub fn apply_named(&mut self, _batch: &[u8], _names: &ReplicaTable) -> Result<Applied, ApplyError> {
-        Ok(Applied::default())
-    }
-
-    /// Merges what `save` wrote, by this or another replica of the same history. All or nothing on malformed input.
-    pub fn apply_snapshot(&mut self, _bytes: &[u8]) -> Result<Applied, ApplyError> {
-        Ok(Applied::default())
-    }
-
-    /// Encodes the whole state with its history, tombstones and waiting operations.
-    pub fn save(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// Rebuilds a document from `save`d bytes, to be edited here as `replica`.
-    pub fn load(replica: ReplicaId, _bytes: &[u8]) -> Result<Document, ApplyError> {
-        Ok(Document::new(replica))
+    /// Encodes the applied operations that `to` covers and `from` does not. Replicas in `names` are written
+    /// as their number there (the reader must hold an equal or longer table), others in full.
+    pub fn changes_between(&self, from: &VersionVector, to: &VersionVector, names: &ReplicaTable) -> Vec<u8> {
+        let mut writer = batch::Writer::new(names, &self.ids);
+        for (replica, &id) in self.ids.iter().enumerate() {
+            let from = from.get(id).min(u64::from(u32::MAX)) as u32;
+            let to = to.get(id).min(u64::from(self.applied[replica])) as u32;
+            writer.part(&self.logs[replica], from, to);
+        }
+        writer.finish()
     }
 
     /// Returns the text.
     pub fn rope(&self) -> &Rope {
-        &self.rope
+        self.text.rope()
     }
 
-    /// Returns the length of the text in characters.
+    /// Returns the length of the text in characters. O(1).
     pub fn len_chars(&self) -> usize {
-        self.rope.len_chars()
+        self.rga.len_visible() as usize
     }
 
-    /// Returns an anchor at `at`, which stays with the neighbour on the side of `bias`.
-    pub fn anchor(&self, _at: usize, _bias: Bias) -> Anchor {
-        Anchor::Start
+    /// Recomputes every count and compares the two structures.
+    ///
+    /// # Panics
+    /// If anything differs.
+    pub fn check_invariants(&self) {
+        self.rga.check_invariants();
+        assert_eq!(self.rope().len_chars(), self.len_chars(), "rope and RGA");
+        assert_eq!(self.text_of_runs().as_ref(), Ok(self.rope()), "rope and the text of the runs");
+        for (log, &applied) in self.logs.iter().zip(&self.applied) {
+            assert!(applied <= log.end(), "applied {applied} of {}", log.end());
+        }
     }
 
-    /// Returns where an anchor is now; `None` while its character is not here yet.
-    pub fn resolve(&self, _anchor: Anchor) -> Option<usize> {
-        None
+    fn dot(&self, id: crate::crdt::rga::ElementId) -> Dot {
+        Dot { replica: self.ids[id.replica as usize], seq: u64::from(id.seq) }
     }
-
-    /// Ends the group of local edits that the next `undo` takes back together.
-    pub fn end_undo_group(&mut self) {}
-
-    /// Takes back the last group of local edits; `None` when there is none.
-    pub fn undo(&mut self) -> Option<Applied> {
-        None
-    }
-
-    /// Brings back what the last `undo` took; `None` when there is none.
-    pub fn redo(&mut self) -> Option<Applied> {
-        None
-    }
-
-    /// Forgets all undo and redo history (after a load, or when the text's first content was inserted).
-    pub fn clear_undo(&mut self) {}
 }
 
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.rope.chunks().try_for_each(|chunk| f.write_str(chunk))
+        self.rope().chunks().try_for_each(|chunk| f.write_str(chunk))
     }
 }

@@ -1,0 +1,259 @@
+//! Merging: into the logs first, then checked in causal order, then into the text.
+
+use std::ops::Range;
+
+use super::batch;
+use super::columns::{Columns, Kind, Mark, OpRun, ROOT};
+use super::{Applied, ApplyError, Document, TextChange};
+use crate::base::bytes::Malformed;
+use crate::base::limits::{WAITING_BYTES_MAX, WAITING_CHANGES_MAX};
+use crate::crdt::ReplicaTable;
+use crate::crdt::rga::{ElementId, Run, Span};
+
+/// Operations of one author that can be applied together, in an order that respects all causes.
+pub(super) struct Step {
+    replica: u32,
+    seqs: Range<u32>,
+}
+
+/// What a refused batch must leave behind.
+struct Before {
+    n_ids: usize,
+    logs: Vec<(u32, Mark)>,
+    waiting: Vec<Columns>,
+}
+
+impl Document {
+    /// Merges a batch made by `changes_since`. Duplicates change nothing; what comes early waits.
+    ///
+    /// # Errors
+    /// All or nothing: on an error the document is as it was.
+    pub fn apply(&mut self, batch: &[u8]) -> Result<Applied, ApplyError> {
+        self.apply_named(batch, &ReplicaTable::default())
+    }
+
+    /// Merges a batch made by `changes_between` with this table of names, or an older state of it.
+    ///
+    /// # Errors
+    /// As `apply`.
+    pub fn apply_named(&mut self, batch: &[u8], names: &ReplicaTable) -> Result<Applied, ApplyError> {
+        let mut before = Before { n_ids: self.ids.len(), logs: Vec::new(), waiting: Vec::new() };
+        let parts = self.read_parts(batch, names);
+        let steps = parts.and_then(|parts| {
+            before.waiting = self.waiting.clone();
+            self.take_in(parts, &mut before.logs)?;
+            self.plan()
+        });
+        match steps {
+            Ok(steps) => Ok(self.carry_out(&steps)),
+            Err(error) => {
+                self.go_back(before);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn read_parts(&mut self, batch: &[u8], names: &ReplicaTable) -> Result<Vec<Columns>, ApplyError> {
+        match batch.first() {
+            None => return Err(ApplyError::Malformed("the bytes end too early")),
+            Some(&first) if first & 0x0f != batch::VERSION || first & 0x70 != 0 => {
+                return Err(ApplyError::NewerFormat { found: first & 0x7f, known: batch::VERSION });
+            }
+            Some(_) => {}
+        }
+        Ok(batch::read(batch, names, &mut |id| self.intern(id))?)
+    }
+
+    /// Appends the parts to the logs; those that begin past a log's end wait.
+    pub(super) fn take_in(&mut self, parts: Vec<Columns>, marks: &mut Vec<(u32, Mark)>) -> Result<(), ApplyError> {
+        let mut early = false;
+        for part in parts {
+            let log = &mut self.logs[part.author as usize];
+            if part.end() <= log.end() {
+                continue;
+            }
+            if log.end() < part.start {
+                let is_known = self.waiting.iter().any(|w| {
+                    w.author == part.author && w.start <= part.start && part.end() <= w.end()
+                });
+                if !is_known {
+                    self.waiting.push(part);
+                }
+                continue;
+            }
+            marks.push((part.author, log.mark()));
+            log.append(&part);
+            early = true;
+        }
+        while early && self.take_in_waiting(marks) {}
+        let n_bytes: usize = self.waiting.iter().map(|w| w.text.len() + w.ops.len() * 8).sum();
+        if WAITING_CHANGES_MAX < self.waiting.len() || WAITING_BYTES_MAX < n_bytes {
+            return Err(ApplyError::TooManyWaiting { n: self.waiting.len(), max: WAITING_CHANGES_MAX });
+        }
+        Ok(())
+    }
+
+    /// Appends one waiting part whose gap is closed; returns whether there was one.
+    fn take_in_waiting(&mut self, marks: &mut Vec<(u32, Mark)>) -> bool {
+        let fits = |part: &Columns| part.start <= self.logs[part.author as usize].end();
+        let Some(at) = self.waiting.iter().position(fits) else { return false };
+        let part = self.waiting.swap_remove(at);
+        let log = &mut self.logs[part.author as usize];
+        marks.push((part.author, log.mark()));
+        log.append(&part);
+        true
+    }
+
+    /// Finds an order for all that can be applied, checks every reference, and derives the timestamps.
+    /// Moves `applied` on as if it were done.
+    pub(super) fn plan(&mut self) -> Result<Vec<Step>, ApplyError> {
+        let mut steps = Vec::new();
+        let mut open: Vec<u32> = (0..self.ids.len() as u32).filter(|&r| self.is_behind(r)).collect();
+        loop {
+            let n_steps = steps.len();
+            for &replica in &open {
+                if let Err(error) = self.plan_replica(replica, &mut steps) {
+                    for step in steps.iter().rev() {
+                        self.applied[step.replica as usize] = step.seqs.start;
+                    }
+                    self.refused = Some(replica);
+                    return Err(error.into());
+                }
+            }
+            open.retain(|&r| self.is_behind(r));
+            if steps.len() == n_steps || open.is_empty() {
+                return Ok(steps);
+            }
+        }
+    }
+
+    fn is_behind(&self, replica: u32) -> bool {
+        self.applied[replica as usize] < self.logs[replica as usize].end()
+    }
+
+    fn plan_replica(&mut self, replica: u32, steps: &mut Vec<Step>) -> Result<(), Malformed> {
+        let r = replica as usize;
+        while self.is_behind(replica) {
+            let from = self.applied[r];
+            if let Some(stamp) = self.logs[r].stamp_at(from) {
+                let Some(lamport) = self.lamport_after(replica, from, stamp)? else { return Ok(()) };
+                self.logs[r].set_lamport(stamp, lamport);
+            }
+            let log = &self.logs[r];
+            let to = log.next_stamp_after(from).unwrap_or(log.end());
+            if u32::MAX - 1 - log.lamport(from) < to - from {
+                return Err(Malformed("the document's time is used up"));
+            }
+            for (_, op) in log.runs_in(from..to) {
+                self.check_op(replica, &op)?;
+            }
+            self.applied[r] = to;
+            steps.push(Step { replica, seqs: from..to });
+        }
+        Ok(())
+    }
+
+    /// Returns the timestamp that follows from the causes in `stamp`: 1 + the highest; `None` while one of
+    /// them is missing.
+    fn lamport_after(&self, replica: u32, seq: u32, stamp: usize) -> Result<Option<u32>, Malformed> {
+        let log = &self.logs[replica as usize];
+        let mut highest = if seq == 0 { 0 } else { log.lamport(seq - 1) };
+        for &(cause, next) in log.deps_of(stamp) {
+            if cause == replica || next == 0 {
+                return Err(Malformed("an operation depends on itself or on nothing"));
+            }
+            if self.applied[cause as usize] < next {
+                return Ok(None);
+            }
+            highest = highest.max(self.logs[cause as usize].lamport(next - 1));
+        }
+        Ok(Some(highest + 1))
+    }
+
+    /// Checks that what an operation refers to was inserted before it.
+    fn check_op(&self, author: u32, op: &OpRun) -> Result<(), Malformed> {
+        let targets = match op.kind {
+            Kind::Insert if op.replica == ROOT => return Ok(()),
+            Kind::Insert => op.target..op.target + 1,
+            _ => op.targets(),
+        };
+        let known = if op.replica == author { op.seq } else { self.applied[op.replica as usize] };
+        if known < targets.end || !self.logs[op.replica as usize].are_inserts(targets) {
+            return Err(Malformed("an operation refers to a character that was never inserted"));
+        }
+        Ok(())
+    }
+
+    /// Applies a plan to the sequence and the text.
+    fn carry_out(&mut self, steps: &[Step]) -> Applied {
+        let mut changes = Vec::new();
+        for step in steps {
+            let Document { rga, text, logs, .. } = self;
+            let log = &logs[step.replica as usize];
+            for (at, op) in log.runs_in(step.seqs.clone()) {
+                if op.kind == Kind::Insert {
+                    let reference =
+                        (op.replica != ROOT).then_some(ElementId { replica: op.replica, seq: op.target });
+                    let run = Run::new(step.replica, op.seq, log.lamport(op.seq), op.len);
+                    let place = rga.insert_remote(reference, run).expect("references were checked") as usize;
+                    text.insert(place, log.text_of(at, op.seq..op.end()), op.len as usize);
+                    note_change(&mut changes, place, 0, op.len as usize);
+                } else {
+                    let targets = op.targets();
+                    let span = Span { replica: op.replica, seq: targets.start, len: op.len };
+                    rga.delete_remote(span, |place, n| {
+                        text.delete(place as usize, n as usize);
+                        note_change(&mut changes, place as usize, n as usize, 0);
+                    });
+                }
+            }
+            self.lamport_max = self.lamport_max.max(self.logs[step.replica as usize].lamport(step.seqs.end - 1));
+            if step.replica != 0 && !self.heard.contains(&step.replica) {
+                self.heard.push(step.replica);
+            }
+        }
+        Applied { changes, n_waiting: self.n_waiting() }
+    }
+
+    /// Returns how many parts of authors' work wait for something that is not here.
+    pub fn n_waiting(&self) -> usize {
+        self.waiting.len() + (0..self.ids.len() as u32).filter(|&r| self.is_behind(r)).count()
+    }
+
+    fn go_back(&mut self, before: Before) {
+        for (replica, mark) in before.logs.into_iter().rev() {
+            self.logs[replica as usize].restore(mark);
+        }
+        self.waiting = before.waiting;
+        for id in self.ids.drain(before.n_ids..) {
+            self.by_id.remove(&id);
+        }
+        self.logs.truncate(before.n_ids);
+        self.applied.truncate(before.n_ids);
+        self.rga.truncate_replicas(before.n_ids);
+        // Where the fault lay in what had waited since an earlier batch, that goes, or nothing could ever
+        // be merged again.
+        if let Some(replica) = self.refused.take().filter(|&r| (r as usize) < self.ids.len())
+            && self.is_behind(replica)
+        {
+            self.logs[replica as usize].truncate(self.applied[replica as usize]);
+            self.waiting.retain(|part| part.author != replica);
+        }
+    }
+}
+
+/// Adds a change, joining it to the one before where they touch.
+pub(super) fn note_change(changes: &mut Vec<TextChange>, at: usize, n_deleted: usize, n_inserted: usize) {
+    if let Some(last) = changes.last_mut() {
+        if n_deleted == 0 && last.at + last.n_inserted == at {
+            last.n_inserted += n_inserted;
+            return;
+        }
+        if n_inserted == 0 && last.n_inserted == 0 && (at == last.at || at + n_deleted == last.at) {
+            last.at = at;
+            last.n_deleted += n_deleted;
+            return;
+        }
+    }
+    changes.push(TextChange { at, n_deleted, n_inserted });
+}

@@ -1,0 +1,13 @@
+//! The text engine against a naive model of it: vectors, random scripts, every small script, recorded
+//! writing, hostile bytes, undo and anchors. `docs/TESTING.md` says how to repeat a failing seed.
+
+mod anchors;
+mod malformed;
+mod product;
+mod reference;
+mod replica;
+mod scripts;
+mod small_scope;
+mod traces;
+mod undo;
+mod vectors;

@@ -1,0 +1,242 @@
+//! Undo takes back one's own edits, and nothing else, whatever others do meanwhile.
+
+use coedit::base::rng::Rng;
+use coedit::crdt::{ReplicaId, VersionVector};
+use coedit::document::Document;
+
+use crate::scripts::for_each_seed;
+
+/// Seeds of the random script, unless `COEDIT_SEEDS` says otherwise.
+const N_SEEDS: u64 = 200;
+
+fn sync(a: &mut Document, b: &mut Document) {
+    b.apply(&a.changes_since(&b.version())).expect("valid");
+    a.apply(&b.changes_since(&a.version())).expect("valid");
+    assert_eq!(a.to_string(), b.to_string());
+    a.check_invariants();
+    b.check_invariants();
+}
+
+fn pair() -> (Document, Document) {
+    (Document::new(ReplicaId::new(1)), Document::new(ReplicaId::new(2)))
+}
+
+/// Types `text` at `at` as a group of its own.
+fn type_at(doc: &mut Document, at: usize, text: &str) {
+    doc.insert(at, text).expect("in range");
+    doc.end_undo_group();
+}
+
+fn delete(doc: &mut Document, range: std::ops::Range<usize>) {
+    doc.delete(range).expect("in range");
+    doc.end_undo_group();
+}
+
+/// A pair whose text came from a third, so that neither can take it back.
+fn pair_with(text: &str) -> (Document, Document) {
+    let mut third = Document::new(ReplicaId::new(3));
+    third.insert(0, text).expect("in range");
+    let (mut a, mut b) = pair();
+    a.apply(&third.changes_since(&VersionVector::default())).expect("valid");
+    sync(&mut a, &mut b);
+    (a, b)
+}
+
+#[test]
+fn text_of_another_inside_mine_survives_my_undo() {
+    let (mut me, mut other) = pair();
+    type_at(&mut me, 0, "hello");
+    sync(&mut me, &mut other);
+    type_at(&mut other, 2, "XX");
+    sync(&mut me, &mut other);
+    assert!(me.undo().is_some());
+    sync(&mut me, &mut other);
+    assert_eq!(me.to_string(), "XX");
+    assert!(me.redo().is_some());
+    sync(&mut me, &mut other);
+    assert_eq!(me.to_string(), "heXXllo");
+}
+
+#[test]
+fn undo_of_text_that_another_deleted_changes_nothing_else() {
+    let (mut me, mut other) = pair();
+    type_at(&mut me, 0, "one ");
+    type_at(&mut me, 4, "two");
+    sync(&mut me, &mut other);
+    delete(&mut other, 4..7);
+    sync(&mut me, &mut other);
+    assert!(me.undo().is_some());
+    assert!(["one ", ""].contains(&me.to_string().as_str()), "{me}");
+    while me.undo().is_some() {}
+    sync(&mut me, &mut other);
+    assert_eq!(me.to_string(), "");
+}
+
+#[test]
+fn as_many_redos_as_undos_give_the_same_text() {
+    let mut doc = Document::new(ReplicaId::new(1));
+    let mut texts = vec![String::new()];
+    for i in 0..20 {
+        let len = doc.len_chars();
+        if i % 4 == 3 {
+            delete(&mut doc, len / 3..len / 2 + 1)
+        } else {
+            type_at(&mut doc, len / 2, "añ😀\n")
+        }
+        texts.push(doc.to_string());
+    }
+    for text in texts.iter().rev().skip(1) {
+        assert!(doc.undo().is_some());
+        assert_eq!(doc.to_string(), *text);
+        doc.check_invariants();
+    }
+    assert!(doc.undo().is_none());
+    for text in texts.iter().skip(1) {
+        assert!(doc.redo().is_some());
+        assert_eq!(doc.to_string(), *text);
+        doc.check_invariants();
+    }
+    assert!(doc.redo().is_none());
+}
+
+#[test]
+fn undo_and_redo_leave_the_edits_of_others_alone() {
+    let (mut me, mut other) = pair_with("start middle end");
+    delete(&mut me, 0..6);
+    type_at(&mut me, 0, "mine ");
+    sync(&mut me, &mut other);
+    let end = other.len_chars();
+    type_at(&mut other, end, " theirs");
+    sync(&mut me, &mut other);
+    me.undo();
+    me.undo();
+    sync(&mut me, &mut other);
+    assert_eq!(me.to_string(), "start middle end theirs");
+    delete(&mut other, 0..1);
+    sync(&mut me, &mut other);
+    me.redo();
+    me.redo();
+    sync(&mut me, &mut other);
+    assert_eq!(me.to_string(), "mine middle end theirs");
+}
+
+#[test]
+fn a_group_is_taken_back_as_one() {
+    let mut doc = Document::new(ReplicaId::new(1));
+    doc.insert(0, "a").expect("in range");
+    doc.insert(1, "b").expect("in range");
+    doc.end_undo_group();
+    type_at(&mut doc, 2, "c");
+    doc.undo();
+    assert_eq!(doc.to_string(), "ab");
+    doc.undo();
+    assert_eq!(doc.to_string(), "");
+}
+
+#[test]
+fn a_new_edit_of_mine_forgets_what_could_be_redone_and_one_of_another_does_not() {
+    let (mut me, mut other) = pair();
+    type_at(&mut me, 0, "a");
+    me.undo();
+    type_at(&mut other, 0, "x");
+    sync(&mut me, &mut other);
+    assert!(me.redo().is_some());
+    assert_eq!(me.len_chars(), 2);
+    me.undo();
+    type_at(&mut me, 0, "b");
+    assert!(me.redo().is_none());
+}
+
+#[test]
+fn word_deleted_by_both_comes_back_once_when_the_deletes_were_known() {
+    let (mut a, mut b) = pair_with("word");
+    delete(&mut a, 0..4);
+    delete(&mut b, 0..4);
+    sync(&mut a, &mut b);
+    a.undo();
+    b.undo();
+    sync(&mut a, &mut b);
+    assert_eq!(a.to_string(), "word");
+}
+
+#[test]
+fn word_deleted_by_both_comes_back_twice_when_neither_knew() {
+    let (mut a, mut b) = pair_with("word");
+    delete(&mut a, 0..4);
+    delete(&mut b, 0..4);
+    a.undo();
+    b.undo();
+    sync(&mut a, &mut b);
+    assert_eq!(a.to_string(), "wordword");
+}
+
+#[test]
+fn undo_never_revives_what_another_deleted() {
+    let (mut me, mut other) = pair();
+    type_at(&mut me, 0, "abc");
+    sync(&mut me, &mut other);
+    delete(&mut other, 1..2);
+    sync(&mut me, &mut other);
+    type_at(&mut me, 2, "d");
+    me.undo();
+    me.undo();
+    assert_eq!(me.to_string(), "");
+    me.redo();
+    me.redo();
+    sync(&mut me, &mut other);
+    assert_eq!(me.to_string(), "acd");
+}
+
+#[test]
+fn forgetting_undo_leaves_the_text() {
+    let mut doc = Document::new(ReplicaId::new(1));
+    type_at(&mut doc, 0, "kept");
+    doc.clear_undo();
+    assert!(doc.undo().is_none());
+    assert_eq!(doc.to_string(), "kept");
+}
+
+#[test]
+fn undo_and_redo_at_random_travel_as_ordinary_edits() {
+    for_each_seed(N_SEEDS, |seed| {
+        let mut rng = Rng::new(seed);
+        let mut docs: Vec<Document> = (0..4).map(|id| Document::new(ReplicaId::new(id))).collect();
+        for _ in 0..150 {
+            let i = rng.below(4) as usize;
+            random_step(&mut rng, &mut docs, i);
+            docs[i].check_invariants();
+        }
+        let all: Vec<Vec<u8>> = docs.iter().map(|doc| doc.changes_since(&VersionVector::default())).collect();
+        for doc in &mut docs {
+            all.iter().for_each(|batch| drop(doc.apply(batch).expect("valid")));
+            doc.check_invariants();
+        }
+        let texts: Vec<String> = docs.iter().map(Document::to_string).collect();
+        assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+        let loaded = Document::load(ReplicaId::new(9), &docs[1].save()).expect("valid");
+        assert_eq!(loaded.to_string(), texts[0]);
+    });
+}
+
+fn random_step(rng: &mut Rng, docs: &mut [Document], i: usize) {
+    let len = docs[i].len_chars() as u64;
+    match rng.below(8) {
+        0 | 1 => {
+            let text = char::from(b'a' + rng.below(26) as u8).to_string().repeat(1 + rng.below(5) as usize);
+            docs[i].insert(rng.below(len + 1) as usize, &text).expect("in range");
+        }
+        2 if 0 < len => {
+            let start = rng.below(len);
+            let end = start + 1 + rng.below((len - start).min(6));
+            docs[i].delete(start as usize..end.min(len) as usize).expect("in range");
+        }
+        3 => docs[i].end_undo_group(),
+        4 => drop(docs[i].undo()),
+        5 => drop(docs[i].redo()),
+        _ => {
+            let from = rng.below(docs.len() as u64) as usize;
+            let batch = docs[from].changes_since(&docs[i].version());
+            docs[i].apply(&batch).expect("valid");
+        }
+    }
+}

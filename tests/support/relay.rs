@@ -1,0 +1,143 @@
+//! A relay of one's own, which can be killed and started again on its data.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::home::{Home, program};
+use super::{PATIENCE, eventually};
+
+/// A running relay. Killed when dropped.
+pub struct Relay {
+    home: Home,
+    data: TempDir,
+    child: Child,
+    port: u16,
+}
+
+impl Relay {
+    /// Starts a relay on a free port, with no data yet.
+    pub fn start() -> Relay {
+        Relay::start_on(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Starts a relay on a free port with the data in `data`.
+    pub fn start_on(data: TempDir) -> Relay {
+        let home = Home::new("relay");
+        let (child, port) = spawn(&home, data.path(), 0);
+        Relay { home, data, child, port }
+    }
+
+    /// Returns the URL that it said it listens on.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns the port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the folder with its data.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Kills it at once.
+    pub fn kill9(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it was killed");
+    }
+
+    /// Starts it again on the same port and the same data.
+    pub fn restart(&mut self) {
+        (self.child, self.port) = spawn(&self.home, self.data.path(), self.port);
+    }
+
+    /// Asks it to end and waits for that.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::TERM).expect("it runs");
+        eventually("the relay ends", PATIENCE, || self.child.try_wait().expect("a child"))
+    }
+
+    /// Returns its resident memory in kilobytes.
+    pub fn memory_kb(&self) -> u64 {
+        memory_kb(self.child.id())
+    }
+
+    /// Returns whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Starts another relay, with no client, on a copy of the data as it lies on the disk now.
+    pub fn copy(&self) -> Relay {
+        let copy = tempfile::tempdir().expect("a temporary folder");
+        copy_folder(self.data.path(), copy.path());
+        Relay::start_on(copy)
+    }
+
+    /// Returns `link` as it reads when this relay serves it.
+    pub fn link_here(&self, link: &str) -> String {
+        let path = link.find("/d/").expect("a link");
+        format!("{}{}", self.url(), &link[path..])
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a readable folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            std::fs::create_dir_all(&target).expect("a writable folder");
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+/// Returns the resident memory of a process in kilobytes.
+pub fn memory_kb(process_id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).expect("a running process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line with VmRSS");
+    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+}
+
+/// Starts a relay and waits for the line that says where it listens. A port that was just in use may need a moment.
+fn spawn(home: &Home, data: &Path, port: u16) -> (Child, u16) {
+    if port != 0 {
+        eventually("the port is free again", PATIENCE, || {
+            TcpListener::bind(("127.0.0.1", port)).ok().map(drop)
+        });
+    }
+    let mut command = Command::new(program());
+    command.args(["relay", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data);
+    command.envs(home.variables()).current_dir(home.folder());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the program starts");
+    let output = child.stdout.take().expect("piped");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    // Reads to the end, so that the relay never writes into a closed pipe.
+    std::thread::spawn(move || {
+        BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+    });
+    let line = receiver.recv_timeout(PATIENCE.max(Duration::from_secs(5))).expect("a line from the relay");
+    let url =
+        line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("not where it listens: {line}"));
+    let port = url.trim_end_matches('/').rsplit(':').next().expect("a port").parse().expect("a number");
+    (child, port)
+}

@@ -1,0 +1,226 @@
+//! One person, one file: what an editor owes to anybody.
+
+use crate::support::home::{Home, assert_file_becomes};
+use crate::support::keys::pasted;
+
+#[test]
+fn typed_text_is_saved_and_nothing_else_changes() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "one\r\ntwo");
+    let mut screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("one");
+    screen.wait_for_status("alone");
+    screen.press("end");
+    screen.type_text("!");
+    screen.wait_for_text("one!");
+    screen.save();
+    // The line ends and the missing last newline are the file's own, and stay.
+    assert_file_becomes(&ana, "a.txt", "one!\r\ntwo");
+    screen.press("ctrl-q");
+    assert_eq!(screen.wait_for_exit(), 0);
+    screen.assert_terminal_restored();
+}
+
+#[test]
+fn a_file_that_does_not_exist_is_made_by_saving() {
+    let ana = Home::new("ana");
+    let screen = ana.open(&["new.txt"]);
+    screen.wait_for_text("new.txt");
+    screen.type_text("hello");
+    screen.wait_for_text("hello");
+    assert!(!ana.path("new.txt").exists(), "nothing is written before somebody saves");
+    screen.save();
+    assert!(ana.read("new.txt").starts_with("hello"));
+}
+
+#[test]
+fn quitting_with_unsaved_text_asks_and_does_what_is_answered() {
+    let ana = Home::new("ana");
+    for (answer, expected) in [("s", "Xold\n"), ("d", "old\n")] {
+        ana.file("a.txt", "old\n");
+        let mut screen = ana.open(&["a.txt"]);
+        screen.wait_for_text("old");
+        screen.type_text("X");
+        screen.wait_for_text("Xold");
+        screen.press("ctrl-q");
+        screen.wait_for_text("[s]ave");
+        screen.type_text("c");
+        screen.wait_for("the question is gone", |view| !view.contains("[s]ave"));
+        screen.press("ctrl-q");
+        screen.wait_for_text("[s]ave  [d]iscard  [c]ancel");
+        screen.type_text(answer);
+        assert_eq!(screen.wait_for_exit(), 0);
+        assert_eq!(ana.read("a.txt"), expected, "after answering {answer}");
+        // What was discarded does not come back as recovered.
+        let screen = ana.open(&["a.txt"]);
+        let view = screen.wait_for_text("old");
+        assert!(!view.drawn().to_lowercase().contains("recovered"), "{}", view.drawn());
+        screen.quit();
+    }
+}
+
+#[test]
+fn saving_follows_a_link_and_keeps_the_mode() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let ana = Home::new("ana");
+    let target = ana.file("target.sh", "echo\n");
+    std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o750)).expect("own file");
+    symlink(&target, ana.path("link.sh")).expect("a symlink");
+    let screen = ana.open(&["link.sh"]);
+    screen.wait_for_text("echo");
+    screen.type_text("# ");
+    screen.wait_for_text("# echo");
+    screen.save();
+    assert_file_becomes(&ana, "target.sh", "# echo\n");
+    assert!(ana.path("link.sh").symlink_metadata().expect("it is there").is_symlink());
+    let mode = target.metadata().expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o750);
+    let stray: Vec<_> = std::fs::read_dir(ana.folder())
+        .expect("readable")
+        .filter_map(|entry| {
+            let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+            (!["target.sh", "link.sh", "data", "config", "state", "cache", "run"].contains(&name.as_str()))
+                .then_some(name)
+        })
+        .collect();
+    assert!(stray.is_empty(), "left behind: {stray:?}");
+}
+
+#[test]
+fn find_go_to_line_and_the_ends_of_the_file_move_the_cursor() {
+    let ana = Home::new("ana");
+    let text: String = (1..=200).map(|n| format!("row {n}\n")).collect();
+    ana.file("a.txt", text);
+    let screen = ana.open(&["a.txt", "+50:3"]);
+    screen.wait_for_status("50:3");
+    screen.press("ctrl-g");
+    screen.type_text("120:2\r");
+    screen.wait_for_status("120:2");
+    screen.press("ctrl-f");
+    screen.type_text("row 177");
+    screen.wait_for_text("row 177");
+    screen.press("enter");
+    screen.wait_for_status("177:");
+    screen.press("esc");
+    screen.press("ctrl-home");
+    screen.wait_for_status("1:1");
+    screen.press("ctrl-end");
+    screen.wait_for_status("201:1");
+    screen.press_all(&["ctrl-home", "page-down"]);
+    screen.wait_for("a page further", |view| !view.contains("row 1 ") && !view.status().contains(" 1:1 "));
+}
+
+#[test]
+fn cut_copy_paste_and_undo_work_on_the_selection() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "abc def\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("abc def");
+    screen.press_all(&["shift-right", "shift-right", "shift-right", "ctrl-x"]);
+    screen.wait_for("cut", |view| view.text_lines().first().is_some_and(|line| line == " def"));
+    screen.press_all(&["end", "ctrl-v"]);
+    screen.wait_for_text(" defabc");
+    screen.press_all(&["ctrl-z", "ctrl-z"]);
+    screen.wait_for_text("abc def");
+    screen.press("ctrl-y");
+    screen.wait_for("redone", |view| view.text_lines().first().is_some_and(|line| line == " def"));
+    let clipboard = screen.inspect(|_, asked, _| asked.clipboard.clone());
+    assert!(clipboard.contains(&"YWJj".to_owned()), "`abc` went to the clipboard: {clipboard:?}");
+}
+
+#[test]
+fn pasted_text_is_text_and_one_step_of_undo() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_status("1:1");
+    screen.send(&pasted("one\ntwo\tthree\nfour"));
+    screen.wait_for_text("four");
+    screen.press("ctrl-z");
+    screen.wait_for("all of it is gone", |view| view.text_lines() == [""]);
+}
+
+#[test]
+fn graphemes_are_one_step_and_keep_their_width() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "界e\u{301}👩‍👩‍👧x\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for("the line", |view| view.contains("界"));
+    let start = screen.view().cursor.1;
+    screen.press("right");
+    screen.wait_for("past a wide character", |view| view.cursor.1 == start + 2);
+    screen.press("right");
+    screen.wait_for("past a letter and its mark", |view| view.cursor.1 == start + 3);
+    screen.press("right");
+    screen.wait_for("past a family", |view| start + 3 < view.cursor.1);
+    screen.press("backspace");
+    screen.wait_for("the family is gone as one", |view| {
+        view.text_lines()
+            .first()
+            .is_some_and(|line| line.ends_with('x') && !line.contains('👧') && !line.contains('👩'))
+    });
+}
+
+#[test]
+fn a_change_of_the_file_by_another_program_is_never_overwritten_silently() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "old\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("old");
+    screen.type_text("mine ");
+    screen.wait_for_text("mine old");
+    ana.file("a.txt", "old\nfrom outside\n");
+    screen.press("ctrl-s");
+    screen.wait_for("a question or a merge", |view| {
+        view.drawn().contains("changed") || view.contains("from outside")
+    });
+    let now = ana.read("a.txt");
+    assert!(now.contains("from outside"), "the other program's text was overwritten: {now:?}");
+}
+
+#[test]
+fn screen_follows_a_resize() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", (1..=100).map(|n| format!("row {n}\n")).collect::<String>());
+    let screen = ana.open_sized(&["a.txt"], 24, 80);
+    screen.wait_for_text("row 20");
+    screen.resize(60, 100);
+    screen.wait_for_text("row 50");
+    screen.resize(10, 30);
+    screen.wait_for("a small screen", |view| view.contains("row 1") && !view.contains("row 20"));
+    screen.resize(3, 8);
+    screen.resize(24, 80);
+    screen.wait_for_text("row 20");
+}
+
+#[test]
+fn help_names_the_keys() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("text");
+    screen.press("f1");
+    screen.wait_for("keys and what they do", |view| view.contains("Ctrl-S") || view.contains("Ctrl+S"));
+    screen.press("esc");
+    screen.wait_for_text("text");
+}
+
+#[test]
+fn a_large_file_opens_at_once_and_takes_keys_in_its_middle() {
+    let ana = Home::new("ana");
+    let text: String = (0..250_000).map(|n| format!("    let value_{n} = compute({n});\n")).collect();
+    assert!(8 << 20 < text.len());
+    ana.file("big.rs", &text);
+    let started = std::time::Instant::now();
+    let screen = ana.open(&["big.rs"]);
+    screen.wait_for_text("value_0");
+    let opened = started.elapsed();
+    screen.press("ctrl-g");
+    screen.type_text("125000\r");
+    screen.wait_for_text("value_124999");
+    let typed = std::time::Instant::now();
+    screen.type_text("@");
+    screen.wait_for_text("@");
+    println!("opened in {opened:?}, key in {:?}", typed.elapsed());
+    assert!(opened.as_secs() < 5 && typed.elapsed().as_millis() < 1_000, "{opened:?} {:?}", typed.elapsed());
+}

@@ -1,0 +1,203 @@
+//! Two people in one text, with a relay between them.
+
+use crate::support::PATIENCE;
+use crate::support::home::{Home, assert_document_becomes, assert_saves_as};
+use crate::support::relay::Relay;
+use crate::support::screen::Screen;
+
+/// Two people who have opened one document, each with a file of their own.
+pub struct Pair {
+    /// Serves the document.
+    pub relay: Relay,
+    /// The link.
+    pub link: String,
+    /// Who shared.
+    pub ana: Home,
+    /// Who joined.
+    pub ben: Home,
+    /// The sharer's screen, on `ana.txt`.
+    pub on_ana: Screen,
+    /// The joiner's screen, on `ben.txt`.
+    pub on_ben: Screen,
+}
+
+impl Pair {
+    /// Shares `text` and opens it on both screens.
+    pub fn open(text: &str) -> Pair {
+        let relay = Relay::start();
+        let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+        ana.file("ana.txt", text);
+        let link = ana.share("ana.txt", &relay.url());
+        let on_ana = ana.open(&["ana.txt", "--name", "ana"]);
+        let on_ben = ben.join(&link, "ben.txt");
+        let pair = Pair { relay, link, ana, ben, on_ana, on_ben };
+        pair.wait_until_synced();
+        let first_line = text.lines().next().unwrap_or("");
+        pair.on_ana.wait_for_text(first_line);
+        pair.on_ben.wait_for_text(first_line);
+        pair
+    }
+
+    /// Waits until both status lines say so.
+    #[track_caller]
+    pub fn wait_until_synced(&self) {
+        self.on_ana.wait_at_most(PATIENCE * 3, "ana is in sync", |view| view.status().contains("synced"));
+        self.on_ben.wait_at_most(PATIENCE * 3, "ben is in sync", |view| view.status().contains("synced"));
+    }
+
+    /// Waits until both screens show the same text, of which `is_all_there` holds, and returns it.
+    #[track_caller]
+    pub fn wait_until_equal(&self, what: &str, is_all_there: impl Fn(&[String]) -> bool) -> Vec<String> {
+        self.on_ana.wait_for(what, |view| is_all_there(&view.text_lines()));
+        let view = self.on_ben.wait_for(what, |view| {
+            let lines = view.text_lines();
+            is_all_there(&lines) && lines == self.on_ana.view().text_lines()
+        });
+        view.text_lines()
+    }
+
+    /// Saves on both sides, and panics unless both files and the document are equal. Returns the text.
+    #[track_caller]
+    pub fn save_and_compare(&self) -> String {
+        let text = Home::new("reader").run(&["cat", &self.link]).stdout;
+        assert_saves_as(&self.on_ana, &self.ana, "ana.txt", &text);
+        assert_saves_as(&self.on_ben, &self.ben, "ben.txt", &text);
+        text
+    }
+}
+
+#[test]
+fn what_two_people_type_at_different_places_is_on_both_screens_and_in_both_files() {
+    let pair = Pair::open("first line\nlast line\n");
+    pair.on_ana.press("ctrl-home");
+    pair.on_ana.type_text("ana was here\r");
+    pair.on_ben.press("ctrl-end");
+    pair.on_ben.type_text("ben was here");
+    let expected = ["ana was here", "first line", "last line", "ben was here"];
+    pair.wait_until_equal("both lines on both screens", |lines| lines == expected);
+    pair.wait_until_synced();
+    assert_eq!(pair.save_and_compare(), "ana was here\nfirst line\nlast line\nben was here");
+}
+
+#[test]
+fn what_two_people_type_at_the_same_place_ends_equal_with_every_character() {
+    let pair = Pair::open("[]\n");
+    let typing = [(&pair.on_ana, 'a'), (&pair.on_ben, 'b')];
+    std::thread::scope(|scope| {
+        for (screen, ch) in typing {
+            scope.spawn(move || {
+                screen.press_all(&["ctrl-home", "right"]);
+                (0..40).for_each(|_| screen.type_text(&ch.to_string()));
+            });
+        }
+    });
+    let n_of = |lines: &[String], ch| lines.first().map_or(0, |line| line.matches(ch).count());
+    let lines = pair.wait_until_equal("80 characters on both screens", |lines| {
+        n_of(lines, 'a') == 40 && n_of(lines, 'b') == 40
+    });
+    assert!(lines[0].starts_with('[') && lines[0].ends_with(']'), "{lines:?}");
+    pair.wait_until_synced();
+    let text = pair.save_and_compare();
+    assert_eq!(text.chars().count(), 83);
+}
+
+#[test]
+fn people_see_who_is_there_and_who_left() {
+    let pair = Pair::open("hello\n");
+    pair.on_ana.wait_for_text("ben");
+    pair.on_ben.wait_for_text("ana");
+    pair.on_ana.wait_for("2 people", |view| view.status().contains("2 here"));
+    let Pair { on_ana, on_ben, relay, .. } = pair;
+    on_ben.quit();
+    on_ana.wait_for("ben is gone from the screen", |view| !view.contains("ben"));
+    drop(relay);
+}
+
+#[test]
+fn undo_takes_back_only_what_one_wrote_oneself() {
+    let pair = Pair::open("base\n");
+    pair.on_ana.press("ctrl-end");
+    pair.on_ana.type_text("mine");
+    pair.on_ben.wait_for_text("mine");
+    pair.on_ben.press("ctrl-home");
+    pair.on_ben.type_text("theirs ");
+    pair.on_ana.wait_for_text("theirs base");
+    pair.on_ana.press("ctrl-z");
+    pair.wait_until_equal("only the other's text is left", |lines| {
+        lines.first().is_some_and(|line| line == "theirs base")
+            && !lines.iter().any(|line| line.contains("mine"))
+    });
+    pair.on_ana.press("ctrl-y");
+    pair.on_ben.wait_for_text("mine");
+}
+
+#[test]
+fn a_large_paste_arrives_whole() {
+    let pair = Pair::open("start\n");
+    let block: String = (0..5_000).map(|i| format!("line {i} 界 é\n")).collect();
+    pair.on_ana.press("ctrl-end");
+    pair.on_ana.send(&crate::support::keys::pasted(&block));
+    pair.on_ana.wait_for_text("line 4999 界 é");
+    pair.on_ben.press("ctrl-end");
+    pair.on_ben.wait_for("the end of the paste", |view| view.contains("5001") || view.contains("line 4999"));
+    pair.wait_until_synced();
+    assert_document_becomes(&pair.link, &format!("start\n{block}"));
+}
+
+#[test]
+fn a_file_that_was_shared_goes_online_again_by_itself() {
+    let Pair { relay, link, ana, ben, on_ana, on_ben } = Pair::open("once\n");
+    on_ana.quit();
+    on_ben.quit();
+    let on_ana = ana.open(&["ana.txt"]);
+    let on_ben = ben.open(&["ben.txt"]);
+    on_ana.wait_for_status("synced");
+    on_ben.wait_for_status("synced");
+    on_ana.press("ctrl-home");
+    on_ana.type_text("twice ");
+    on_ben.wait_for_text("twice once");
+    on_ana.wait_for_status("synced");
+    assert_document_becomes(&link, "twice once\n");
+    drop(relay);
+}
+
+#[test]
+fn scripts_read_and_write_a_document() {
+    let relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("notes.txt", "one\ntwo\n");
+    let link = ana.share("notes.txt", &relay.url());
+    let ben = Home::new("ben");
+    assert_eq!(ben.run(&["cat", &link]).stdout, "one\ntwo\n");
+    let outcome = ben.run_with_input(&["put", &link], b"one\n1.5\ntwo\n");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(ana.run(&["cat", &link]).stdout, "one\n1.5\ntwo\n");
+    // The same text once more is no edit.
+    assert_eq!(ben.run_with_input(&["put", &link], b"one\n1.5\ntwo\n").code, Some(0));
+    assert_eq!(ana.run(&["cat", &link]).stdout, "one\n1.5\ntwo\n");
+    // A script's edit leaves the cursor of a person where it was.
+    let on_ana = ana.open(&["notes.txt"]);
+    on_ana.wait_for_status("synced");
+    on_ana.wait_for_text("1.5");
+    on_ana.press("ctrl-end");
+    assert_eq!(ben.run_with_input(&["put", &link], b"zero\none\n1.5\ntwo\n").code, Some(0));
+    on_ana.wait_for_text("zero");
+    on_ana.type_text("end");
+    on_ana.wait_for_status("synced");
+    assert_document_becomes(&link, "zero\none\n1.5\ntwo\nend");
+}
+
+#[test]
+fn sharing_from_the_editor_shows_the_link() {
+    let relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("plan.txt", "the plan\n");
+    let on_ana = ana.open_sized(&["share", "plan.txt", "--relay", &relay.url(), "--name", "ana"], 30, 160);
+    let view = on_ana.wait_for_text("/d/");
+    let row = view.rows.iter().find(|row| row.contains("/d/")).expect("a row with the link");
+    let start = row.find("http").expect("a link");
+    let link: String = row[start..].split_whitespace().next().expect("a link").to_owned();
+    assert!(link.contains('#'), "no secret in {link}");
+    on_ana.wait_for_status("synced");
+    assert_document_becomes(&link, "the plan\n");
+}

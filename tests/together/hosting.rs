@@ -1,0 +1,50 @@
+//! Pairing without a relay: one person's editor serves the other.
+
+use crate::support::home::Home;
+use crate::support::screen::View;
+
+/// Returns the link on a screen.
+fn link_on(view: &View) -> String {
+    let row = view.rows.iter().find(|row| row.contains("/d/")).expect("a row with the link");
+    let start = row.find("http").expect("a link");
+    row[start..].split_whitespace().next().expect("a link").to_owned()
+}
+
+#[test]
+fn two_people_edit_without_a_relay() {
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("pair.txt", "together\n");
+    let on_ana = ana.open_sized(&["share", "pair.txt", "--name", "ana"], 40, 160);
+    let link = link_on(&on_ana.wait_for_text("/d/"));
+    let on_ben = ben.join(&link, "mine.txt");
+    on_ben.wait_for_text("together");
+    on_ben.wait_for_status("synced");
+    on_ben.press("ctrl-end");
+    on_ben.type_text("from ben");
+    on_ana.wait_for_text("from ben");
+    on_ana.press("ctrl-home");
+    on_ana.type_text("from ana ");
+    on_ben.wait_for_text("from ana together");
+    on_ben.wait_for_status("synced");
+    on_ana.save();
+    on_ben.save();
+    assert_eq!(ana.read("pair.txt"), "from ana together\nfrom ben");
+    assert_eq!(ben.read("mine.txt"), "from ana together\nfrom ben");
+}
+
+#[test]
+fn guest_keeps_editing_when_the_host_is_gone() {
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("pair.txt", "together\n");
+    let mut on_ana = ana.open_sized(&["share", "pair.txt"], 40, 160);
+    let link = link_on(&on_ana.wait_for_text("/d/"));
+    let on_ben = ben.join(&link, "mine.txt");
+    on_ben.wait_for_status("synced");
+    on_ana.kill9();
+    on_ben.wait_for_status("offline");
+    on_ben.press("ctrl-end");
+    on_ben.type_text("alone now");
+    on_ben.wait_for_text("alone now");
+    on_ben.save();
+    assert_eq!(ben.read("mine.txt"), "together\nalone now");
+}

@@ -1,0 +1,15 @@
+//! The program as people meet it: the real binary, in pseudo-terminals, with a real relay and a bad network.
+//! `docs/TESTING.md` says how to run it longer and against another binary.
+#![cfg(unix)]
+
+mod alone;
+mod bad_input;
+mod crowd;
+mod editing;
+mod hostile;
+mod hosting;
+mod kills;
+mod offline;
+#[path = "../support/mod.rs"]
+mod support;
+mod terminal;
