@@ -12,5 +12,14 @@ pub mod crdt;
 /// Rank 2: rope and RGA in step: edits, operation log, undo, anchors, snapshots.
 pub mod document;
 
+/// Rank 2: the only meaning of bytes on a link: frames, greetings, capabilities, links that people paste.
+pub mod protocol;
+
+/// Rank 3: one protocol between any two replicas, as machines without I/O: rooms, presence, backoff.
+pub mod sync;
+
+/// Rank 3: many rooms under one roof: loading, admission, limits, snapshots, idle documents.
+pub mod relay;
+
 /// Rank 4: the outside world: terminal, files, clocks, network and disk.
 pub mod io;

@@ -14,3 +14,144 @@ pub const WAITING_CHANGES_MAX: usize = 10_000;
 
 /// Encoded bytes that may wait for their causes in one document.
 pub const WAITING_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes in one transport message. Small enough that a heartbeat never waits long behind one, and the
+/// largest that a stranger can make a reader hold before anything is checked.
+pub const PACKET_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of one frame inside a packet, its length prefix excluded (which is at most 3 bytes here).
+pub const FRAME_BYTES_MAX: usize = PACKET_BYTES_MAX - 3;
+
+/// Bytes of a batch that travels in one frame; a larger one is cut into fragments of this size. A
+/// quarter of the packet, so that frames of other kinds find room between two fragments.
+pub const FRAGMENT_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of one fragmented batch or snapshot that a client accepts from whoever serves it: a text of
+/// 100 MB with its history, and as much again.
+pub const TRANSFER_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes of one fragmented batch that a server accepts from one link: a text of 50 MB entering at once.
+/// Half of what a client accepts is not needed by anybody who types.
+pub const UPLOAD_BYTES_MAX: usize = 64 << 20;
+
+/// Entries of a version vector in a hello or a welcome: at some 13 bytes each they fill most of a packet.
+/// One entry is one process start that edited; 16,384 are years of daily work on one text.
+pub const WIRE_VERSION_ENTRIES_MAX: usize = 16_384;
+
+/// Replicas that the serving side of a room gives short numbers. Others are named in full, which costs
+/// 8 bytes more for each of their runs; so the table stays small in a room that lives for months.
+pub const WIRE_REPLICAS_MAX: usize = 4_096;
+
+/// Bytes of a refusal's or a goodbye's sentence, and of every other text written for people.
+pub const SENTENCE_BYTES_MAX: usize = 512;
+
+/// Bytes of an operator's token for creating documents.
+pub const OPERATOR_TOKEN_BYTES_MAX: usize = 64;
+
+/// Bytes of a presence payload: a name, a colour, a cursor and some 40 selections.
+pub const PRESENCE_BYTES_MAX: usize = 1_024;
+
+/// Bytes of a name in a presence; what does not fit is cut at a character.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Selections in a presence: more cursors than this are not shown to others.
+pub const PRESENCE_SELECTIONS_MAX: usize = 32;
+
+/// Milliseconds between two presence frames of one sender: at most 20 a second, which looks smooth.
+pub const PRESENCE_INTERVAL_MS: u64 = 50;
+
+/// Milliseconds after which a presence that was not heard again is dropped: two heartbeats.
+pub const PRESENCE_EXPIRY_MS: u64 = 60_000;
+
+/// People whose presence one room keeps; later ones are let in but not shown.
+pub const ROOM_PEOPLE_MAX: usize = 1_024;
+
+/// Milliseconds of silence to send after which a link sends a heartbeat.
+pub const HEARTBEAT_MS: u64 = 30_000;
+
+/// Heartbeats that may be missed before a link is given up.
+pub const HEARTBEATS_MISSED_MAX: u64 = 3;
+
+/// Milliseconds within which a hello must arrive, and must be answered.
+pub const HELLO_TIMEOUT_MS: u64 = 10_000;
+
+/// Milliseconds of silence after which a client with unacknowledged edits asks "are you there?".
+pub const SUSPECT_AFTER_MS: u64 = 5_000;
+
+/// Milliseconds of silence after which a client with unacknowledged edits gives the link up.
+pub const GIVE_UP_AFTER_MS: u64 = 10_000;
+
+/// Milliseconds between signs of life while a long transfer arrives, so that its sender, who waits for
+/// an acknowledgement, does not take a slow line for a dead one. Well under [`SUSPECT_AFTER_MS`].
+pub const TRANSFER_SIGN_MS: u64 = 2_000;
+
+/// Milliseconds before the first redial; doubled with each failure.
+pub const BACKOFF_BASE_MS: u64 = 1_000;
+
+/// Milliseconds that the doubling stops at.
+pub const BACKOFF_MAX_MS: u64 = 30_000;
+
+/// Percent of the delay that chance may add: thousands of clients of one relay must not return at once.
+pub const BACKOFF_JITTER_PERCENT: u64 = 30;
+
+/// Milliseconds that a link must have been live before the count of failures starts again.
+pub const BACKOFF_RESET_AFTER_MS: u64 = 10_000;
+
+/// Milliseconds that a server may ask a client to stay away; a longer wish is cut to this.
+pub const RETRY_AFTER_MS_MAX: u64 = 300_000;
+
+/// Milliseconds over which the links of a server that stops are told to return.
+pub const DRAIN_SPREAD_MS: u64 = 3_000;
+
+/// Milliseconds between two tries to write what a failing disk refused.
+pub const PERSIST_RETRY_MS: u64 = 2_000;
+
+/// Bytes given to the shell for one link and not yet written, past which nothing live is queued for it:
+/// it is served from the document once it has drained.
+pub const LINK_QUEUE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes still queued for a link under which a catch-up goes on. Keeps a heartbeat from waiting behind
+/// more than this, and a fast link from ever running dry.
+pub const LINK_QUEUE_BYTES_LOW: usize = 128 << 10;
+
+/// Bytes that one link may send per second in the long run: ten times the fastest paste.
+pub const LINK_BYTES_PER_S_MAX: u64 = 16 << 20;
+
+/// Bytes that one link may send at once: the largest upload and something to spare.
+pub const LINK_BYTES_BURST: u64 = 2 * UPLOAD_BYTES_MAX as u64;
+
+/// Frames that one link may send per second in the long run. A person sends ten; a program that replays
+/// a recorded history one edit at a time is served too.
+pub const LINK_FRAMES_PER_S_MAX: u64 = 100_000;
+
+/// Frames that one link may send at once.
+pub const LINK_FRAMES_BURST: u64 = 1_000_000;
+
+/// Links in one room.
+pub const ROOM_LINKS_MAX: usize = 4_096;
+
+/// Links at one relay, those that have not said hello included.
+pub const RELAY_LINKS_MAX: usize = 20_000;
+
+/// Links at one relay that have not said hello yet: what a stranger can hold costs little.
+pub const RELAY_GREETING_MAX: usize = 4_096;
+
+/// Packets of one link that a relay holds while it loads the document. A client sends one (its hello)
+/// and then waits for the welcome.
+pub const LOADING_PACKETS_MAX: usize = 4;
+
+/// Documents that a relay keeps in memory at once, links or not.
+pub const RELAY_DOCUMENTS_MAX: usize = 10_000;
+
+/// Milliseconds without links after which a relay forgets a document that is wholly durable.
+pub const UNLOAD_AFTER_MS: u64 = 60_000;
+
+/// Bytes appended to a document's log after which a new snapshot replaces it.
+pub const SNAPSHOT_AFTER_BYTES: u64 = 1 << 20;
+
+/// Records appended to a document's log after which a new snapshot replaces it: reading them one by one
+/// is what makes loading slow.
+pub const SNAPSHOT_AFTER_RECORDS: u64 = 10_000;
+
+/// Operations past a kept snapshot up to which it still serves those who join with nothing.
+pub const JOIN_TAIL_OPS_MAX: u64 = 20_000;

@@ -1,0 +1,151 @@
+//! The state of the connection, in the words of the status line.
+
+use crate::base::time::{Millis, MonoTime};
+
+/// How one's edits and the others' stand to each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Nobody is dialed and nobody may dial in.
+    Alone,
+    /// Others may dial in here.
+    Hosting {
+        /// How many are here.
+        n_links: usize,
+    },
+    /// The first connection is being made, or a hello waits for its answer.
+    Connecting {
+        /// Operations of one's own that the other side does not have on its disk.
+        n_kept: u64,
+    },
+    /// The other side has everything on its disk.
+    Synced {
+        /// The last measured round trip.
+        rtt: Option<Millis>,
+    },
+    /// Operations are on their way: sent or about to be, not acknowledged.
+    Sending {
+        /// How many.
+        n: u64,
+        /// The last measured round trip.
+        rtt: Option<Millis>,
+    },
+    /// There is no connection; one goes on editing.
+    Offline {
+        /// Operations of one's own that wait.
+        n_kept: u64,
+        /// When it is tried again; `None` while a try is under way.
+        retry_at: Option<MonoTime>,
+        /// Why, as a part of a sentence.
+        reason: String,
+    },
+    /// Connected, but the other side cannot write to its disk; edits are kept here and sent when it can.
+    Paused {
+        /// Operations that wait.
+        n_kept: u64,
+        /// What the other side said.
+        sentence: String,
+    },
+    /// Connected by a link that can only read.
+    ReadOnly {
+        /// Operations made here all the same, which nobody else will get.
+        n_kept: u64,
+        /// The last measured round trip.
+        rtt: Option<Millis>,
+    },
+    /// The other side will not have this replica. Nothing is tried until the user asks for it.
+    Denied {
+        /// Operations that wait.
+        n_kept: u64,
+        /// What happened, why, and what to do.
+        sentence: String,
+    },
+}
+
+impl Status {
+    /// Returns the words for the status line at `now`.
+    ///
+    /// ```
+    /// use coedit::base::time::MonoTime;
+    /// use coedit::sync::Status;
+    ///
+    /// let status = Status::Offline { n_kept: 340, retry_at: Some(MonoTime(4_000)), reason: "refused".to_owned() };
+    /// assert_eq!(status.words(MonoTime(100)), "offline · 340 edits kept · retry in 4 s");
+    /// ```
+    pub fn words(&self, now: MonoTime) -> String {
+        match self {
+            Status::Alone => "alone".to_owned(),
+            Status::Hosting { n_links: 0 } => "hosting".to_owned(),
+            Status::Hosting { n_links } => format!("hosting · {n_links} joined"),
+            Status::Connecting { n_kept: 0 } => "connecting".to_owned(),
+            Status::Connecting { n_kept } => format!("connecting · {}", edits_kept(*n_kept)),
+            Status::Synced { rtt } => with_rtt("synced", *rtt),
+            Status::Sending { n, rtt } => with_rtt(&format!("sending {n}"), *rtt),
+            Status::Offline { n_kept, retry_at, reason: _ } => offline(*n_kept, *retry_at, now),
+            Status::Paused { n_kept, sentence } => format!("waiting · {} · {sentence}", edits_kept(*n_kept)),
+            Status::ReadOnly { n_kept: 0, rtt } => with_rtt("read only", *rtt),
+            Status::ReadOnly { n_kept, .. } => format!("read only · {} here only", edits_kept(*n_kept)),
+            Status::Denied { n_kept: 0, sentence } => format!("denied: {sentence}"),
+            Status::Denied { n_kept, sentence } => format!("denied: {sentence} · {}", edits_kept(*n_kept)),
+        }
+    }
+
+    /// Returns whether a connection stands and has been welcomed.
+    pub fn is_online(&self) -> bool {
+        matches!(
+            self,
+            Status::Synced { .. } | Status::Sending { .. } | Status::Paused { .. } | Status::ReadOnly { .. }
+        )
+    }
+}
+
+fn with_rtt(words: &str, rtt: Option<Millis>) -> String {
+    match rtt {
+        Some(Millis(ms)) => format!("{words} · {ms} ms"),
+        None => words.to_owned(),
+    }
+}
+
+fn edits_kept(n: u64) -> String {
+    if n == 1 { "1 edit kept".to_owned() } else { format!("{n} edits kept") }
+}
+
+fn offline(n_kept: u64, retry_at: Option<MonoTime>, now: MonoTime) -> String {
+    let kept = if n_kept == 0 { String::new() } else { format!(" · {}", edits_kept(n_kept)) };
+    match retry_at {
+        // Rounded up, so that it never shows 0 while it still waits.
+        Some(at) => format!("offline{kept} · retry in {} s", at.since(now).0.div_ceil(1000)),
+        None => format!("offline{kept} · connecting"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: Status, words: &str) {
+        assert_eq!(status.words(MonoTime(0)), words);
+    }
+
+    #[test]
+    fn every_state_is_said_in_words() {
+        let rtt = Some(Millis(24));
+        let why = "no such document here, or the link's secret is wrong".to_owned();
+        check(Status::Alone, "alone");
+        check(Status::Hosting { n_links: 0 }, "hosting");
+        check(Status::Hosting { n_links: 2 }, "hosting · 2 joined");
+        check(Status::Connecting { n_kept: 0 }, "connecting");
+        check(Status::Synced { rtt }, "synced · 24 ms");
+        check(Status::Synced { rtt: None }, "synced");
+        check(Status::Sending { n: 12, rtt: None }, "sending 12");
+        check(Status::ReadOnly { n_kept: 0, rtt: None }, "read only");
+        check(Status::ReadOnly { n_kept: 1, rtt }, "read only · 1 edit kept here only");
+        check(
+            Status::Denied { n_kept: 0, sentence: why },
+            "denied: no such document here, or the link's secret is wrong",
+        );
+        let offline = |n_kept, retry_at| Status::Offline { n_kept, retry_at, reason: String::new() };
+        check(offline(0, Some(MonoTime(1))), "offline · retry in 1 s");
+        check(offline(340, None), "offline · 340 edits kept · connecting");
+    }
+}
