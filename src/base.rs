@@ -1,5 +1,6 @@
 //! Rank 0: what everything else stands on. No module here knows another one of the crate.
 
+pub mod bytes;
 pub mod limits;
 pub mod rng;
 pub mod time;

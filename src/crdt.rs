@@ -2,4 +2,6 @@
 
 pub mod clock;
 
+pub mod rga;
+
 pub use clock::{Dot, ReplicaId, ReplicaTable, VersionVector};

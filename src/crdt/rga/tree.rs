@@ -1,0 +1,640 @@
+//! Runs in document order in a B-tree that lives in two arenas.
+//!
+//! Leaves hold runs; inner nodes hold, for each child, how many visible elements are below it. The
+//! cursor remembers the leaf of the last edit, and owes the inner nodes what changed there: typing on
+//! touches one leaf and nothing else.
+
+use super::index::RunIndex;
+use super::{ElementId, Run};
+
+/// Runs in a leaf: 32 × 16 bytes are eight cache lines, which a search reads in order.
+const LEAF_RUNS_MAX: usize = 32;
+
+/// Children of an inner node.
+const INNER_CHILDREN_MAX: usize = 32;
+
+/// Runs in a leaf of a tree that is built at once: leaves room for the edits that follow.
+const LEAF_RUNS_BUILT: usize = 28;
+
+/// No node.
+const NONE: u32 = u32::MAX;
+
+/// A place between two elements, or the element right of it: before the `offset`-th element of the
+/// `idx`-th run of `leaf`. `offset` may equal the run's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub leaf: u32,
+    pub idx: u32,
+    pub offset: u32,
+}
+
+struct Leaf {
+    runs: [Run; LEAF_RUNS_MAX],
+    n: u32,
+    parent: u32,
+    next: u32,
+}
+
+struct Inner {
+    visible: [u32; INNER_CHILDREN_MAX],
+    children: [u32; INNER_CHILDREN_MAX],
+    n: u32,
+    parent: u32,
+}
+
+/// The leaf of the last edit.
+#[derive(Clone, Copy)]
+struct Cursor {
+    leaf: u32,
+    /// Visible elements before the leaf.
+    start: u32,
+    /// Visible elements in the leaf.
+    visible: u32,
+    /// What the counts above the leaf lack.
+    owed: i32,
+}
+
+pub(super) struct Tree {
+    leaves: Vec<Leaf>,
+    inners: Vec<Inner>,
+    /// An inner node, or the only leaf when `height` is 0.
+    root: u32,
+    /// Levels of inner nodes.
+    height: u32,
+    len_visible: u32,
+    cursor: Cursor,
+}
+
+impl Leaf {
+    fn new(parent: u32) -> Leaf {
+        // The filler is never read: `n` says how many runs count.
+        Leaf { runs: [Run::new(0, 0, 0, 1); LEAF_RUNS_MAX], n: 0, parent, next: NONE }
+    }
+
+    fn runs(&self) -> &[Run] {
+        &self.runs[..self.n as usize]
+    }
+
+    fn n_visible(&self) -> u32 {
+        self.runs().iter().map(Run::n_visible).sum()
+    }
+
+    fn insert(&mut self, idx: usize, run: Run) {
+        let n = self.n as usize;
+        self.runs.copy_within(idx..n, idx + 1);
+        self.runs[idx] = run;
+        self.n += 1;
+    }
+
+    fn remove(&mut self, idx: usize) {
+        let n = self.n as usize;
+        self.runs.copy_within(idx + 1..n, idx);
+        self.n -= 1;
+    }
+}
+
+impl Inner {
+    fn new(parent: u32) -> Inner {
+        Inner { visible: [0; INNER_CHILDREN_MAX], children: [NONE; INNER_CHILDREN_MAX], n: 0, parent }
+    }
+
+    fn n_visible(&self) -> u32 {
+        self.visible[..self.n as usize].iter().sum()
+    }
+
+    fn slot_of(&self, child: u32) -> usize {
+        self.children.iter().position(|&c| c == child).expect("a child is in its parent")
+    }
+
+    fn insert(&mut self, slot: usize, child: u32, visible: u32) {
+        let n = self.n as usize;
+        self.children.copy_within(slot..n, slot + 1);
+        self.visible.copy_within(slot..n, slot + 1);
+        self.children[slot] = child;
+        self.visible[slot] = visible;
+        self.n += 1;
+    }
+}
+
+impl Tree {
+    pub(super) fn new() -> Tree {
+        Tree::from_runs(&[])
+    }
+
+    pub(super) fn from_runs(runs: &[Run]) -> Tree {
+        let n_leaves = runs.len().div_ceil(LEAF_RUNS_BUILT).max(1);
+        let mut leaves: Vec<Leaf> = Vec::with_capacity(n_leaves);
+        for (at, chunk) in runs.chunks(LEAF_RUNS_BUILT).enumerate() {
+            let mut leaf = Leaf::new(NONE);
+            leaf.runs[..chunk.len()].copy_from_slice(chunk);
+            leaf.n = chunk.len() as u32;
+            leaf.next = if at + 1 < n_leaves { at as u32 + 1 } else { NONE };
+            leaves.push(leaf);
+        }
+        if leaves.is_empty() {
+            leaves.push(Leaf::new(NONE));
+        }
+        let counts: Vec<u32> = leaves.iter().map(Leaf::n_visible).collect();
+        let cursor = Cursor { leaf: 0, start: 0, visible: counts[0], owed: 0 };
+        let len_visible = counts.iter().sum();
+        let mut tree = Tree { leaves, inners: Vec::new(), root: 0, height: 0, len_visible, cursor };
+        tree.build_inner_levels(counts);
+        tree
+    }
+
+    /// Stacks inner nodes on the leaves, whose visible counts are given, until there is one root.
+    fn build_inner_levels(&mut self, mut counts: Vec<u32>) {
+        let mut first = 0;
+        while 1 < counts.len() {
+            let level_start = self.inners.len() as u32;
+            let mut next_counts = Vec::new();
+            for (at, chunk) in counts.chunks(INNER_CHILDREN_MAX - 4).enumerate() {
+                let id = level_start + at as u32;
+                let mut inner = Inner::new(NONE);
+                for &visible in chunk {
+                    inner.insert(inner.n as usize, first, visible);
+                    self.set_parent(first, self.height, id);
+                    first += 1;
+                }
+                next_counts.push(inner.n_visible());
+                self.inners.push(inner);
+            }
+            self.height += 1;
+            self.root = level_start;
+            first = level_start;
+            counts = next_counts;
+        }
+    }
+
+    pub(super) fn len_visible(&self) -> u32 {
+        self.len_visible
+    }
+
+    pub(super) fn run(&self, place: Place) -> Run {
+        self.leaves[place.leaf as usize].runs[place.idx as usize]
+    }
+
+    /// Returns the place before everything, and moves the cursor there.
+    pub(super) fn first(&mut self) -> Place {
+        let leaf = self.first_leaf();
+        let place = Place { leaf, idx: 0, offset: 0 };
+        self.visible_before(place);
+        place
+    }
+
+    fn first_leaf(&self) -> u32 {
+        let mut node = self.root;
+        for _ in 0..self.height {
+            node = self.inners[node as usize].children[0];
+        }
+        node
+    }
+
+    /// Finds the visible element at `at` and moves the cursor to its leaf.
+    pub(super) fn find_visible(&mut self, at: u32) -> Place {
+        let in_cursor_leaf = self.cursor.start <= at && at - self.cursor.start < self.cursor.visible;
+        if !in_cursor_leaf {
+            self.settle();
+            let (leaf, start) = self.descend(at);
+            self.cursor = Cursor { leaf, start, visible: self.count_of_leaf(leaf), owed: 0 };
+        }
+        self.scan_leaf(self.cursor.leaf, at - self.cursor.start)
+    }
+
+    /// Finds the visible element at `at` without moving the cursor.
+    pub(super) fn find_visible_from_root(&self, at: u32) -> Place {
+        let cursor = &self.cursor;
+        if cursor.start <= at && at - cursor.start < cursor.visible {
+            return self.scan_leaf(cursor.leaf, at - cursor.start);
+        }
+        // The counts above the cursor's leaf lag behind by what is owed: shift what lies after it.
+        let after_cursor = cursor.start + cursor.visible <= at;
+        let lagging_at = if after_cursor { at.wrapping_add_signed(-cursor.owed) } else { at };
+        let (leaf, start) = self.descend(lagging_at);
+        self.scan_leaf(leaf, lagging_at - start)
+    }
+
+    fn descend(&self, at: u32) -> (u32, u32) {
+        let (mut node, mut left) = (self.root, at);
+        for _ in 0..self.height {
+            let inner = &self.inners[node as usize];
+            let mut slot = 0;
+            while inner.visible[slot] <= left {
+                left -= inner.visible[slot];
+                slot += 1;
+            }
+            node = inner.children[slot];
+        }
+        (node, at - left)
+    }
+
+    fn scan_leaf(&self, leaf: u32, at: u32) -> Place {
+        let mut left = at;
+        for (idx, run) in self.leaves[leaf as usize].runs().iter().enumerate() {
+            if left < run.n_visible() {
+                return Place { leaf, idx: idx as u32, offset: left };
+            }
+            left -= run.n_visible();
+        }
+        unreachable!("leaf {leaf} has fewer than {at} visible elements")
+    }
+
+    /// Returns the number of visible elements before `place`, and moves the cursor to its leaf.
+    pub(super) fn visible_before(&mut self, place: Place) -> u32 {
+        if self.cursor.leaf != place.leaf {
+            self.settle();
+            let start = self.start_of_leaf(place.leaf);
+            self.cursor = Cursor { leaf: place.leaf, start, visible: self.count_of_leaf(place.leaf), owed: 0 };
+        }
+        self.cursor.start + self.visible_in_leaf_before(place)
+    }
+
+    /// As `visible_before`, without moving the cursor.
+    pub(super) fn visible_before_unmoved(&self, place: Place) -> u32 {
+        let start = if self.cursor.leaf == place.leaf {
+            self.cursor.start
+        } else {
+            let is_owed = self.cursor.owed != 0 && self.is_before(self.cursor.leaf, place.leaf);
+            let owed = if is_owed { self.cursor.owed } else { 0 };
+            self.start_of_leaf(place.leaf).wrapping_add_signed(owed)
+        };
+        start + self.visible_in_leaf_before(place)
+    }
+
+    fn visible_in_leaf_before(&self, place: Place) -> u32 {
+        let runs = self.leaves[place.leaf as usize].runs();
+        let idx = place.idx as usize;
+        let whole: u32 = runs[..idx].iter().map(Run::n_visible).sum();
+        match runs.get(idx) {
+            Some(run) if !run.is_dead() => whole + place.offset,
+            _ => whole,
+        }
+    }
+
+    fn start_of_leaf(&self, leaf: u32) -> u32 {
+        let mut start = 0;
+        let mut node = leaf;
+        let mut parent = self.leaves[leaf as usize].parent;
+        while parent != NONE {
+            let inner = &self.inners[parent as usize];
+            start += inner.visible[..inner.slot_of(node)].iter().sum::<u32>();
+            node = parent;
+            parent = inner.parent;
+        }
+        start
+    }
+
+    /// Returns whether leaf `a` stands before leaf `b`.
+    fn is_before(&self, a: u32, b: u32) -> bool {
+        let (mut a, mut b) = (a, b);
+        let (mut parent_a, mut parent_b) = (self.leaves[a as usize].parent, self.leaves[b as usize].parent);
+        while parent_a != parent_b {
+            (a, b) = (parent_a, parent_b);
+            parent_a = self.inners[a as usize].parent;
+            parent_b = self.inners[b as usize].parent;
+        }
+        parent_a != NONE && {
+            let inner = &self.inners[parent_a as usize];
+            inner.slot_of(a) < inner.slot_of(b)
+        }
+    }
+
+    /// Returns the visible count of a leaf as the inner nodes have it (nothing may be owed to it).
+    fn count_of_leaf(&self, leaf: u32) -> u32 {
+        let parent = self.leaves[leaf as usize].parent;
+        if parent == NONE {
+            return self.len_visible;
+        }
+        let inner = &self.inners[parent as usize];
+        inner.visible[inner.slot_of(leaf)]
+    }
+
+    /// Pays the inner nodes what the cursor owes them.
+    fn settle(&mut self) {
+        let owed = std::mem::take(&mut self.cursor.owed);
+        if owed == 0 {
+            return;
+        }
+        let mut node = self.cursor.leaf;
+        let mut parent = self.leaves[node as usize].parent;
+        while parent != NONE {
+            let inner = &mut self.inners[parent as usize];
+            let slot = inner.slot_of(node);
+            inner.visible[slot] = inner.visible[slot].wrapping_add_signed(owed);
+            node = parent;
+            parent = inner.parent;
+        }
+    }
+
+    fn add_visible(&mut self, leaf: u32, change: i32) {
+        assert_eq!(leaf, self.cursor.leaf, "edits happen in the cursor's leaf");
+        self.cursor.visible = self.cursor.visible.wrapping_add_signed(change);
+        self.cursor.owed += change;
+        self.len_visible = self.len_visible.wrapping_add_signed(change);
+    }
+
+    /// Returns the element right of `place`, with the place spelled as the one before it in its own run.
+    pub(super) fn next_element(&self, place: Place) -> Option<(Place, u32, u32)> {
+        let mut leaf = &self.leaves[place.leaf as usize];
+        let mut place = place;
+        if leaf.runs().get(place.idx as usize).is_some_and(|run| run.len() <= place.offset) {
+            place = Place { idx: place.idx + 1, offset: 0, ..place };
+        }
+        while leaf.n <= place.idx {
+            if leaf.next == NONE {
+                return None;
+            }
+            place = Place { leaf: leaf.next, idx: 0, offset: 0 };
+            leaf = &self.leaves[place.leaf as usize];
+        }
+        let run = &leaf.runs[place.idx as usize];
+        Some((place, run.lamport + place.offset, run.replica))
+    }
+
+    /// Finds an element in the leaf that the index names.
+    pub(super) fn find_in_leaf(&self, leaf: u32, id: ElementId) -> Option<Place> {
+        let runs = self.leaves[leaf as usize].runs();
+        let idx = runs.iter().position(|run| run.replica == id.replica && id.seq.wrapping_sub(run.seq) < run.len())?;
+        Some(Place { leaf, idx: idx as u32, offset: id.seq - runs[idx].seq })
+    }
+
+    /// Finds an element without an index. O(runs).
+    pub(super) fn find_by_scan(&self, id: ElementId) -> Option<Place> {
+        let mut leaf = self.first_leaf();
+        while leaf != NONE {
+            if let Some(place) = self.find_in_leaf(leaf, id) {
+                return Some(place);
+            }
+            leaf = self.leaves[leaf as usize].next;
+        }
+        None
+    }
+
+    /// Inserts `run` at `place`, which is in the cursor's leaf, and enters it in the index if there is one.
+    pub(super) fn insert(&mut self, place: Place, run: Run, index: &mut Option<RunIndex>) {
+        let n_new = run.len() as i32;
+        let leaf = &mut self.leaves[place.leaf as usize];
+        let idx = place.idx as usize;
+        let left_idx = if place.offset == 0 { idx.checked_sub(1) } else { Some(idx) };
+        let at_run_end = place.offset == 0 || leaf.runs[idx].len() == place.offset;
+        if let Some(left_idx) = left_idx
+            && at_run_end
+            && leaf.runs[left_idx].continues_with(&run)
+        {
+            leaf.runs[left_idx].grow(run.len());
+            self.add_visible(place.leaf, n_new);
+            return;
+        }
+        let n_slots = if at_run_end { 1 } else { 2 };
+        let place = self.make_room(place, n_slots, index);
+        let leaf = &mut self.leaves[place.leaf as usize];
+        let idx = place.idx as usize;
+        if place.offset == 0 {
+            leaf.insert(idx, run);
+        } else {
+            leaf.insert(idx + 1, run);
+            if !at_run_end {
+                let tail = leaf.runs[idx].split_off(place.offset);
+                leaf.insert(idx + 2, tail);
+            }
+        }
+        if let Some(index) = index {
+            index.set(run.replica, run.seq, run.len(), place.leaf);
+        }
+        self.add_visible(place.leaf, n_new);
+    }
+
+    /// Makes `n` visible elements of one run, from `place` on, tombstones. `place` is in the cursor's leaf.
+    pub(super) fn kill(&mut self, place: Place, n: u32, index: &mut Option<RunIndex>) {
+        let leaf = &mut self.leaves[place.leaf as usize];
+        let (idx, offset) = (place.idx as usize, place.offset);
+        let run = leaf.runs[idx];
+        let dead = Run::new(run.replica, run.seq + offset, run.lamport + offset, n).dead();
+        let (has_left, has_right) = (0 < offset, offset + n < run.len());
+        if !has_left && 0 < idx && leaf.runs[idx - 1].continues_with(&dead) {
+            leaf.runs[idx - 1].grow(n);
+            Self::drop_front(leaf, idx, n);
+            Self::join_with_next(leaf, idx - 1);
+        } else if !has_right && idx + 1 < leaf.n as usize && dead.continues_with(&leaf.runs[idx + 1]) {
+            let mut joined = dead;
+            joined.grow(leaf.runs[idx + 1].len());
+            leaf.runs[idx + 1] = joined;
+            if has_left {
+                leaf.runs[idx].split_off(offset);
+            } else {
+                leaf.remove(idx);
+            }
+        } else {
+            let n_slots = usize::from(has_left) + usize::from(has_right);
+            let place = self.make_room(place, n_slots, index);
+            let leaf = &mut self.leaves[place.leaf as usize];
+            let mut idx = place.idx as usize;
+            if has_left {
+                let tail = leaf.runs[idx].split_off(offset);
+                idx += 1;
+                leaf.insert(idx, tail);
+            }
+            if has_right {
+                let tail = leaf.runs[idx].split_off(n);
+                leaf.insert(idx + 1, tail);
+            }
+            leaf.runs[idx] = dead;
+            self.add_visible(place.leaf, -(n as i32));
+            return;
+        }
+        self.add_visible(place.leaf, -(n as i32));
+    }
+
+    fn drop_front(leaf: &mut Leaf, idx: usize, n: u32) {
+        if n < leaf.runs[idx].len() {
+            leaf.runs[idx] = leaf.runs[idx].split_off(n);
+        } else {
+            leaf.remove(idx);
+        }
+    }
+
+    fn join_with_next(leaf: &mut Leaf, idx: usize) {
+        if idx + 1 < leaf.n as usize && leaf.runs[idx].continues_with(&leaf.runs[idx + 1]) {
+            let n = leaf.runs[idx + 1].len();
+            leaf.runs[idx].grow(n);
+            leaf.remove(idx + 1);
+        }
+    }
+
+    /// Makes sure that `n` more runs fit into the leaf of `place`, splitting it if need be, and returns
+    /// where the place is afterwards. The cursor follows it.
+    fn make_room(&mut self, place: Place, n: usize, index: &mut Option<RunIndex>) -> Place {
+        let leaf = &self.leaves[place.leaf as usize];
+        if leaf.n as usize + n <= LEAF_RUNS_MAX {
+            return place;
+        }
+        // Writing at the end of a leaf leaves it full: texts are mostly written forward.
+        let idx = place.idx as usize;
+        let appends = idx + 1 == leaf.n as usize && place.offset == leaf.runs[idx].len();
+        let split_at = if appends { leaf.n as usize } else { LEAF_RUNS_MAX / 2 };
+        let new_leaf = self.split_leaf(place.leaf, split_at, index);
+        if appends {
+            self.move_cursor_to_right_half(place.leaf, new_leaf);
+            Place { leaf: new_leaf, idx: 0, offset: 0 }
+        } else if split_at <= idx {
+            self.move_cursor_to_right_half(place.leaf, new_leaf);
+            Place { leaf: new_leaf, idx: (idx - split_at) as u32, ..place }
+        } else {
+            self.cursor.visible = self.leaves[place.leaf as usize].n_visible();
+            place
+        }
+    }
+
+    fn move_cursor_to_right_half(&mut self, left: u32, right: u32) {
+        let left_visible = self.leaves[left as usize].n_visible();
+        let visible = self.leaves[right as usize].n_visible();
+        self.cursor = Cursor { leaf: right, start: self.cursor.start + left_visible, visible, owed: 0 };
+    }
+
+    /// Moves the runs from `split_at` on into a new leaf after `leaf`, and returns it.
+    fn split_leaf(&mut self, leaf: u32, split_at: usize, index: &mut Option<RunIndex>) -> u32 {
+        self.settle();
+        let new_id = self.leaves.len() as u32;
+        let old = &mut self.leaves[leaf as usize];
+        let mut new = Leaf::new(old.parent);
+        new.next = old.next;
+        old.next = new_id;
+        let n_moved = old.n as usize - split_at;
+        new.runs[..n_moved].copy_from_slice(&old.runs[split_at..old.n as usize]);
+        new.n = n_moved as u32;
+        old.n = split_at as u32;
+        if let Some(index) = index {
+            for run in new.runs() {
+                index.set(run.replica, run.seq, run.len(), new_id);
+            }
+        }
+        let moved_visible = new.n_visible();
+        let parent = old.parent;
+        self.leaves.push(new);
+        self.add_sibling(leaf, new_id, moved_visible, parent, 0);
+        new_id
+    }
+
+    /// Enters `new` right after its sibling `old`, from which `moved` visible elements went over to it.
+    /// Both are at `level` (0 for leaves).
+    fn add_sibling(&mut self, old: u32, new: u32, moved: u32, parent: u32, level: u32) {
+        if parent == NONE {
+            let root = self.inners.len() as u32;
+            let mut inner = Inner::new(NONE);
+            inner.insert(0, old, self.len_visible - moved);
+            inner.insert(1, new, moved);
+            self.inners.push(inner);
+            self.set_parent(old, level, root);
+            self.set_parent(new, level, root);
+            self.root = root;
+            self.height += 1;
+            return;
+        }
+        let mut target = parent;
+        if self.inners[parent as usize].n as usize == INNER_CHILDREN_MAX {
+            let right = self.split_inner(parent, level + 1);
+            if self.inners[right as usize].children[..].contains(&old) {
+                target = right;
+            }
+        }
+        let inner = &mut self.inners[target as usize];
+        let slot = inner.slot_of(old);
+        inner.visible[slot] -= moved;
+        inner.insert(slot + 1, new, moved);
+        self.set_parent(new, level, target);
+    }
+
+    /// Moves the second half of an inner node's children into a new node after it, and returns it.
+    fn split_inner(&mut self, id: u32, level: u32) -> u32 {
+        let new_id = self.inners.len() as u32;
+        let old = &mut self.inners[id as usize];
+        let mut new = Inner::new(old.parent);
+        let half = INNER_CHILDREN_MAX / 2;
+        for slot in half..INNER_CHILDREN_MAX {
+            new.insert(slot - half, old.children[slot], old.visible[slot]);
+            old.children[slot] = NONE;
+        }
+        old.n = half as u32;
+        let (moved, parent) = (new.n_visible(), old.parent);
+        let children = new.children;
+        self.inners.push(new);
+        for &child in &children[..INNER_CHILDREN_MAX - half] {
+            self.set_parent(child, level - 1, new_id);
+        }
+        self.add_sibling(id, new_id, moved, parent, level);
+        new_id
+    }
+
+    fn set_parent(&mut self, node: u32, level: u32, parent: u32) {
+        if level == 0 {
+            self.leaves[node as usize].parent = parent;
+        } else {
+            self.inners[node as usize].parent = parent;
+        }
+    }
+
+    fn leaf_ids(&self) -> impl Iterator<Item = u32> + '_ {
+        let next = |&leaf: &u32| Some(self.leaves[leaf as usize].next).filter(|&next| next != NONE);
+        std::iter::successors(Some(self.first_leaf()), next)
+    }
+
+    pub(super) fn runs(&self) -> impl Iterator<Item = Run> + '_ {
+        self.leaf_ids().flat_map(|leaf| self.leaves[leaf as usize].runs().iter().copied())
+    }
+
+    /// Walks all runs with their places, in document order.
+    pub(super) fn places(&self) -> impl Iterator<Item = (Place, Run)> + '_ {
+        self.leaf_ids().flat_map(|leaf| {
+            let runs = self.leaves[leaf as usize].runs().iter().enumerate();
+            runs.map(move |(idx, &run)| (Place { leaf, idx: idx as u32, offset: 0 }, run))
+        })
+    }
+
+    pub(super) fn build_index(&self) -> RunIndex {
+        // In ascending order every entry goes to the end.
+        let mut entries: Vec<(u32, u32, u32, u32)> =
+            self.places().map(|(place, run)| (run.replica, run.seq, run.len(), place.leaf)).collect();
+        entries.sort_unstable();
+        let mut index = RunIndex::default();
+        for (replica, seq, len, leaf) in entries {
+            index.set(replica, seq, len, leaf);
+        }
+        index
+    }
+
+    pub(super) fn check_invariants(&self) {
+        let mut leaf_order = Vec::new();
+        let counted = self.check_node(self.root, self.height, NONE, &mut leaf_order);
+        assert_eq!(counted, self.len_visible, "visible elements in all");
+        assert_eq!(leaf_order, self.leaf_ids().collect::<Vec<_>>(), "chain of leaves");
+        let cursor = self.cursor;
+        let start: u32 = leaf_order
+            .iter()
+            .take_while(|&&leaf| leaf != cursor.leaf)
+            .map(|&leaf| self.leaves[leaf as usize].n_visible())
+            .sum();
+        assert_eq!((cursor.start, cursor.visible), (start, self.leaves[cursor.leaf as usize].n_visible()), "cursor");
+    }
+
+    fn check_node(&self, node: u32, level: u32, parent: u32, leaf_order: &mut Vec<u32>) -> u32 {
+        if level == 0 {
+            let leaf = &self.leaves[node as usize];
+            assert_eq!(leaf.parent, parent, "parent of leaf {node}");
+            assert!(0 < leaf.n || parent == NONE, "leaf {node} is empty");
+            leaf_order.push(node);
+            return leaf.n_visible();
+        }
+        let inner = &self.inners[node as usize];
+        assert_eq!(inner.parent, parent, "parent of inner node {node}");
+        let mut sum = 0;
+        for slot in 0..inner.n as usize {
+            let n_before = leaf_order.len();
+            let counted = self.check_node(inner.children[slot], level - 1, node, leaf_order);
+            let holds_cursor = leaf_order[n_before..].contains(&self.cursor.leaf);
+            let owed = if holds_cursor { self.cursor.owed } else { 0 };
+            assert_eq!(inner.visible[slot].wrapping_add_signed(owed), counted, "count of {node}, slot {slot}");
+            sum += counted;
+        }
+        sum
+    }
+}

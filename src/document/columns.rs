@@ -1,0 +1,279 @@
+//! The operations of one author, run-length, in the order in which they were made.
+
+use std::ops::Range;
+
+/// The local number that no author has: the reference of an insert at the start of the text.
+pub(super) const ROOT: u32 = u32::MAX;
+
+/// What an operation run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Inserts consecutive characters, the first after (`replica`, `seq`), each further one after the
+    /// one before it.
+    Insert,
+    /// Deletes (`replica`, `seq`), `seq + 1`, …
+    DeleteForward,
+    /// Deletes (`replica`, `seq`), `seq - 1`, …: what Backspace does.
+    DeleteBackward,
+}
+
+/// Operations with consecutive seqs that one rule describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OpRun {
+    /// Seq of the first operation.
+    pub seq: u32,
+    pub len: u32,
+    pub kind: Kind,
+    /// Author of the reference or the first target; `ROOT` for an insert at the start.
+    pub replica: u32,
+    /// Seq of the reference or the first target.
+    pub target: u32,
+    /// Where the inserted text starts in the author's text, in bytes.
+    pub text: u32,
+}
+
+impl OpRun {
+    pub(super) fn end(&self) -> u32 {
+        self.seq + self.len
+    }
+
+    /// Returns the lowest and one past the highest target of a deletion.
+    pub(super) fn targets(&self) -> Range<u32> {
+        match self.kind {
+            Kind::DeleteBackward => self.target + 1 - self.len..self.target + 1,
+            _ => self.target..self.target + self.len,
+        }
+    }
+
+    /// Returns the operations from the `n`-th on. The text's start is left as it is.
+    fn tail(&self, author: u32, n: u32) -> OpRun {
+        let (replica, target) = match self.kind {
+            _ if n == 0 => (self.replica, self.target),
+            Kind::Insert => (author, self.seq + n - 1),
+            Kind::DeleteForward => (self.replica, self.target + n),
+            Kind::DeleteBackward => (self.replica, self.target - n),
+        };
+        OpRun { seq: self.seq + n, len: self.len - n, replica, target, ..*self }
+    }
+}
+
+/// Where an author's knowledge grew: from `seq` on, operations also depend on `deps`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub seq: u32,
+    /// Lamport timestamp of the operation at `seq`: 1 + the highest among its causes. 0 until the causes
+    /// are here.
+    pub lamport: u32,
+    /// End of its part of `Columns::deps`.
+    deps_end: u32,
+}
+
+/// Everything one author did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns {
+    /// Local number of the author.
+    pub author: u32,
+    /// Seq of the first operation held: 0, but for a part that waits.
+    pub start: u32,
+    pub ops: Vec<OpRun>,
+    stamps: Vec<Stamp>,
+    deps: Vec<(u32, u32)>,
+    pub text: String,
+}
+
+/// Lengths to go back to when a batch turns out to be malformed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    n_ops: usize,
+    last_len: u32,
+    n_stamps: usize,
+    n_deps: usize,
+    n_text: usize,
+}
+
+impl Columns {
+    pub(super) fn new(author: u32, start: u32) -> Columns {
+        Columns { author, start, ..Columns::default() }
+    }
+
+    /// Returns one past the last seq held.
+    pub(super) fn end(&self) -> u32 {
+        self.ops.last().map_or(self.start, OpRun::end)
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            n_ops: self.ops.len(),
+            last_len: self.ops.last().map_or(0, |op| op.len),
+            n_stamps: self.stamps.len(),
+            n_deps: self.deps.len(),
+            n_text: self.text.len(),
+        }
+    }
+
+    pub(super) fn restore(&mut self, mark: Mark) {
+        self.ops.truncate(mark.n_ops);
+        if let Some(last) = self.ops.last_mut() {
+            last.len = mark.last_len;
+        }
+        self.stamps.truncate(mark.n_stamps);
+        self.deps.truncate(mark.n_deps);
+        self.text.truncate(mark.n_text);
+    }
+
+    /// Records that operations from the end on also depend on `deps`.
+    pub(super) fn push_stamp(&mut self, lamport: u32, deps: impl IntoIterator<Item = (u32, u32)>) {
+        self.deps.extend(deps);
+        self.stamps.push(Stamp { seq: self.end(), lamport, deps_end: self.deps.len() as u32 });
+    }
+
+    /// Appends `op`, whose seq is the end, joining it to the last one where one rule covers both.
+    pub(super) fn push(&mut self, op: OpRun, text: &str) {
+        debug_assert_eq!(op.seq, self.end());
+        let op = OpRun { text: self.text.len() as u32, ..op };
+        self.text.push_str(text);
+        let author = self.author;
+        match self.ops.last_mut() {
+            Some(last) if Self::joins(author, last, &op) => {
+                if op.kind == Kind::DeleteBackward {
+                    last.kind = Kind::DeleteBackward;
+                }
+                last.len += op.len;
+            }
+            _ => self.ops.push(op),
+        }
+    }
+
+    fn joins(author: u32, last: &OpRun, op: &OpRun) -> bool {
+        match (last.kind, op.kind) {
+            (Kind::Insert, Kind::Insert) => op.replica == author && op.target + 1 == op.seq,
+            (Kind::DeleteForward, Kind::DeleteForward) => {
+                last.replica == op.replica && last.target + last.len == op.target
+            }
+            // A restored mark must give back the kind too, so only runs that already go backward grow.
+            (Kind::DeleteBackward, Kind::DeleteBackward) => {
+                last.replica == op.replica && last.target.checked_sub(last.len) == Some(op.target)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the index of the run that holds `seq`.
+    pub(super) fn find(&self, seq: u32) -> Option<usize> {
+        if seq < self.start || self.end() <= seq {
+            return None;
+        }
+        if self.ops.last().is_some_and(|op| op.seq <= seq) {
+            return Some(self.ops.len() - 1);
+        }
+        Some(self.ops.partition_point(|op| op.seq <= seq) - 1)
+    }
+
+    /// Returns whether all of these seqs are inserted characters.
+    pub(super) fn are_inserts(&self, seqs: Range<u32>) -> bool {
+        let Some(first) = self.find(seqs.start) else { return false };
+        let Some(last) = self.find(seqs.end - 1) else { return false };
+        self.ops[first..=last].iter().all(|op| op.kind == Kind::Insert)
+    }
+
+    /// Walks the operations in `seqs` as runs cut at its ends and at stamps, with their index.
+    pub(super) fn runs_in(&self, seqs: Range<u32>) -> impl Iterator<Item = (usize, OpRun)> + '_ {
+        let mut seq = seqs.start;
+        let mut at = self.find(seq).unwrap_or(self.ops.len());
+        let mut stamp = self.stamps.partition_point(|stamp| stamp.seq <= seq);
+        std::iter::from_fn(move || {
+            if seqs.end <= seq {
+                return None;
+            }
+            let whole = *self.ops.get(at)?;
+            let mut end = whole.end().min(seqs.end);
+            if let Some(next) = self.stamps.get(stamp)
+                && next.seq <= end
+            {
+                end = next.seq;
+                stamp += 1;
+            }
+            let mut op = whole.tail(self.author, seq - whole.seq);
+            op.len = end - seq;
+            if op.kind == Kind::Insert && op.len == 0 {
+                return None;
+            }
+            let found = (at, op);
+            seq = end;
+            if whole.end() == end {
+                at += 1;
+            }
+            Some(found)
+        })
+    }
+
+    /// Returns the text of the inserted characters `seqs`, which lie in the run with index `at`.
+    pub(super) fn text_of(&self, at: usize, seqs: Range<u32>) -> &str {
+        let op = &self.ops[at];
+        let text = &self.text[op.text as usize..];
+        let from = byte_of_char(text, (seqs.start - op.seq) as usize);
+        let len = byte_of_char(&text[from..], (seqs.end - seqs.start) as usize);
+        &text[from..from + len]
+    }
+
+    /// Returns the index of the stamp at exactly `seq`.
+    pub(super) fn stamp_at(&self, seq: u32) -> Option<usize> {
+        self.stamps.binary_search_by_key(&seq, |stamp| stamp.seq).ok()
+    }
+
+    /// Returns the seq of the first stamp after `seq`.
+    pub(super) fn next_stamp_after(&self, seq: u32) -> Option<u32> {
+        self.stamps.get(self.stamps.partition_point(|stamp| stamp.seq <= seq)).map(|stamp| stamp.seq)
+    }
+
+    pub(super) fn deps_of(&self, stamp: usize) -> &[(u32, u32)] {
+        let start = stamp.checked_sub(1).map_or(0, |before| self.stamps[before].deps_end);
+        &self.deps[start as usize..self.stamps[stamp].deps_end as usize]
+    }
+
+    pub(super) fn set_lamport(&mut self, stamp: usize, lamport: u32) {
+        self.stamps[stamp].lamport = lamport;
+    }
+
+    /// Returns the Lamport timestamp of the operation `seq`, which must be applied.
+    pub(super) fn lamport(&self, seq: u32) -> u32 {
+        let at = match self.stamps.last() {
+            Some(last) if last.seq <= seq => self.stamps.len() - 1,
+            _ => match self.stamps.partition_point(|stamp| stamp.seq <= seq).checked_sub(1) {
+                Some(at) => at,
+                // Before the first stamp nothing was known: timestamps count from 1.
+                None => return seq + 1,
+            },
+        };
+        self.stamps[at].lamport + (seq - self.stamps[at].seq)
+    }
+
+    /// Appends what `part` holds beyond the end; `part` starts at or before it.
+    pub(super) fn append(&mut self, part: &Columns) {
+        let end = self.end();
+        debug_assert!(part.start <= end);
+        if part.end() <= end {
+            return;
+        }
+        let mut stamp = part.stamps.partition_point(|stamp| stamp.seq < end);
+        for (at, op) in part.runs_in(end..part.end()) {
+            while part.stamps.get(stamp).is_some_and(|stamp| stamp.seq == op.seq) {
+                self.push_stamp(part.stamps[stamp].lamport, part.deps_of(stamp).iter().copied());
+                stamp += 1;
+            }
+            let text = if op.kind == Kind::Insert { part.text_of(at, op.seq..op.end()) } else { "" };
+            self.push(op, text);
+        }
+    }
+}
+
+/// Returns the byte offset of the `n`-th character; the whole length if there are not as many.
+fn byte_of_char(text: &str, n: usize) -> usize {
+    // Where the next n bytes are all ASCII they are the next n characters.
+    if let Some(head) = text.as_bytes().get(..n)
+        && head.is_ascii()
+    {
+        return n;
+    }
+    text.char_indices().nth(n).map_or(text.len(), |(at, _)| at)
+}
