@@ -11,3 +11,15 @@ pub mod crdt;
 
 /// Rank 2: rope and RGA in step: edits, operation log, undo, anchors, snapshots.
 pub mod document;
+
+/// Rank 3: the editor as a value: model, message, update, effects.
+pub mod editor;
+
+/// Rank 3: the model drawn into cells, the gate that makes any text safe to draw, and cells as terminal bytes.
+pub mod view;
+
+/// Rank 4: what touches the world: the terminal, files, clocks, disks, networks.
+pub mod io;
+
+/// Rank 5: one file per command.
+pub mod app;
