@@ -17,3 +17,9 @@ pub mod server;
 
 /// One connection to a peer as whole packets out and in, dialed or accepted alike.
 pub mod transport;
+
+/// Opening a file as text, and saving it so that it is always whole.
+pub mod files;
+
+/// The terminal: taken on start, given back on every way out.
+pub mod terminal;

@@ -15,11 +15,17 @@ pub mod document;
 /// Rank 2: the only meaning of bytes on a link: frames, greetings, capabilities, links that people paste.
 pub mod protocol;
 
-/// Rank 3: one protocol between any two replicas, as machines without I/O: rooms, presence, backoff.
+/// Rank 3: what every end of a link decides: when to dial again, who is still here, what a sender may spend.
 pub mod sync;
 
-/// Rank 3: many rooms under one roof: loading, admission, limits, snapshots, idle documents.
-pub mod relay;
+/// Rank 3: the editor as a value: model, message, update, effects.
+pub mod editor;
 
-/// Rank 4: the outside world: terminal, files, clocks, network and disk.
+/// Rank 3: the model drawn into cells, the gate that makes any text safe to draw, and cells as terminal bytes.
+pub mod view;
+
+/// Rank 4: what touches the world: the terminal, files, clocks, disks, networks.
 pub mod io;
+
+/// Rank 5: one file per command.
+pub mod app;

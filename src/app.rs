@@ -1,0 +1,3 @@
+//! Rank 5: one file per command.
+
+pub mod edit;

@@ -1,0 +1,300 @@
+//! Rank 3: the editor as a value: `(model, message, time) -> effects`.
+//!
+//! [`Model`] is everything the screen shows. [`update`] advances it by one message and returns what the shell
+//! must do; it never waits and never fails.
+
+pub mod caret;
+pub mod column;
+pub mod command;
+pub mod edit;
+pub mod file;
+pub mod find;
+pub mod glyph;
+pub mod grapheme;
+pub mod key;
+pub mod layout;
+pub mod merge;
+pub mod mouse;
+pub mod people;
+pub mod prompt;
+pub mod selection;
+mod update;
+
+use ropey::Rope;
+
+use crate::base::time::MonoTime;
+use crate::document::{Anchor, Applied, Bias, Document};
+
+use edit::Run;
+use file::FileMeta;
+use find::Find;
+use key::{Key, Mouse};
+use layout::Layout;
+use mouse::Clicks;
+use people::{Connection, Peer, Person};
+use prompt::Prompt;
+use selection::Selection;
+pub use update::update;
+
+/// How long a message stays on the status line, in milliseconds.
+pub const NOTICE_MS: u64 = 6_000;
+
+/// Something that happened, to be worked into the model.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// The mouse did something.
+    Mouse(Mouse),
+    /// Text was pasted in the terminal. Taken literally.
+    Paste(String),
+    /// The screen has this many columns and rows.
+    Resize(u16, u16),
+    /// The deadline was reached.
+    Tick,
+    /// Edits of others were merged into the document (through `document_mut`).
+    RemoteApplied(Applied),
+    /// Who is here now, without oneself.
+    People(Vec<Person>),
+    /// The state of the connection.
+    Connection(Connection),
+    /// The save ended. `revision` is that of the effect.
+    Saved {
+        /// Which state of the text was written.
+        revision: u64,
+        /// What came of it.
+        result: Result<SaveDone, String>,
+    },
+    /// The text that is in the file now, asked for by `Effect::LoadTheirs`.
+    Theirs(Result<Rope, String>),
+    /// Something to tell the user.
+    Notice(String),
+}
+
+/// How a save ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SaveDone {
+    /// The file holds the text. What else there is to say, if anything.
+    Written(Option<String>),
+    /// The file was changed by another program since it was read, and was left alone.
+    ChangedOutside,
+}
+
+/// Something that the shell must do.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Write the text to the file.
+    Save {
+        /// The text (a cheap clone).
+        text: Rope,
+        /// To be handed back in `Msg::Saved`.
+        revision: u64,
+        /// Whether a change by another program may be written over.
+        overwrite: bool,
+    },
+    /// Read the file, and answer with `Msg::Theirs`.
+    LoadTheirs,
+    /// Leave the editor.
+    Quit,
+    /// Give the terminal back to the shell that started us.
+    Suspend,
+    /// Put a text on the terminal's clipboard.
+    CopyToClipboard(String),
+    /// The document was edited here: journal it and tell the room.
+    DocumentEdited,
+    /// Our own cursor or selection moved: see `Model::own_cursor` and `own_selection`.
+    PresenceChanged,
+    /// Try to connect at once.
+    RetryNow,
+}
+
+/// A message on the status line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What it says. Made safe when drawn.
+    pub text: String,
+    /// When it goes away.
+    pub until: MonoTime,
+}
+
+/// A box over the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlay {
+    /// None is open.
+    #[default]
+    None,
+    /// The keys; scrolled down by so many rows.
+    Help(usize),
+    /// Who is here.
+    People,
+}
+
+/// What part of the text is on the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scroll {
+    /// The first line shown.
+    pub top: usize,
+    /// The first column shown.
+    pub left: usize,
+}
+
+/// Cut or copied text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clipboard {
+    pub text: String,
+    /// Whole lines are pasted above the caret's line.
+    pub is_lines: bool,
+}
+
+/// Everything the editor knows.
+pub struct Model {
+    document: Document,
+    pub(crate) file: FileMeta,
+    pub(crate) selection: Selection,
+    pub(crate) scroll: Scroll,
+    size: (u16, u16),
+    pub(crate) prompt: Option<Prompt>,
+    pub(crate) overlay: Overlay,
+    pub(crate) notice: Option<Notice>,
+    pub(crate) find: Find,
+    pub(crate) people: Vec<Peer>,
+    pub(crate) connection: Connection,
+    pub(crate) own_name: String,
+    pub(crate) link: Option<String>,
+    clipboard: Clipboard,
+    run: Option<Run>,
+    clicks: Clicks,
+    /// Grows with every change of the text, own or others'.
+    revision: u64,
+    saved_revision: u64,
+    /// The text as the file last had it; what a merge with another program's change starts from.
+    base: Rope,
+    /// The text of the save that is under way.
+    saving: Rope,
+    quits_after_save: bool,
+    /// The caret's line and the first shown character after the last message: where they were before an edit of others.
+    caret_line: usize,
+    top_at: usize,
+}
+
+impl Model {
+    /// Makes an editor of `document`, whose text is what the file holds.
+    pub fn new(document: Document, file: FileMeta) -> Model {
+        let base = document.rope().clone();
+        Model {
+            document,
+            file,
+            selection: Selection::default(),
+            scroll: Scroll::default(),
+            size: (80, 24),
+            prompt: None,
+            overlay: Overlay::None,
+            notice: None,
+            find: Find::default(),
+            people: Vec::new(),
+            connection: Connection::Alone,
+            own_name: String::new(),
+            link: None,
+            clipboard: Clipboard::default(),
+            run: None,
+            clicks: Clicks::default(),
+            revision: 0,
+            saved_revision: 0,
+            saving: base.clone(),
+            base,
+            quits_after_save: false,
+            caret_line: 0,
+            top_at: 0,
+        }
+    }
+
+    /// Returns the document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Returns the document, for merging others' edits into it and for setting its time. Every change must be
+    /// followed by `Msg::RemoteApplied`.
+    pub fn document_mut(&mut self) -> &mut Document {
+        &mut self.document
+    }
+
+    /// Returns what is known of the file.
+    pub fn file(&self) -> &FileMeta {
+        &self.file
+    }
+
+    /// Returns what is known of the file, to set whether it may be edited.
+    pub fn file_mut(&mut self) -> &mut FileMeta {
+        &mut self.file
+    }
+
+    /// Returns the text.
+    pub fn rope(&self) -> &Rope {
+        self.document.rope()
+    }
+
+    /// Returns where the caret is, in characters.
+    pub fn caret(&self) -> usize {
+        self.selection.head
+    }
+
+    /// Returns whether the text differs from the file.
+    pub fn is_modified(&self) -> bool {
+        self.revision != self.saved_revision
+    }
+
+    /// Says that the text is not what the file holds: it was recovered or came from a shared document. `base`
+    /// is what the file held when it was last in step, for a later merge.
+    pub fn mark_modified(&mut self, base: Rope) {
+        self.base = base;
+        self.revision += 1;
+    }
+
+    /// Sets the name under which the user appears, and the link to show, if the document is shared.
+    pub fn set_identity(&mut self, name: String, link: Option<String>) {
+        self.own_name = name;
+        self.link = link;
+    }
+
+    /// Puts the caret at a line and column, both from 1 and clamped to the text.
+    pub fn go_to(&mut self, line: usize, column: usize) {
+        let at = self.position_of(line, column);
+        self.selection = Selection::caret(at);
+        self.center();
+    }
+
+    /// Returns the place of one's own cursor, to be shown to others.
+    pub fn own_cursor(&self) -> Anchor {
+        self.document.anchor(self.selection.head, Bias::Left)
+    }
+
+    /// Returns one's own selection, to be shown to others; `None` when nothing is selected.
+    pub fn own_selection(&self) -> Option<(Anchor, Anchor)> {
+        let range = self.selection.range();
+        let anchors = || (self.document.anchor(range.start, Bias::Right), self.document.anchor(range.end, Bias::Left));
+        (!self.selection.is_empty()).then(anchors)
+    }
+
+    /// Returns when a `Msg::Tick` is due; `None` when nothing on the screen changes by itself.
+    pub fn deadline(&self, now: MonoTime) -> Option<MonoTime> {
+        let notice = self.notice.as_ref().map(|notice| notice.until);
+        let labels = self.people.iter().filter_map(|peer| peer.label_until).filter(|&until| now < until);
+        labels.chain(notice).chain(self.connection.next_change(now)).min()
+    }
+
+    /// Returns the columns and rows of the screen.
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Returns how the screen is divided.
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.size.0, self.size.1, self.rope().len_lines(), self.prompt.is_some())
+    }
+
+    pub(crate) fn notify(&mut self, text: impl Into<String>, now: MonoTime) {
+        let until = MonoTime(now.0 + NOTICE_MS);
+        self.notice = Some(Notice { text: text.into(), until });
+    }
+}

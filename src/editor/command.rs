@@ -1,0 +1,164 @@
+//! Every command as a row of one table: its name, what it does, its keys, and the action. Help is made from it.
+
+use super::key::{Key, KeyCode};
+
+/// Where a caret goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum Motion {
+    Left,
+    Right,
+    Up,
+    Down,
+    WordLeft,
+    WordRight,
+    LineStart,
+    LineEnd,
+    PageUp,
+    PageDown,
+    TextStart,
+    TextEnd,
+}
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below describes each")]
+pub enum Action {
+    Move(Motion),
+    SelectAll,
+    Enter,
+    Indent,
+    Outdent,
+    DeleteBack,
+    DeleteForward,
+    DeleteWordBack,
+    DeleteWordForward,
+    Undo,
+    Redo,
+    Cut,
+    Copy,
+    Paste,
+    LinesUp,
+    LinesDown,
+    Duplicate,
+    Find,
+    FindNext,
+    FindPrevious,
+    GotoLine,
+    Save,
+    Quit,
+    Help,
+    People,
+    Suspend,
+    RetryNow,
+    Cancel,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Command {
+    /// The name it is bound by.
+    pub name: &'static str,
+    /// What it does, in words for the help.
+    pub about: &'static str,
+    /// The keys it has unless the configuration says otherwise.
+    pub keys: &'static [&'static str],
+    /// What happens.
+    pub action: Action,
+}
+
+const fn row(name: &'static str, about: &'static str, keys: &'static [&'static str], action: Action) -> Command {
+    Command { name, about, keys, action }
+}
+
+/// All commands, in the order in which help shows them.
+#[rustfmt::skip]
+pub static COMMANDS: &[Command] = &[
+    row("save", "Save the file", &["Ctrl-S"], Action::Save),
+    row("quit", "Quit; asks when something is unsaved", &["Ctrl-Q"], Action::Quit),
+    row("undo", "Undo your last edit", &["Ctrl-Z"], Action::Undo),
+    row("redo", "Redo it", &["Ctrl-Y", "Ctrl-Shift-Z"], Action::Redo),
+    row("cut", "Cut the selection, or the line", &["Ctrl-X", "Shift-Delete"], Action::Cut),
+    row("copy", "Copy the selection, or the line", &["Ctrl-C", "Ctrl-Insert"], Action::Copy),
+    row("paste", "Paste what was cut or copied", &["Ctrl-V", "Shift-Insert"], Action::Paste),
+    row("find", "Find as you type", &["Ctrl-F"], Action::Find),
+    row("find-next", "Next match", &["F3"], Action::FindNext),
+    row("find-previous", "Previous match", &["Shift-F3"], Action::FindPrevious),
+    row("goto-line", "Go to LINE[:COL]", &["Ctrl-G"], Action::GotoLine),
+    row("select-all", "Select everything", &["Ctrl-A"], Action::SelectAll),
+    row("duplicate", "Duplicate the selection, or the line", &["Ctrl-D"], Action::Duplicate),
+    row("lines-up", "Move the lines up", &["Alt-Up"], Action::LinesUp),
+    row("lines-down", "Move the lines down", &["Alt-Down"], Action::LinesDown),
+    row("people", "Who is here", &["F2"], Action::People),
+    row("retry", "Try to connect now", &["F5", "Ctrl-R"], Action::RetryNow),
+    row("suspend", "Back to the shell; `fg` returns", &["Alt-Z"], Action::Suspend),
+    row("help", "This help", &["F1"], Action::Help),
+    row("cancel", "Close, or drop the selection", &["Esc"], Action::Cancel),
+    row("left", "One character left", &["Left"], Action::Move(Motion::Left)),
+    row("right", "One character right", &["Right"], Action::Move(Motion::Right)),
+    row("up", "One line up", &["Up"], Action::Move(Motion::Up)),
+    row("down", "One line down", &["Down"], Action::Move(Motion::Down)),
+    row("word-left", "One word left", &["Ctrl-Left", "Alt-B"], Action::Move(Motion::WordLeft)),
+    row("word-right", "One word right", &["Ctrl-Right", "Alt-F"], Action::Move(Motion::WordRight)),
+    row("line-start", "Start of the words, then of the line", &["Home"], Action::Move(Motion::LineStart)),
+    row("line-end", "End of the line", &["End", "Ctrl-E"], Action::Move(Motion::LineEnd)),
+    row("page-up", "One screen up", &["PageUp"], Action::Move(Motion::PageUp)),
+    row("page-down", "One screen down", &["PageDown"], Action::Move(Motion::PageDown)),
+    row("text-start", "Start of the text", &["Ctrl-Home"], Action::Move(Motion::TextStart)),
+    row("text-end", "End of the text", &["Ctrl-End"], Action::Move(Motion::TextEnd)),
+    row("enter", "New line", &["Enter", "Shift-Enter"], Action::Enter),
+    row("indent", "Indent, or insert a tab", &["Tab"], Action::Indent),
+    row("outdent", "Take indentation away", &["Shift-Tab"], Action::Outdent),
+    row("delete-back", "Delete to the left", &["Backspace", "Shift-Backspace"], Action::DeleteBack),
+    row("delete-forward", "Delete to the right", &["Delete"], Action::DeleteForward),
+    row("delete-word-back", "Delete a word to the left", &["Ctrl-Backspace", "Ctrl-W", "Ctrl-H", "Alt-Backspace"], Action::DeleteWordBack),
+    row("delete-word-forward", "Delete a word to the right", &["Ctrl-Delete"], Action::DeleteWordForward),
+];
+
+/// Returns what a key does, and whether it extends the selection (a motion with Shift).
+pub fn action_of(key: Key) -> Option<(Action, bool)> {
+    if let Some(action) = exact(key) {
+        return Some((action, false));
+    }
+    let motion = key.shift.then(|| exact(Key { shift: false, ..key })).flatten();
+    motion.filter(|action| matches!(action, Action::Move(_))).map(|action| (action, true))
+}
+
+fn exact(key: Key) -> Option<Action> {
+    let key = match key.code {
+        KeyCode::Char(c) if key.ctrl || key.alt => Key { code: KeyCode::Char(c.to_ascii_uppercase()), ..key },
+        _ => key,
+    };
+    let is = |name: &&str| name.parse::<Key>().is_ok_and(|k| upper(k) == key);
+    COMMANDS.iter().find(|command| command.keys.iter().any(|name| is(name))).map(|command| command.action)
+}
+
+fn upper(key: Key) -> Key {
+    match key.code {
+        KeyCode::Char(c) => Key { code: KeyCode::Char(c.to_ascii_uppercase()), ..key },
+        _ => key,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_parses_and_is_bound_once() {
+        let mut seen = std::collections::HashSet::new();
+        for command in COMMANDS {
+            for name in command.keys {
+                assert!(seen.insert(name.parse::<Key>().unwrap()), "{name}");
+                assert_eq!(action_of(name.parse().unwrap()), Some((command.action, false)), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn shift_extends_motions_only() {
+        assert_eq!(action_of("Shift-Left".parse().unwrap()), Some((Action::Move(Motion::Left), true)));
+        assert_eq!(action_of("Ctrl-Shift-Home".parse().unwrap()), Some((Action::Move(Motion::TextStart), true)));
+        assert_eq!(action_of("Shift-F9".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! Finding a text: where the matches are, and walking from one to the next.
+
+use std::ops::Range;
+
+use ropey::Rope;
+
+use crate::document::TextChange;
+
+use super::selection::{Selection, shift_left};
+use super::{Model, grapheme};
+
+/// Matches that are counted at most; more are shown as `1000+`.
+pub const COUNT_MAX: usize = 1_000;
+
+/// What is searched for.
+#[derive(Clone, Debug, Default)]
+pub struct Find {
+    /// The text; empty when nothing was searched for yet.
+    pub needle: String,
+    /// Whether matches are lit: while the prompt is open.
+    pub is_lit: bool,
+    /// Where the caret was when the search began; Esc returns there.
+    pub origin: Selection,
+    /// How many matches there are, up to `COUNT_MAX`.
+    pub n: usize,
+}
+
+impl Find {
+    /// Moves the place to return to through others' edits.
+    pub(crate) fn shift(&mut self, change: &TextChange) {
+        let at = shift_left(self.origin.head, change);
+        self.origin = Selection::caret(at);
+    }
+}
+
+/// Searches `needle` in a stream of characters (Knuth, Morris, Pratt). Without an upper-case letter in it, case
+/// is ignored.
+pub struct Matcher {
+    needle: Vec<char>,
+    fail: Vec<usize>,
+    folds: bool,
+}
+
+impl Matcher {
+    /// Prepares a search; `None` for an empty needle.
+    pub fn new(needle: &str) -> Option<Matcher> {
+        let folds = !needle.chars().any(char::is_uppercase);
+        let needle: Vec<char> = needle.chars().map(|c| if folds { fold(c) } else { c }).collect();
+        let mut fail = vec![0; needle.len()];
+        let mut k = 0;
+        for i in 1..needle.len() {
+            while 0 < k && needle[i] != needle[k] {
+                k = fail[k - 1];
+            }
+            k += usize::from(needle[i] == needle[k]);
+            fail[i] = k;
+        }
+        (!needle.is_empty()).then_some(Matcher { needle, fail, folds })
+    }
+
+    /// Returns the matches in `range` of the rope, in order and without overlap.
+    pub fn matches<'a>(&'a self, rope: &'a Rope, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut state = 0;
+        let chars = rope.slice(range.clone()).chars();
+        let n = self.needle.len();
+        chars.enumerate().filter_map(move |(i, c)| {
+            let c = if self.folds { fold(c) } else { c };
+            while 0 < state && self.needle[state] != c {
+                state = self.fail[state - 1];
+            }
+            state += usize::from(self.needle[state] == c);
+            if state < n {
+                return None;
+            }
+            state = 0;
+            let end = range.start + i + 1;
+            Some(end - n..end)
+        })
+    }
+}
+
+
+fn fold(c: char) -> char {
+    if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
+}
+
+impl Model {
+    /// Opens the search; the selection, when it is within a line, is what to search for.
+    pub(crate) fn start_find(&mut self) {
+        self.find.origin = self.selection;
+        self.find.is_lit = true;
+        let selected = self.rope().slice(self.selection.range());
+        if (1..=200).contains(&selected.len_chars()) && !selected.chars().any(|c| c == '\n') {
+            self.find.needle = selected.to_string();
+        } else {
+            self.find.needle.clear();
+        }
+        self.count();
+    }
+
+    /// Works a changed needle in: the first match from where the search began.
+    pub(crate) fn find_from_origin(&mut self) {
+        self.count();
+        let from = self.find.origin.range().start;
+        match self.next_match(from) {
+            Some(found) => self.select_match(found),
+            None => self.selection = self.find.origin,
+        }
+    }
+
+    /// Goes to the next or the previous match, around the ends of the text. Returns whether there is one.
+    pub(crate) fn find_step(&mut self, forward: bool) -> bool {
+        let range = self.selection.range();
+        let found = if forward {
+            let from = if range.is_empty() { range.start } else { range.start + 1 };
+            self.next_match(from.min(self.document.len_chars()))
+        } else {
+            self.previous_match(range.start)
+        };
+        if let Some(found) = found.clone() {
+            self.select_match(found);
+        }
+        found.is_some()
+    }
+
+    fn select_match(&mut self, found: Range<usize>) {
+        self.selection = Selection { anchor: found.start, head: found.end, goal: None };
+        self.end_run();
+        self.center();
+    }
+
+    fn next_match(&self, from: usize) -> Option<Range<usize>> {
+        let rope = self.rope();
+        let matcher = Matcher::new(&self.find.needle)?;
+        let after = matcher.matches(rope, from..rope.len_chars()).next();
+        after.or_else(|| matcher.matches(rope, 0..rope.len_chars()).next())
+    }
+
+    fn previous_match(&self, before: usize) -> Option<Range<usize>> {
+        let rope = self.rope();
+        let matcher = Matcher::new(&self.find.needle)?;
+        let in_part = matcher.matches(rope, 0..before).last();
+        in_part.or_else(|| matcher.matches(rope, 0..rope.len_chars()).last())
+    }
+
+    fn count(&mut self) {
+        let matcher = Matcher::new(&self.find.needle);
+        let rope = self.document.rope();
+        self.find.n = matcher.map_or(0, |m| m.matches(rope, 0..rope.len_chars()).take(COUNT_MAX).count());
+    }
+
+    /// Returns the matches that touch `range`, to be lit.
+    pub(crate) fn lit_matches(&self, range: Range<usize>) -> Vec<Range<usize>> {
+        let Some(matcher) = Matcher::new(&self.find.needle).filter(|_| self.find.is_lit) else { return Vec::new() };
+        let rope = self.rope();
+        let n = self.find.needle.chars().count();
+        let start = grapheme::floor(rope, range.start.saturating_sub(n));
+        matcher.matches(rope, start..(range.end + n).min(rope.len_chars())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, needle: &str, starts: &[usize]) {
+        let rope = Rope::from_str(text);
+        let matcher = Matcher::new(needle).unwrap();
+        let found: Vec<usize> = matcher.matches(&rope, 0..rope.len_chars()).map(|m| m.start).collect();
+        assert_eq!(found, starts, "{needle:?} in {text:?}");
+    }
+
+    #[test]
+    fn case_counts_only_when_the_needle_has_an_upper_case_letter() {
+        check("Foo foo FOO", "foo", &[0, 4, 8]);
+        check("Foo foo FOO", "Foo", &[0]);
+        check("ÄÖ äö", "äö", &[0, 3]);
+    }
+
+    #[test]
+    fn partial_matches_fall_back() {
+        check("aabaabaaab", "aabaaa", &[3]);
+        check("aaaa", "aa", &[0, 2]);
+        check("a\nb", "a\nb", &[0]);
+    }
+}

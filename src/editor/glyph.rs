@@ -1,0 +1,189 @@
+//! What one grapheme cluster looks like on a screen: the allow-list that every drawn text goes through.
+//!
+//! Whatever is not known to be harmless is written out (`^[`, `<U+202E>`), so that no text from a file, a
+//! person or the network can act on the terminal or hide. The editor measures columns with the same function
+//! that the view draws with, so the cursor is always on the cell of its character.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Cells from one tab stop to the next.
+pub const TAB_CELLS: usize = 4;
+
+/// Combining marks drawn on one base; the others are counted in a `+n`.
+pub const MARKS_MAX: usize = 32;
+
+/// How a glyph is to be coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GlyphKind {
+    /// The text as it is.
+    Text,
+    /// Blank cells that stand for a tab.
+    Tab,
+    /// A written-out character that would act or be invisible.
+    Mark,
+}
+
+/// One grapheme cluster as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glyph<'a> {
+    /// Harmless text.
+    pub text: Cow<'a, str>,
+    /// How many cells it takes; at least 1.
+    pub cells: usize,
+    /// How to colour it.
+    pub kind: GlyphKind,
+}
+
+/// Returns what `cluster` looks like when it starts `column` cells from the start of its line. A line feed or
+/// an empty cluster takes one blank cell.
+pub fn glyph(cluster: &str, column: usize) -> Glyph<'_> {
+    let mut chars = cluster.chars();
+    match (chars.next(), chars.as_str()) {
+        (None | Some('\n'), "") => Glyph { text: " ".into(), cells: 1, kind: GlyphKind::Text },
+        (Some('\t'), "") => {
+            let cells = TAB_CELLS - column % TAB_CELLS;
+            Glyph { text: "    "[..cells].into(), cells, kind: GlyphKind::Tab }
+        }
+        (Some(' '..='~'), "") => Glyph { text: cluster.into(), cells: 1, kind: GlyphKind::Text },
+        (Some(c), "") if !is_plain(c) => {
+            let text = written_out(c);
+            Glyph { cells: text.len(), text: text.into(), kind: GlyphKind::Mark }
+        }
+        _ => composed(cluster),
+    }
+}
+
+/// Returns whether a character can be drawn as it is when it stands alone or starts a cluster.
+pub fn is_plain(c: char) -> bool {
+    !c.is_control() && !is_hidden(c) && !is_joiner(c) && c.width().is_some()
+}
+
+/// Returns the visible form of a character that must not reach the terminal.
+pub fn written_out(c: char) -> String {
+    match c as u32 {
+        code @ 0..0x20 => format!("^{}", char::from(b'@' + code as u8)),
+        0x7f => "^?".to_owned(),
+        code => format!("<U+{code:04X}>"),
+    }
+}
+
+/// Returns whether a character changes the order in which text is shown.
+pub fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+}
+
+/// Characters that are invisible, change the direction, or are no characters at all.
+fn is_hidden(c: char) -> bool {
+    is_bidi_control(c)
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fdd0}'..='\u{fdef}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        || c as u32 & 0xfffe == 0xfffe
+}
+
+/// Joiners and variation selectors: they have a meaning only inside a cluster, after a base.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// Draws a cluster that is more than one plain ASCII character.
+fn composed(cluster: &str) -> Glyph<'_> {
+    let mut kept = String::new();
+    let mut marks = String::new();
+    let (mut n_marks, mut n_cut) = (0, 0);
+    for (i, c) in cluster.chars().enumerate() {
+        let extends = 0 < i && (is_joiner(c) || c.width() == Some(0));
+        if c.is_control() || is_hidden(c) || (i == 0 && is_joiner(c)) {
+            marks.push_str(&written_out(c));
+        } else if extends && MARKS_MAX <= n_marks {
+            n_cut += 1;
+        } else {
+            n_marks += usize::from(extends);
+            if i == 0 && c.width() == Some(0) {
+                // A mark with no base would land on the cell before it.
+                kept.push('\u{25cc}');
+            }
+            kept.push(c);
+        }
+    }
+    if 0 < n_cut {
+        let _ = write!(marks, "+{n_cut}");
+    }
+    let cells = UnicodeWidthStr::width(kept.as_str());
+    if marks.is_empty() && 0 < cells && kept.len() == cluster.len() {
+        return Glyph { text: cluster.into(), cells, kind: GlyphKind::Text };
+    }
+    let kind = if marks.is_empty() { GlyphKind::Text } else { GlyphKind::Mark };
+    if cells == 0 && !kept.is_empty() {
+        marks = kept.chars().map(written_out).collect::<String>() + &marks;
+        kept.clear();
+    }
+    let cells = (cells + marks.len()).max(1);
+    Glyph { text: (kept + &marks).into(), cells, kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(cluster: &str, text: &str, cells: usize) {
+        let glyph = glyph(cluster, 0);
+        assert_eq!((glyph.text.as_ref(), glyph.cells), (text, cells), "{cluster:?}");
+    }
+
+    #[test]
+    fn plain_text_is_drawn_as_it_is() {
+        check("a", "a", 1);
+        check("漢", "漢", 2);
+        check("e\u{301}", "e\u{301}", 1);
+        check("👩‍👩‍👧", "👩‍👩‍👧", 2);
+        check("🇩🇪", "🇩🇪", 2);
+        check("❤\u{fe0f}", "❤\u{fe0f}", 2);
+        check("👍🏽", "👍🏽", 2);
+        check("\u{e0b0}", "\u{e0b0}", 1);
+    }
+
+    #[test]
+    fn what_would_act_or_hide_is_written_out() {
+        check("\u{1b}", "^[", 2);
+        check("\0", "^@", 2);
+        check("\r", "^M", 2);
+        check("\u{7f}", "^?", 2);
+        check("\u{9b}", "<U+009B>", 8);
+        check("\u{202e}", "<U+202E>", 8);
+        check("\u{200b}", "<U+200B>", 8);
+        check("\u{feff}", "<U+FEFF>", 8);
+        check("\u{3164}", "<U+3164>", 8);
+        check("\u{fffe}", "<U+FFFE>", 8);
+        check("\u{200d}", "<U+200D>", 8);
+        check("\u{fe0f}", "<U+FE0F>", 8);
+        check("a\u{e0041}", "a<U+E0041>", 10);
+        check("\r\n", "^M^J", 4);
+    }
+
+    #[test]
+    fn a_mark_without_base_gets_one() {
+        check("\u{301}", "\u{25cc}\u{301}", 1);
+    }
+
+    #[test]
+    fn marks_are_capped_and_counted() {
+        let cluster = "a".to_owned() + &"\u{301}".repeat(300);
+        let shown = glyph(&cluster, 0);
+        assert_eq!(shown.text, "a".to_owned() + &"\u{301}".repeat(32) + "+268");
+        assert_eq!(shown.cells, 5);
+    }
+
+    #[test]
+    fn tab_goes_to_the_next_stop() {
+        assert_eq!(glyph("\t", 0).cells, 4);
+        assert_eq!(glyph("\t", 3).cells, 1);
+        assert_eq!(glyph("\t", 5).cells, 3);
+    }
+}

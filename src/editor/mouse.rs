@@ -1,0 +1,87 @@
+//! The mouse: click, drag, double click for a word, triple for a line, wheel.
+
+use crate::base::time::MonoTime;
+
+use super::key::{Mouse, MouseKind};
+use super::selection::Selection;
+use super::{Model, grapheme};
+
+/// Milliseconds within which a further click at the same cell counts as the next of a series.
+const SERIES_MS: u64 = 400;
+
+/// Lines that one notch of the wheel scrolls.
+const WHEEL_LINES: usize = 3;
+
+/// The series of clicks that is going on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Clicks {
+    at: MonoTime,
+    cell: (u16, u16),
+    n: u8,
+    /// What the first click of a drag selected; a drag extends from there.
+    first: (usize, usize),
+}
+
+impl Model {
+    /// Works a mouse event in. Returns whether the caret may be off the screen afterwards, as after the wheel.
+    pub(crate) fn mouse(&mut self, mouse: Mouse, now: MonoTime) -> bool {
+        let layout = self.layout();
+        let n_lines = self.rope().len_lines();
+        match mouse.kind {
+            MouseKind::WheelUp => self.scroll.top = self.scroll.top.saturating_sub(WHEEL_LINES),
+            MouseKind::WheelDown => self.scroll.top = (self.scroll.top + WHEEL_LINES).min(n_lines - 1),
+            MouseKind::Release => {}
+            MouseKind::Press | MouseKind::Drag => {
+                let below = layout.text_top + layout.text_rows;
+                if mouse.kind == MouseKind::Press && !(layout.text_top..below).contains(&mouse.y) {
+                    return true;
+                }
+                let y = mouse.y.clamp(layout.text_top, below.saturating_sub(1).max(layout.text_top));
+                let x = usize::from(mouse.x.saturating_sub(layout.gutter));
+                let at = self.position_at(x, usize::from(y - layout.text_top));
+                self.end_run();
+                match mouse.kind {
+                    MouseKind::Press => self.press(mouse, at, now),
+                    _ => self.drag(mouse, at),
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    fn press(&mut self, mouse: Mouse, at: usize, now: MonoTime) {
+        let cell = (mouse.x, mouse.y);
+        let continues = self.clicks.cell == cell && now.since(self.clicks.at).0 < SERIES_MS && self.clicks.n < 3;
+        let n = if continues { self.clicks.n + 1 } else { 1 };
+        let first = self.unit(n, at);
+        self.clicks = Clicks { at: now, cell, n, first };
+        let anchor = if mouse.shift { self.selection.anchor } else { first.0 };
+        self.selection = Selection { anchor, head: first.1, goal: None };
+    }
+
+    fn drag(&mut self, mouse: Mouse, at: usize) {
+        // A terminal repeats the cell of the press; that is no drag.
+        if self.clicks.cell == (mouse.x, mouse.y) && self.clicks.n == 1 && self.selection.is_empty() {
+            return;
+        }
+        let (start, end) = self.unit(self.clicks.n, at);
+        let first = self.clicks.first;
+        let (anchor, head) = if at < first.0 { (first.1, start) } else { (first.0, end.max(first.1)) };
+        let (anchor, head) = if self.clicks.n <= 1 { (first.0, at) } else { (anchor, head) };
+        self.selection = Selection { anchor, head, goal: None };
+    }
+
+    /// What the n-th click selects.
+    fn unit(&self, n: u8, at: usize) -> (usize, usize) {
+        let rope = self.rope();
+        match n {
+            2 => grapheme::word_at(rope, at),
+            3 => {
+                let line = rope.char_to_line(at);
+                (rope.line_to_char(line), rope.line_to_char((line + 1).min(rope.len_lines())))
+            }
+            _ => (at, at),
+        }
+    }
+}

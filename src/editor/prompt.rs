@@ -1,0 +1,175 @@
+//! Questions at the foot of the screen: one line of text, or one key.
+
+use crate::base::time::MonoTime;
+
+use super::command::{Action, action_of};
+use super::key::{Key, KeyCode};
+use super::{Effect, Model};
+
+/// Characters that can be typed at a prompt.
+const INPUT_CHARS_MAX: usize = 1_000;
+
+/// An open question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// What to find; the text is in `Find::needle`.
+    Find,
+    /// Which line to go to.
+    Goto {
+        /// What was typed so far.
+        input: String,
+    },
+    /// What to do with unsaved edits.
+    Quit,
+    /// What to do about a file that another program changed.
+    Conflict,
+}
+
+impl Prompt {
+    /// Returns the question.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Prompt::Find => "Find: ",
+            Prompt::Goto { .. } => "Go to LINE[:COL]: ",
+            Prompt::Quit => "Unsaved changes: [s]ave  [d]iscard  [c]ancel",
+            Prompt::Conflict => "Another program changed the file: [m]erge  [o]verwrite  [c]ancel",
+        }
+    }
+}
+
+impl Model {
+    /// Works a key into the open prompt.
+    pub(crate) fn prompt_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        match self.prompt.clone() {
+            Some(Prompt::Find) => self.find_key(key),
+            Some(Prompt::Goto { input }) => self.goto_key(key, input, now),
+            Some(Prompt::Quit) => self.quit_key(key, now, effects),
+            Some(Prompt::Conflict) => self.conflict_key(key, effects),
+            None => {}
+        }
+    }
+
+    /// Works a paste into the open prompt: only its first line, and never as keys.
+    pub(crate) fn prompt_paste(&mut self, text: &str) {
+        let line: String = text.lines().next().unwrap_or("").chars().take(INPUT_CHARS_MAX).collect();
+        match &mut self.prompt {
+            Some(Prompt::Find) => {
+                self.find.needle.push_str(&line);
+                self.find_from_origin();
+            }
+            Some(Prompt::Goto { input }) => input.push_str(&line),
+            _ => {}
+        }
+    }
+
+    fn find_key(&mut self, key: Key) {
+        let plain = !key.ctrl && !key.alt;
+        let action = action_of(key).map(|(action, _)| action);
+        match (key.code, action) {
+            (KeyCode::Char(c), _) if plain && self.find.needle.chars().count() < INPUT_CHARS_MAX => {
+                self.find.needle.push(c);
+                self.find_from_origin();
+            }
+            (KeyCode::Backspace, _) => {
+                self.find.needle.pop();
+                self.find_from_origin();
+            }
+            (KeyCode::Enter, _) if key.shift => _ = self.find_step(false),
+            (KeyCode::Enter | KeyCode::Down, _) | (_, Some(Action::FindNext | Action::Find)) => {
+                self.find_step(true);
+            }
+            (KeyCode::Up, _) | (_, Some(Action::FindPrevious)) => _ = self.find_step(false),
+            (KeyCode::Esc, _) => {
+                self.selection = self.find.origin;
+                self.close_find();
+            }
+            // Any other key leaves the search where it is; a motion then acts on the text.
+            (_, Some(Action::Move(motion))) => {
+                self.close_find();
+                self.move_caret(motion, key.shift);
+            }
+            _ => {}
+        }
+    }
+
+    /// Closes the search and stays.
+    pub(crate) fn close_find(&mut self) {
+        self.prompt = None;
+        self.find.is_lit = false;
+    }
+
+    fn goto_key(&mut self, key: Key, mut input: String, now: MonoTime) {
+        match key.code {
+            KeyCode::Char(c) if !key.ctrl && !key.alt && input.len() < INPUT_CHARS_MAX => input.push(c),
+            KeyCode::Backspace => _ = input.pop(),
+            KeyCode::Enter => {
+                self.prompt = None;
+                match parse_place(&input) {
+                    Some((line, column)) => {
+                        self.end_run();
+                        self.go_to(line, column);
+                    }
+                    None => self.notify(format!("{input:?} is not a line; type a number such as 120 or 120:8"), now),
+                }
+                return;
+            }
+            KeyCode::Esc => return self.prompt = None,
+            _ => return,
+        }
+        self.prompt = Some(Prompt::Goto { input });
+    }
+
+    fn quit_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        match key.code {
+            KeyCode::Char('s' | 'S') => {
+                self.prompt = None;
+                self.quits_after_save = true;
+                self.save(false, now, effects);
+            }
+            KeyCode::Char('d' | 'D') => effects.push(Effect::Quit),
+            KeyCode::Char('c' | 'C') | KeyCode::Esc => self.prompt = None,
+            _ => {}
+        }
+    }
+
+    fn conflict_key(&mut self, key: Key, effects: &mut Vec<Effect>) {
+        match key.code {
+            KeyCode::Char('m' | 'M') => {
+                self.prompt = None;
+                effects.push(Effect::LoadTheirs);
+            }
+            KeyCode::Char('o' | 'O') => {
+                self.prompt = None;
+                effects.push(self.save_effect(true));
+            }
+            KeyCode::Char('c' | 'C') | KeyCode::Esc => {
+                self.prompt = None;
+                self.quits_after_save = false;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads `LINE` or `LINE:COL`, from 1.
+pub fn parse_place(input: &str) -> Option<(usize, usize)> {
+    let (line, column) = input.trim().split_once(':').unwrap_or((input.trim(), "1"));
+    let line = line.trim().parse().ok()?;
+    let column = if column.trim().is_empty() { 1 } else { column.trim().parse().ok()? };
+    Some((line, column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        assert_eq!(parse_place("12"), Some((12, 1)));
+        assert_eq!(parse_place(" 12:8 "), Some((12, 8)));
+        assert_eq!(parse_place("12:"), Some((12, 1)));
+        assert_eq!(parse_place(""), None);
+        assert_eq!(parse_place("x"), None);
+        assert_eq!(parse_place("99999999999999999999999"), None);
+    }
+}

@@ -1,0 +1,243 @@
+//! One message in, effects out.
+
+use ropey::Rope;
+
+use crate::base::time::MonoTime;
+use crate::document::{Applied, TextChange};
+
+use super::command::{Action, action_of};
+use super::edit::Kind;
+use super::key::{Key, KeyCode};
+use super::people::{LABEL_MS, Peer, Person};
+use super::prompt::Prompt;
+use super::selection::{Selection, shift_right};
+use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme};
+
+/// Advances the model by one message and returns what the shell must do, in order.
+pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let (revision, selection) = (model.revision, model.selection);
+    let is_remote = matches!(msg, Msg::RemoteApplied(_));
+    let keeps_view = model.dispatch(msg, now, &mut effects);
+    if revision != model.revision && !is_remote {
+        effects.push(Effect::DocumentEdited);
+    }
+    if (selection.anchor, selection.head) != (model.selection.anchor, model.selection.head) {
+        effects.push(Effect::PresenceChanged);
+    }
+    if !keeps_view {
+        model.keep_caret_visible();
+    }
+    model.caret_line = model.line();
+    model.top_at = model.rope().line_to_char(model.scroll.top);
+    effects
+}
+
+impl Model {
+    /// Returns whether the view stays even where the caret is not on it.
+    fn dispatch(&mut self, msg: Msg, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        match msg {
+            Msg::Key(key) => self.key(key, now, effects),
+            Msg::Mouse(mouse) if self.overlay == Overlay::None => return self.mouse(mouse, now),
+            Msg::Mouse(_) => {}
+            Msg::Paste(text) if self.prompt.is_some() => self.prompt_paste(&text),
+            Msg::Paste(text) => self.paste(&text, now),
+            Msg::Resize(columns, rows) => self.size = (columns, rows),
+            Msg::Tick => return self.tick(now),
+            Msg::RemoteApplied(applied) => return self.remote(&applied),
+            Msg::People(people) => return self.set_people(people, now),
+            Msg::Connection(connection) => {
+                self.connection = connection;
+                return true;
+            }
+            Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
+            Msg::Theirs(Ok(theirs)) => self.merge_theirs(theirs, now),
+            Msg::Theirs(Err(why)) => self.notify(why, now),
+            Msg::Notice(text) => self.notify(text, now),
+        }
+        false
+    }
+
+    fn tick(&mut self, now: MonoTime) -> bool {
+        self.notice.take_if(|notice| notice.until <= now);
+        for peer in &mut self.people {
+            peer.label_until.take_if(|until| *until <= now);
+        }
+        true
+    }
+
+    /// Others' edits: the caret stays on its text, and the text stays on its row.
+    fn remote(&mut self, applied: &Applied) -> bool {
+        let rows = usize::from(self.layout().text_rows);
+        let is_shown = (self.scroll.top..self.scroll.top + rows).contains(&self.caret_line);
+        self.shift_through(applied);
+        if is_shown {
+            // The caret's line keeps its row, whatever came or went above.
+            let row = self.caret_line - self.scroll.top;
+            self.scroll.top = self.line().saturating_sub(row);
+        } else {
+            let top_at = applied.changes.iter().fold(self.top_at, shift_right);
+            self.scroll.top = self.rope().char_to_line(top_at.min(self.document.len_chars()));
+        }
+        !is_shown
+    }
+
+    fn set_people(&mut self, people: Vec<Person>, now: MonoTime) -> bool {
+        let before = std::mem::take(&mut self.people);
+        self.people = people.into_iter().map(|person| {
+            let known = before.iter().find(|peer| peer.person.id == person.id);
+            let moved = known.is_none_or(|peer| peer.person.cursor != person.cursor);
+            let label_until = if moved { Some(MonoTime(now.0 + LABEL_MS)) } else { known.and_then(|p| p.label_until) };
+            let resolved = person.cursor.and_then(|anchor| self.document.resolve(anchor));
+            // A cursor behind an edit that is not here yet stays where it was.
+            let at = resolved.or_else(|| person.cursor.and(known.and_then(|peer| peer.at)));
+            Peer { person, label_until, at }
+        }).collect();
+        true
+    }
+
+    fn key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        if self.overlay != Overlay::None {
+            return self.overlay_key(key);
+        }
+        let action = action_of(key);
+        // These work at a prompt, too; the others belong to it.
+        let always = matches!(action, Some((Action::Save | Action::Quit | Action::Help | Action::RetryNow | Action::Suspend, _)));
+        if self.prompt.is_some() && !always {
+            return self.prompt_key(key, now, effects);
+        }
+        match action {
+            Some((action, extend)) => self.act(action, extend, now, effects),
+            None => {
+                if let KeyCode::Char(c) = key.code
+                    && !key.ctrl
+                    && !key.alt
+                {
+                    self.type_char(c, now);
+                }
+            }
+        }
+    }
+
+    fn overlay_key(&mut self, key: Key) {
+        self.overlay = match (self.overlay, key.code) {
+            (Overlay::Help(row), KeyCode::Down) => Overlay::Help(row + 1),
+            (Overlay::Help(row), KeyCode::PageDown) => Overlay::Help(row + 10),
+            (Overlay::Help(row), KeyCode::Up) => Overlay::Help(row.saturating_sub(1)),
+            (Overlay::Help(row), KeyCode::PageUp) => Overlay::Help(row.saturating_sub(10)),
+            _ => Overlay::None,
+        };
+        if let Overlay::Help(row) = &mut self.overlay {
+            *row = (*row).min(super::command::COMMANDS.len());
+        }
+    }
+
+    fn act(&mut self, action: Action, extend: bool, now: MonoTime, effects: &mut Vec<Effect>) {
+        match action {
+            Action::Move(motion) => self.move_caret(motion, extend),
+            Action::SelectAll => {
+                self.end_run();
+                self.selection = Selection { anchor: 0, head: self.document.len_chars(), goal: None };
+            }
+            Action::Enter => self.enter(now),
+            Action::Indent => self.indent(now),
+            Action::Outdent => self.outdent(now),
+            Action::DeleteBack => self.delete(grapheme::prev, Kind::Back, now),
+            Action::DeleteForward => self.delete(grapheme::next, Kind::Forward, now),
+            Action::DeleteWordBack => self.delete(grapheme::prev_word, Kind::Whole, now),
+            Action::DeleteWordForward => self.delete(grapheme::next_word, Kind::Whole, now),
+            Action::Undo => self.undo(false, now),
+            Action::Redo => self.undo(true, now),
+            Action::Cut => self.copy(true, now, effects),
+            Action::Copy => self.copy(false, now, effects),
+            Action::Paste => self.paste_clipboard(now),
+            Action::LinesUp => self.move_lines(true, now),
+            Action::LinesDown => self.move_lines(false, now),
+            Action::Duplicate => self.duplicate(now),
+            Action::Find => {
+                self.prompt = Some(Prompt::Find);
+                self.start_find();
+            }
+            Action::FindNext => self.find_again(true, now),
+            Action::FindPrevious => self.find_again(false, now),
+            Action::GotoLine => self.prompt = Some(Prompt::Goto { input: String::new() }),
+            Action::Save => self.save(false, now, effects),
+            Action::Quit if self.is_modified() => self.prompt = Some(Prompt::Quit),
+            Action::Quit => effects.push(Effect::Quit),
+            Action::Help => self.overlay = Overlay::Help(0),
+            Action::People => self.overlay = Overlay::People,
+            Action::Suspend => effects.push(Effect::Suspend),
+            Action::RetryNow => effects.push(Effect::RetryNow),
+            Action::Cancel => self.selection = Selection::caret(self.selection.head),
+        }
+    }
+
+    fn find_again(&mut self, forward: bool, now: MonoTime) {
+        if self.find.needle.is_empty() {
+            self.notify("nothing was searched for yet; Ctrl-F finds", now);
+        } else if !self.find_step(forward) {
+            self.notify("not found", now);
+        }
+    }
+
+    /// Asks the shell to save.
+    pub(crate) fn save(&mut self, overwrite: bool, now: MonoTime, effects: &mut Vec<Effect>) {
+        if !self.file.has_path {
+            self.quits_after_save = false;
+            return self.notify("this text has no file; start with `coedit FILE` to have one", now);
+        }
+        if self.file.read_only.is_some() {
+            self.quits_after_save = false;
+            self.may_edit(now);
+            return;
+        }
+        effects.push(self.save_effect(overwrite));
+    }
+
+    pub(crate) fn save_effect(&mut self, overwrite: bool) -> Effect {
+        self.saving = self.rope().clone();
+        Effect::Save { text: self.rope().clone(), revision: self.revision, overwrite }
+    }
+
+    fn saved(&mut self, revision: u64, result: Result<SaveDone, String>, now: MonoTime, effects: &mut Vec<Effect>) {
+        let quits = std::mem::take(&mut self.quits_after_save);
+        match result {
+            Ok(SaveDone::Written(remark)) => {
+                self.saved_revision = revision;
+                self.base = self.saving.clone();
+                let remark = remark.map_or(String::new(), |remark| format!(" ({remark})"));
+                self.notify(format!("saved {}{remark}", self.file.name), now);
+                if quits {
+                    effects.push(Effect::Quit);
+                }
+            }
+            Ok(SaveDone::ChangedOutside) => {
+                self.quits_after_save = quits;
+                self.prompt = Some(Prompt::Conflict);
+            }
+            Err(why) => self.notify(why, now),
+        }
+    }
+
+    /// Works in what another program wrote to the file, as one edit of our own.
+    fn merge_theirs(&mut self, theirs: Rope, now: MonoTime) {
+        if !self.may_edit(now) {
+            return;
+        }
+        let edits = super::merge::merge(&self.base.to_string(), &self.rope().to_string(), &theirs.to_string());
+        self.end_run();
+        self.document.end_undo_group();
+        let n = edits.len();
+        for edit in edits.into_iter().rev() {
+            let n_inserted = edit.text.chars().count();
+            let change = TextChange { at: edit.at, n_deleted: edit.n_deleted, n_inserted };
+            self.replace_more(edit.at..edit.at + edit.n_deleted, &edit.text, now);
+            self.selection.shift(&change);
+        }
+        self.document.end_undo_group();
+        self.base = theirs;
+        self.revision += 1;
+        let places = if n == 1 { "place" } else { "places" };
+        self.notify(format!("merged the other program's changes in {n} {places}; Ctrl-S saves the result"), now);
+    }
+}

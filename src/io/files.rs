@@ -1,0 +1,305 @@
+//! Reading and writing the file that is edited: never half written, never silently changed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use ropey::Rope;
+use sha2::{Digest, Sha256};
+
+use crate::base::limits::DOCUMENT_CHARS_MAX;
+use crate::editor::SaveDone;
+use crate::editor::file::{FileMeta, LineEnding};
+
+/// A file that is edited, and how it looked when it was last read or written.
+#[derive(Clone, Debug)]
+pub struct OpenFile {
+    /// Where it is, as the user named it.
+    pub path: PathBuf,
+    stamp: Option<Stamp>,
+}
+
+/// What a file was when it was last in step with the editor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    n_bytes: u64,
+    hash: [u8; 32],
+}
+
+/// Why a file could not be read or written. Each says what happened, why, and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The path is that of a directory.
+    #[error("{0} is a directory; name a file in it")]
+    Directory(PathBuf),
+    /// The path is that of a device, a socket or a pipe.
+    #[error("{0} is not an ordinary file; copy what it holds into one")]
+    Special(PathBuf),
+    /// The file holds more than a document can.
+    #[error("{path} has {n_bytes} bytes, and a document holds at most {DOCUMENT_CHARS_MAX} characters; split the file")]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its size.
+        n_bytes: u64,
+    },
+    /// The system refused to read it.
+    #[error("cannot read {path}: {error}; check the name and your permissions")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The system refused to write it.
+    #[error("cannot save {path}: {error}; the text is still here, and the file is as it was")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// A file's text with what is known beside it.
+pub struct Loaded {
+    /// The file, for saving to it.
+    pub file: OpenFile,
+    /// The text, with line feeds only.
+    pub text: Rope,
+    /// What the editor shows and keeps.
+    pub meta: FileMeta,
+}
+
+/// Reads a file. One that does not exist is an empty text that saving will create.
+///
+/// # Errors
+///
+/// When it is no ordinary file, too large, or cannot be read.
+pub fn load(path: &Path) -> Result<Loaded, FileError> {
+    let refused = |error| FileError::Read { path: path.to_owned(), error };
+    let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
+    let mut meta = FileMeta { name, has_path: true, ..FileMeta::default() };
+    let about = match fs::metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let file = OpenFile { path: path.to_owned(), stamp: None };
+            return Ok(Loaded { file, text: Rope::new(), meta });
+        }
+        Err(error) => return Err(refused(error)),
+    };
+    if about.is_dir() {
+        return Err(FileError::Directory(path.to_owned()));
+    }
+    if !about.is_file() {
+        return Err(FileError::Special(path.to_owned()));
+    }
+    // The limit is in characters; a file of more bytes than that is not even read.
+    if DOCUMENT_CHARS_MAX as u64 <= about.len() {
+        return Err(FileError::TooLarge { path: path.to_owned(), n_bytes: about.len() });
+    }
+    let mut bytes = Vec::with_capacity(about.len() as usize + 1);
+    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(refused)?;
+    let stamp = Stamp { modified: about.modified().ok(), n_bytes: bytes.len() as u64, hash: Sha256::digest(&bytes).into() };
+    let text = decode(&bytes, &mut meta);
+    Ok(Loaded { file: OpenFile { path: path.to_owned(), stamp: Some(stamp) }, text, meta })
+}
+
+/// Turns a file's bytes into text, and notes in `meta` what the text does not say.
+pub fn decode(bytes: &[u8], meta: &mut FileMeta) -> Rope {
+    meta.has_bom = bytes.starts_with(b"\xef\xbb\xbf");
+    let bytes = if meta.has_bom { &bytes[3..] } else { bytes };
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => {
+            meta.read_only = Some("this file is not UTF-8; it is shown, and cannot be edited, so that no byte of it is lost".to_owned());
+            std::borrow::Cow::Owned(show_invalid(bytes))
+        }
+    };
+    let n_lf = text.bytes().filter(|&b| b == b'\n').count();
+    let n_crlf = text.matches("\r\n").count();
+    meta.line_ending = match n_crlf {
+        0 => LineEnding::Lf,
+        n if n == n_lf => LineEnding::CrLf,
+        _ => LineEnding::Mixed,
+    };
+    if meta.line_ending == LineEnding::CrLf { Rope::from_str(&text.replace("\r\n", "\n")) } else { Rope::from_str(&text) }
+}
+
+/// Writes each byte that is not part of valid UTF-8 as `<ff>`.
+fn show_invalid(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            out.push_str(&format!("<{byte:02x}>"));
+        }
+    }
+    out
+}
+
+impl OpenFile {
+    /// Returns whether the file is another than when it was last read or written here. Its bytes decide; they
+    /// are read only when its time or size differ.
+    pub fn is_changed_outside(&self) -> bool {
+        let about = fs::metadata(&self.path);
+        match (&self.stamp, about) {
+            (None, about) => about.is_ok(),
+            // Gone: saving creates it anew, nobody's change is written over.
+            (Some(_), Err(_)) => false,
+            (Some(stamp), Ok(about)) => {
+                let same = stamp.n_bytes == about.len() && stamp.modified.is_some() && stamp.modified == about.modified().ok();
+                !same && fs::read(&self.path).is_ok_and(|bytes| Sha256::digest(bytes)[..] != stamp.hash)
+            }
+        }
+    }
+
+    /// Returns the hash of the bytes that were last read or written; `None` while there is no file.
+    pub fn hash(&self) -> Option<[u8; 32]> {
+        self.stamp.as_ref().map(|stamp| stamp.hash)
+    }
+
+    /// Saves the text. Unless `overwrite` is set, a file that another program changed is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; the file is then as it was.
+    pub fn save(&mut self, text: &Rope, meta: &FileMeta, overwrite: bool) -> Result<SaveDone, FileError> {
+        if !overwrite && self.is_changed_outside() {
+            return Ok(SaveDone::ChangedOutside);
+        }
+        let failed = |error| FileError::Write { path: self.path.clone(), error };
+        // Through symbolic links: the file they lead to is written, they stay.
+        let target = target_of(&self.path).map_err(failed)?;
+        let (hash, n_bytes, remark) = match fs::metadata(&target) {
+            Ok(about) if about.permissions().readonly() => {
+                return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only")));
+            }
+            Ok(about) if has_other_names(&about) => {
+                let (hash, n) = write_in_place(&target, text, meta).map_err(failed)?;
+                (hash, n, Some("in place: the file has other hard links".to_owned()))
+            }
+            about => match write_beside(&target, about.ok().as_ref(), text, meta) {
+                Ok((hash, n)) => (hash, n, None),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied && target.exists() => {
+                    let (hash, n) = write_in_place(&target, text, meta).map_err(failed)?;
+                    (hash, n, Some("in place: its folder cannot be written".to_owned()))
+                }
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        let modified = fs::metadata(&target).and_then(|about| about.modified()).ok();
+        self.stamp = Some(Stamp { modified, n_bytes, hash });
+        Ok(SaveDone::Written(remark))
+    }
+}
+
+/// Follows symbolic links, also to a file that does not exist yet.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        match fs::read_link(&path) {
+            Ok(to) => path = path.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+#[cfg(unix)]
+fn has_other_names(about: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(about) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_about: &fs::Metadata) -> bool {
+    false
+}
+
+/// Writes a new file beside the old one, makes it durable, and puts it in its place in one step.
+fn write_beside(target: &Path, about: Option<&fs::Metadata>, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32], u64)> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = target.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
+    let (temporary, file) = create_beside(folder, name)?;
+    let written = (|| {
+        if let Some(about) = about {
+            file.set_permissions(about.permissions())?;
+            keep_owner(&file, about);
+        }
+        let done = write_text(&file, text, meta)?;
+        file.sync_all()?;
+        fs::rename(&temporary, target)?;
+        Ok(done)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    } else if let Ok(folder) = File::open(folder) {
+        // The new name is durable only with its folder; some file systems cannot sync one.
+        let _ = folder.sync_all();
+    }
+    written
+}
+
+/// Makes a file that did not exist, so that nobody can have put a link there.
+fn create_beside(folder: &Path, name: &std::ffi::OsStr) -> io::Result<(PathBuf, File)> {
+    for attempt in 0..100_u32 {
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".coedit-{}-{attempt}", std::process::id()));
+        let path = folder.join(temporary);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("no free name for a temporary file"))
+}
+
+/// Keeps owner and group where we may; a file that changes hands is better than one that cannot be saved.
+#[cfg(unix)]
+fn keep_owner(file: &File, about: &fs::Metadata) {
+    use std::os::unix::fs::MetadataExt;
+    let _ = std::os::unix::fs::fchown(file, Some(about.uid()), Some(about.gid()));
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_file: &File, _about: &fs::Metadata) {}
+
+/// Writes over the file itself, for one whose other names must go on naming the same text. Its length is cut
+/// only after the whole new text is in it.
+fn write_in_place(target: &Path, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32], u64)> {
+    let file = OpenOptions::new().write(true).open(target)?;
+    let (hash, n_bytes) = write_text(&file, text, meta)?;
+    file.set_len(n_bytes)?;
+    file.sync_all()?;
+    Ok((hash, n_bytes))
+}
+
+/// Writes the text as the file has it: with its byte order mark and its line ends.
+fn write_text(file: &File, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32], u64)> {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    let mut hash = Sha256::new();
+    let mut n_bytes = 0;
+    let mut put = |bytes: &[u8]| {
+        hash.update(bytes);
+        n_bytes += bytes.len() as u64;
+        out.write_all(bytes)
+    };
+    if meta.has_bom {
+        put(b"\xef\xbb\xbf")?;
+    }
+    for chunk in text.chunks() {
+        match meta.line_ending {
+            LineEnding::CrLf => put(chunk.replace('\n', "\r\n").as_bytes())?,
+            _ => put(chunk.as_bytes())?,
+        }
+    }
+    out.flush()?;
+    Ok((hash.finalize().into(), n_bytes))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use super::*;
+
+/// Loads `bytes` from a file, saves them unchanged, and returns the text and what is in the file then.
+fn round_trip(bytes: &[u8]) -> (Loaded, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.txt");
+    fs::write(&path, bytes).unwrap();
+    let mut loaded = load(&path).unwrap();
+    let done = loaded.file.save(&loaded.text.clone(), &loaded.meta.clone(), false).unwrap();
+    assert_eq!(done, SaveDone::Written(None));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    (loaded, fs::read(&path).unwrap())
+}
+
+#[test]
+fn what_is_not_edited_is_saved_byte_for_byte() {
+    for bytes in ["", "a", "a\n", "a\r\nb\r\n", "a\r\nb\n", "\u{feff}a\r\n", "a\rb", "\n\n", "é漢\n"] {
+        assert_eq!(round_trip(bytes.as_bytes()).1, bytes.as_bytes(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn line_ends_are_noticed() {
+    assert_eq!(round_trip(b"a\r\nb\r\n").0.meta.line_ending, LineEnding::CrLf);
+    assert_eq!(round_trip(b"a\r\nb\r\n").0.text.to_string(), "a\nb\n");
+    assert_eq!(round_trip(b"a\r\nb\n").0.meta.line_ending, LineEnding::Mixed);
+    assert_eq!(round_trip(b"a\n").0.meta.line_ending, LineEnding::Lf);
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_shown_and_cannot_be_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latin1");
+    fs::write(&path, b"caf\xe9\xff!").unwrap();
+    let loaded = load(&path).unwrap();
+    assert_eq!(loaded.text.to_string(), "caf<e9><ff>!");
+    assert!(loaded.meta.read_only.is_some());
+}
+
+#[test]
+fn a_directory_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = load(folder.path()).err().unwrap().to_string();
+    assert!(error.ends_with("is a directory; name a file in it"), "{error}");
+}
+
+#[test]
+fn a_change_by_another_program_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, "one").unwrap();
+    let mut loaded = load(&path).unwrap();
+    fs::write(&path, "two!").unwrap();
+    assert!(loaded.file.is_changed_outside());
+    let text = Rope::from_str("mine");
+    assert_eq!(loaded.file.save(&text, &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "two!");
+    assert_eq!(loaded.file.save(&text, &loaded.meta, true).unwrap(), SaveDone::Written(None));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    assert!(!loaded.file.is_changed_outside());
+}
+
+#[test]
+fn a_file_that_appeared_meanwhile_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    let mut loaded = load(&path).unwrap();
+    fs::write(&path, "theirs").unwrap();
+    assert_eq!(loaded.file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
+}
+
+#[cfg(unix)]
+#[test]
+fn mode_symbolic_link_and_hard_link_are_kept() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link, other) = (folder.path().join("a"), folder.path().join("link"), folder.path().join("other"));
+    fs::write(&path, "one").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("a", &link).unwrap();
+    let mut loaded = load(&link).unwrap();
+    loaded.file.save(&Rope::from_str("two"), &loaded.meta, false).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
+
+    fs::hard_link(&path, &other).unwrap();
+    let done = loaded.file.save(&Rope::from_str("3"), &loaded.meta, false).unwrap();
+    assert!(matches!(done, SaveDone::Written(Some(_))));
+    assert_eq!(fs::read_to_string(&other).unwrap(), "3");
+}

@@ -1,0 +1,180 @@
+//! The terminal: taking it over, giving it back on every way out, and its events as the editor's messages.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use base64::Engine as _;
+use crossterm::event::{Event, KeyCode as TermKey, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+
+use crate::editor::Msg;
+use crate::editor::key::{Key, KeyCode, Mouse, MouseKind};
+use crate::view::safe;
+
+/// Alternate screen, bracketed paste, mouse buttons with drags in decimal coordinates, focus. Motion without a
+/// button is not asked for: it would wake the program for nothing.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?1002h\x1b[?1006h\x1b[?25h";
+const LEAVE: &[u8] = b"\x1b[m\x1b[?1006l\x1b[?1002l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+
+/// Whether the terminal is ours, so that it is given back once, whoever comes first.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Bytes of a text that are offered to the terminal's clipboard; terminals refuse larger ones.
+const CLIPBOARD_BYTES_MAX: usize = 1 << 20;
+
+/// The terminal while the editor has it. Gives it back when dropped.
+pub struct Terminal {
+    out: File,
+}
+
+impl Terminal {
+    /// Takes the terminal over. A panic gives it back before it says its sentence.
+    ///
+    /// # Errors
+    ///
+    /// When standard input or output is not a terminal.
+    pub fn take() -> io::Result<Terminal> {
+        // A file of its own: standard output's line buffer would cut a frame into several writes.
+        let out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        give_back_on_panic();
+        let mut terminal = Terminal { out };
+        terminal.enter()?;
+        Ok(terminal)
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
+        self.out.write_all(ENTER)
+    }
+
+    /// Writes one frame in one call.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn write(&mut self, frame: &[u8]) -> io::Result<()> {
+        if frame.is_empty() { Ok(()) } else { self.out.write_all(frame) }
+    }
+
+    /// Returns the number of columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        crossterm::terminal::size().unwrap_or((80, 24))
+    }
+
+    /// Sets the title of the terminal's window.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn set_title(&mut self, title: &str) -> io::Result<()> {
+        let title = safe::title(title);
+        self.write(format!("\x1b]2;{title}\x1b\\").as_bytes())
+    }
+
+    /// Offers a text to the terminal's clipboard (OSC 52), exactly as it is, unless it is too large for one.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        if CLIPBOARD_BYTES_MAX < text.len() {
+            return Ok(());
+        }
+        let coded = base64::engine::general_purpose::STANDARD.encode(text);
+        self.write(format!("\x1b]52;c;{coded}\x1b\\").as_bytes())
+    }
+
+    /// Gives the terminal back, stops this process until the shell continues it, and takes it again.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        // SIGSTOP and not SIGTSTP, which we listen to ourselves.
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        self.enter()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Gives the terminal back, if it is ours.
+pub fn give_back() {
+    if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        // Nothing can be done about a terminal that is gone.
+        let _ = io::stdout().as_fd().try_clone_to_owned().map(|fd| File::from(fd).write_all(LEAVE));
+        let _ = disable_raw_mode();
+    }
+}
+
+fn give_back_on_panic() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|info| {
+            give_back();
+            let place = info.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
+            let what = info.payload_as_str().unwrap_or("unknown cause");
+            eprintln!(
+                "coedit: stopped by a fault of its own{}: {}. Edits up to a moment ago are kept; start it again on the same file",
+                safe::line(&place),
+                safe::line(what)
+            );
+        }));
+    });
+}
+
+/// Returns the message for a terminal event, if it means anything to the editor.
+pub fn msg_of(event: Event) -> Option<Msg> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => key_of(key).map(Msg::Key),
+        Event::Mouse(mouse) => {
+            let kind = match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => MouseKind::Press,
+                MouseEventKind::Drag(MouseButton::Left) => MouseKind::Drag,
+                MouseEventKind::Up(MouseButton::Left) => MouseKind::Release,
+                MouseEventKind::ScrollUp => MouseKind::WheelUp,
+                MouseEventKind::ScrollDown => MouseKind::WheelDown,
+                _ => return None,
+            };
+            let shift = mouse.modifiers.contains(KeyModifiers::SHIFT);
+            Some(Msg::Mouse(Mouse { kind, x: mouse.column, y: mouse.row, shift }))
+        }
+        Event::Paste(text) => Some(Msg::Paste(text)),
+        Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
+        _ => None,
+    }
+}
+
+fn key_of(event: KeyEvent) -> Option<Key> {
+    let code = match event.code {
+        TermKey::Char(c) => KeyCode::Char(c),
+        TermKey::Enter => KeyCode::Enter,
+        TermKey::Tab | TermKey::BackTab => KeyCode::Tab,
+        TermKey::Backspace => KeyCode::Backspace,
+        TermKey::Delete => KeyCode::Delete,
+        TermKey::Esc => KeyCode::Esc,
+        TermKey::Left => KeyCode::Left,
+        TermKey::Right => KeyCode::Right,
+        TermKey::Up => KeyCode::Up,
+        TermKey::Down => KeyCode::Down,
+        TermKey::Home => KeyCode::Home,
+        TermKey::End => KeyCode::End,
+        TermKey::PageUp => KeyCode::PageUp,
+        TermKey::PageDown => KeyCode::PageDown,
+        TermKey::Insert => KeyCode::Insert,
+        TermKey::F(n) => KeyCode::F(n),
+        _ => return None,
+    };
+    let has = |modifier| event.modifiers.contains(modifier);
+    let is_char = matches!(code, KeyCode::Char(_));
+    let shift = (has(KeyModifiers::SHIFT) && !is_char) || event.code == TermKey::BackTab;
+    Some(Key { code, ctrl: has(KeyModifiers::CONTROL), alt: has(KeyModifiers::ALT), shift })
+}

@@ -1,0 +1,104 @@
+//! The title, the status line and the prompt.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Position;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use crate::base::time::MonoTime;
+use crate::editor::Model;
+use crate::editor::find::COUNT_MAX;
+use crate::editor::prompt::Prompt;
+
+use super::theme::Theme;
+use super::{put, safe};
+
+/// Draws the file's name, whether it is modified, and who is here.
+pub fn title(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
+    let width = buffer.area.width;
+    let mut people: Vec<(String, Style)> = model
+        .people
+        .iter()
+        .map(|peer| (safe::name(&peer.person.name, peer.person.id), Style::new().fg(theme.person(peer.person.color))))
+        .collect();
+    if !people.is_empty() {
+        people.push(("you".to_owned(), theme.title));
+    }
+    // From the right, as many as leave half of the line to the name.
+    let mut left = width;
+    for (name, style) in people.into_iter().rev() {
+        let cells = name.width() as u16 + 2;
+        if left < width / 2 + cells {
+            break;
+        }
+        left -= cells;
+        put(buffer, left, width, row, &name, style);
+    }
+    let x = put(buffer, 1, left.saturating_sub(3), row, &safe::line(&model.file.name), theme.title);
+    if model.is_modified() {
+        put(buffer, x, left, row, " ●", theme.title);
+    }
+    if model.file.read_only.is_some() {
+        put(buffer, x + 3, left, row, "[read only]", theme.mark);
+    }
+}
+
+/// Draws the state in words: messages and the connection at the left, the place and the file at the right.
+pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mut Buffer) {
+    let width = buffer.area.width;
+    put(buffer, 0, width, row, &" ".repeat(width.into()), theme.status);
+    let line = model.line();
+    let column = model.caret() - model.rope().line_to_char(line);
+    let place = format!("{}:{}", line + 1, column + 1);
+    let bom = if model.file.has_bom { "+BOM" } else { "" };
+    let file = format!("{} UTF-8{bom}", model.file.line_ending.name());
+    let right = [format!("{place} │ {file} │ F1 help "), format!("{place} │ F1 help "), format!("{place} ")];
+    let right = right.iter().find(|text| text.width() * 2 <= usize::from(width)).unwrap_or(&right[2]);
+    let start = width.saturating_sub(right.width() as u16);
+    let mut left = String::from(" ");
+    if let Some(notice) = &model.notice {
+        left.push_str(&safe::line(&notice.text));
+        left.push_str(" · ");
+    }
+    left.push_str(&safe::line(&model.connection.words(now)));
+    if !model.people.is_empty() {
+        left.push_str(&format!(" · {} here", model.people.len() + 1));
+    }
+    let fits = left.width() < usize::from(start);
+    let end = if fits { start } else { start.saturating_sub(2) };
+    let x = put(buffer, 0, end, row, &left, theme.status);
+    if !fits {
+        put(buffer, x, start, row, "…", theme.status);
+    }
+    put(buffer, start, width, row, right, theme.status);
+}
+
+/// Draws the open question and returns where the cursor belongs.
+pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Option<Position> {
+    let prompt = model.prompt.as_ref()?;
+    let width = buffer.area.width;
+    let mut x = put(buffer, 0, width, row, &format!(" {}", prompt.label()), theme.prompt);
+    let input = match prompt {
+        Prompt::Find => &model.find.needle,
+        Prompt::Goto { input } => input,
+        Prompt::Quit | Prompt::Conflict => return Some(Position::new(x.min(width.saturating_sub(1)), row)),
+    };
+    // The end of the input stays in view.
+    let mut shown = safe::line(input);
+    let room = usize::from(width.saturating_sub(x).saturating_sub(16));
+    while room < shown.width() && !shown.is_empty() {
+        shown.remove(0);
+    }
+    x = put(buffer, x, width, row, &shown, theme.text);
+    let cursor = Position::new(x.min(width.saturating_sub(1)), row);
+    if *prompt == Prompt::Find && !model.find.needle.is_empty() {
+        let plus = if COUNT_MAX <= model.find.n { "+" } else { "" };
+        let count = match model.find.n {
+            0 => "not found".to_owned(),
+            1 => "1 match".to_owned(),
+            n => format!("{n}{plus} matches"),
+        };
+        put(buffer, x + 2, width, row, &count, theme.gutter);
+    }
+    Some(cursor)
+}

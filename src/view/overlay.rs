@@ -1,0 +1,56 @@
+//! Boxes over the text: the keys, and who is here.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use crate::editor::Model;
+use crate::editor::command::COMMANDS;
+
+use super::theme::Theme;
+use super::{put, safe};
+
+/// Draws every command with its keys, from the table of commands.
+pub fn help(first: usize, theme: &Theme, buffer: &mut Buffer) {
+    let rows = COMMANDS.iter().map(|command| (format!("{:<24}{}", command.keys.join("  "), command.about), theme.overlay));
+    let rows: Vec<_> = rows.collect();
+    let rows_shown = usize::from(buffer.area.height).saturating_sub(6).max(1);
+    let first = first.min(rows.len().saturating_sub(rows_shown));
+    panel("Keys (Up and Down scroll, Esc closes)", &rows[first..], theme, buffer);
+}
+
+/// Draws who is here, each with colour and what they do.
+pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
+    let you = if model.own_name.is_empty() { "you".to_owned() } else { format!("{} (you)", safe::name(&model.own_name, 0)) };
+    let mut rows = vec![(you, theme.overlay)];
+    for peer in &model.people {
+        let person = &peer.person;
+        let name = safe::name(&person.name, person.id);
+        let line = model.document().resolve(person.cursor.unwrap_or(crate::document::Anchor::Start));
+        let line = line.map_or(String::new(), |at| format!("line {}", model.rope().char_to_line(at) + 1));
+        let row = format!("{name:<34} #{:04x}  {:<7} {line}", person.id & 0xffff, person.activity);
+        rows.push((row, theme.overlay.fg(theme.person(person.color))));
+    }
+    if let Some(link) = &model.link {
+        rows.push((String::new(), theme.overlay));
+        rows.push((safe::line(link), theme.overlay));
+    }
+    panel("Who is here (Esc closes)", &rows, theme, buffer);
+}
+
+/// Draws a box with rows in the middle of the screen, cut to what fits.
+fn panel(title: &str, rows: &[(String, Style)], theme: &Theme, buffer: &mut Buffer) {
+    let (width, height) = (buffer.area.width, buffer.area.height);
+    let wanted = rows.iter().map(|(row, _)| row.width()).chain([title.width()]).max().unwrap_or(0) as u16 + 4;
+    let cells = wanted.min(width);
+    let n_rows = (rows.len() as u16 + 2).min(height.saturating_sub(2));
+    let (x, y) = ((width - cells) / 2, (height.saturating_sub(n_rows)) / 2);
+    let blank = " ".repeat(cells.into());
+    for row in y..y + n_rows {
+        put(buffer, x, x + cells, row, &blank, theme.overlay);
+    }
+    put(buffer, x + 2, x + cells, y, title, theme.overlay.patch(theme.title));
+    for (row, (text, style)) in (y + 2..y + n_rows).zip(rows) {
+        put(buffer, x + 2, (x + cells).saturating_sub(1), row, text, *style);
+    }
+}

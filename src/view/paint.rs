@@ -1,0 +1,247 @@
+//! The difference of two screens as the fewest bytes for a terminal.
+//!
+//! The terminal's cursor and style are tracked from frame to frame, so a key press costs a move and a
+//! character. A whole frame is one buffer, to be written in one call.
+
+use std::io::Write;
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Position;
+use ratatui::style::{Color, Modifier};
+use unicode_width::UnicodeWidthStr;
+
+/// Bytes from which a frame is wrapped in a synchronized update; a smaller one is drawn at once anyway.
+const SYNCHRONIZED_BYTES_MIN: usize = 256;
+
+/// Changed blanks at a row's end from which the row is cleared instead.
+const CLEAR_CELLS_MIN: usize = 6;
+
+/// What is on the terminal.
+pub struct Painter {
+    shown: Option<Buffer>,
+    at: Option<Position>,
+    style: Option<(Color, Color, Modifier)>,
+}
+
+impl Default for Painter {
+    fn default() -> Painter {
+        Painter::new()
+    }
+}
+
+impl Painter {
+    /// Makes a painter for a terminal of which nothing is known.
+    pub fn new() -> Painter {
+        Painter { shown: None, at: None, style: None }
+    }
+
+    /// Forgets what is on the terminal: the next frame is drawn whole.
+    pub fn forget(&mut self) {
+        *self = Painter::new();
+    }
+
+    /// Returns the bytes that turn what is shown into `next`, with the cursor at `cursor` (hidden for `None`).
+    pub fn frame(&mut self, next: Buffer, cursor: Option<Position>) -> Vec<u8> {
+        let mut out = Vec::new();
+        let before = self.shown.take().filter(|shown| shown.area == next.area);
+        let before = before.unwrap_or_else(|| {
+            out.extend_from_slice(b"\x1b[m\x1b[2J");
+            self.style = Some((Color::Reset, Color::Reset, Modifier::empty()));
+            self.at = None;
+            Buffer::empty(next.area)
+        });
+        for y in 0..next.area.height {
+            self.row(&before, &next, y, &mut out);
+        }
+        self.shown = Some(next);
+        if let Some(cursor) = cursor {
+            self.go(cursor, &mut out);
+        }
+        if SYNCHRONIZED_BYTES_MIN <= out.len() {
+            out.splice(0..0, *b"\x1b[?2026h\x1b[?25l");
+            out.extend_from_slice(b"\x1b[?25h\x1b[?2026l");
+        }
+        out
+    }
+
+    fn row(&mut self, before: &Buffer, next: &Buffer, y: u16, out: &mut Vec<u8>) {
+        let width = next.area.width;
+        let blank_from = blank_from(next, y);
+        let mut x = 0;
+        // Cells that a wider glyph of before covered are undefined once its first half is overwritten.
+        let mut stale_until = 0;
+        while x < width {
+            let cell = &next[(x, y)];
+            let cells = (cell.symbol().width() as u16).max(1).min(width - x);
+            let changed = x < stale_until || (x..x + cells).any(|x| before[(x, y)] != next[(x, y)]);
+            if !changed {
+                x += cells;
+                continue;
+            }
+            let before_cells = before[(x, y)].symbol().width() as u16;
+            stale_until = stale_until.max(x + before_cells);
+            let rest = (x..width).any(|x| before[(x, y)].symbol() != " ");
+            if blank_from <= x && rest && CLEAR_CELLS_MIN <= usize::from(width - x) {
+                self.go(Position::new(x, y), out);
+                self.set_style(&next[(width - 1, y)], out);
+                out.extend_from_slice(b"\x1b[K");
+                return;
+            }
+            self.go(Position::new(x, y), out);
+            self.set_style(cell, out);
+            out.extend_from_slice(cell.symbol().as_bytes());
+            x += cells;
+            // Terminals differ on the width of whatever is not plain: place the next cell absolutely. After
+            // the last column the cursor waits to wrap.
+            let is_plain = cell.symbol().is_ascii() || (cell.symbol().chars().count() == 1 && cells == 1);
+            self.at = (x < width && is_plain).then_some(Position::new(x, y));
+        }
+    }
+
+    fn go(&mut self, to: Position, out: &mut Vec<u8>) {
+        let from = self.at.replace(to);
+        // Writing to a vector cannot fail.
+        let _ = match from {
+            Some(from) if from == to => Ok(()),
+            Some(from) if from.y == to.y && from.x + 1 == to.x => out.write_all(b"\x1b[C"),
+            Some(from) if from.y == to.y && to.x + 1 == from.x => out.write_all(b"\x08"),
+            Some(from) if from.y == to.y && from.x < to.x => write!(out, "\x1b[{}C", to.x - from.x),
+            Some(from) if from.y == to.y && to.x == 0 => out.write_all(b"\r"),
+            Some(from) if from.y == to.y => write!(out, "\x1b[{}D", from.x - to.x),
+            Some(from) if from.y + 1 == to.y && to.x == 0 => out.write_all(b"\r\n"),
+            _ if to.x == 0 => write!(out, "\x1b[{}H", to.y + 1),
+            _ => write!(out, "\x1b[{};{}H", to.y + 1, to.x + 1),
+        };
+    }
+
+    fn set_style(&mut self, cell: &Cell, out: &mut Vec<u8>) {
+        let wanted = (cell.fg, cell.bg, cell.modifier);
+        if self.style == Some(wanted) {
+            return;
+        }
+        let (fg, bg, modifier) = self.style.replace(wanted).unwrap_or_default();
+        let mut codes: Vec<String> = Vec::new();
+        // Taking something away is shortest by starting over.
+        let starts_over = !wanted.2.contains(modifier)
+            || (wanted.0 == Color::Reset && fg != Color::Reset)
+            || (wanted.1 == Color::Reset && bg != Color::Reset);
+        let (fg, bg, modifier) =
+            if starts_over { (Color::Reset, Color::Reset, Modifier::empty()) } else { (fg, bg, modifier) };
+        let plain = wanted == (Color::Reset, Color::Reset, Modifier::empty());
+        if starts_over && !plain {
+            codes.push("0".to_owned());
+        }
+        for (flag, code) in MODIFIERS {
+            if wanted.2.contains(*flag) && !modifier.contains(*flag) {
+                codes.push((*code).to_owned());
+            }
+        }
+        if wanted.0 != fg {
+            codes.push(color(wanted.0, 30));
+        }
+        if wanted.1 != bg {
+            codes.push(color(wanted.1, 40));
+        }
+        let _ = write!(out, "\x1b[{}m", codes.join(";"));
+    }
+}
+
+const MODIFIERS: &[(Modifier, &str)] = &[
+    (Modifier::BOLD, "1"),
+    (Modifier::DIM, "2"),
+    (Modifier::ITALIC, "3"),
+    (Modifier::UNDERLINED, "4"),
+    (Modifier::REVERSED, "7"),
+];
+
+/// The parameters of a colour; `base` is 30 for the text and 40 for what is behind it.
+fn color(color: Color, base: u8) -> String {
+    let dark = |n: u8| (base + n).to_string();
+    let bright = |n: u8| (base + 60 + n).to_string();
+    match color {
+        Color::Reset => dark(9),
+        Color::Black => dark(0),
+        Color::Red => dark(1),
+        Color::Green => dark(2),
+        Color::Yellow => dark(3),
+        Color::Blue => dark(4),
+        Color::Magenta => dark(5),
+        Color::Cyan => dark(6),
+        Color::Gray => dark(7),
+        Color::DarkGray => bright(0),
+        Color::LightRed => bright(1),
+        Color::LightGreen => bright(2),
+        Color::LightYellow => bright(3),
+        Color::LightBlue => bright(4),
+        Color::LightMagenta => bright(5),
+        Color::LightCyan => bright(6),
+        Color::White => bright(7),
+        Color::Indexed(n) => format!("{};5;{n}", base + 8),
+        Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
+    }
+}
+
+/// Returns from which column on a row is blank without any style.
+fn blank_from(buffer: &Buffer, y: u16) -> u16 {
+    let is_blank = |x: &u16| {
+        let cell = &buffer[(*x, y)];
+        cell.symbol() == " " && cell.bg == Color::Reset && cell.modifier.is_empty()
+    };
+    (0..buffer.area.width).rev().take_while(is_blank).last().unwrap_or(buffer.area.width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::style::Style;
+
+    fn screen(rows: &[&str]) -> Buffer {
+        let mut buffer = Buffer::with_lines(rows.iter().copied());
+        buffer.set_style(buffer.area, Style::new());
+        buffer
+    }
+
+    /// What a terminal shows after the frames, against what the buffers say.
+    #[track_caller]
+    fn check(frames: &[&[&str]]) -> Vec<usize> {
+        let (rows, columns) = (frames[0].len() as u16, 20_u16);
+        let mut terminal = vt100::Parser::new(
+            rows.try_into().expect("rows"),
+            columns.try_into().expect("columns"),
+            0,
+        );
+        let mut painter = Painter::new();
+        let mut sizes = Vec::new();
+        for frame in frames {
+            let padded: Vec<String> = frame.iter().map(|row| format!("{row}{}", " ".repeat(20 - row.width()))).collect();
+            let padded: Vec<&str> = padded.iter().map(String::as_str).collect();
+            let bytes = painter.frame(screen(&padded), Some(Position::new(1, 0)));
+            terminal.process(&bytes);
+            sizes.push(bytes.len());
+            let shown: Vec<String> = terminal.screen().rows(0, columns).collect();
+            let wanted: Vec<String> = padded.iter().map(|row| row.trim_end().to_owned()).collect();
+            assert_eq!(shown, wanted);
+            assert_eq!(terminal.screen().cursor_position(), (0, 1));
+        }
+        sizes
+    }
+
+    #[test]
+    fn the_terminal_shows_the_last_buffer() {
+        check(&[
+            &["hello", "", "  x"],
+            &["hallo", "new", "  x"],
+            &["漢字 mixed", "", "12345678901234567890"],
+            &["a", "a漢", ""],
+            &["ab漢", "aa漢", "x"],
+            &["", "", ""],
+        ]);
+    }
+
+    #[test]
+    fn a_typed_character_costs_a_few_bytes() {
+        let sizes = check(&[&["h", "", ""], &["he", "", ""], &["he", "", ""]]);
+        assert!(sizes[1] <= 5, "{sizes:?}");
+        assert_eq!(sizes[2], 0);
+    }
+}

@@ -1,0 +1,154 @@
+//! The gate for texts that are not the document: names, titles, messages, errors.
+//!
+//! What comes out is one line of plain characters: controls are written out, so that no name, file or message
+//! can act on a terminal, hide, or reverse what stands beside it. `editor::glyph` is the same gate for the
+//! document's own text, cluster by cluster.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::editor::glyph::{glyph, is_plain, written_out};
+
+/// Cells of a name.
+pub const NAME_CELLS_MAX: usize = 32;
+
+/// Characters of the terminal window's title.
+pub const TITLE_CHARS_MAX: usize = 64;
+
+/// Combining marks on one base in a name.
+const NAME_MARKS_MAX: usize = 8;
+
+/// Characters of an input that are looked at; what lies behind is cut, so that a huge name costs nothing.
+const INPUT_CHARS_MAX: usize = 4_096;
+
+/// Returns a message or an error as one line that is harmless on any terminal.
+pub fn line(text: &str) -> String {
+    let bounded = bounded(text);
+    let mut out = String::with_capacity(bounded.len());
+    for cluster in bounded.graphemes(true) {
+        match cluster {
+            "\n" => out.push_str("^J"),
+            "\t" => out.push(' '),
+            _ => out.push_str(&glyph(cluster, 0).text),
+        }
+    }
+    if bounded.len() < text.len() {
+        out.push('…');
+    }
+    out
+}
+
+/// Returns several lines, each made harmless; only their line feeds stay.
+pub fn lines(text: &str) -> String {
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns somebody's name: one line, at most `NAME_CELLS_MAX` cells, never invisible. Private characters and
+/// lone joiners are written out here although a text may hold them.
+pub fn name(text: &str, id: u32) -> String {
+    let mut out = String::new();
+    let mut cells = 0;
+    let bounded = bounded(text.trim());
+    for cluster in bounded.graphemes(true) {
+        let shown = name_cluster(cluster);
+        let wide = unicode_width::UnicodeWidthStr::width(shown.as_str());
+        if NAME_CELLS_MAX - 1 < cells + wide {
+            out.push('…');
+            return out;
+        }
+        out.push_str(&shown);
+        cells += wide;
+    }
+    if out.trim().is_empty() { format!("(unnamed) #{:04x}", id & 0xffff) } else { out }
+}
+
+fn name_cluster(cluster: &str) -> String {
+    let is_private = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
+    let has_other_blank = cluster.chars().any(|c| c.is_whitespace() && c != ' ');
+    if has_other_blank || cluster.chars().any(is_private) {
+        return cluster.chars().map(|c| if is_plain(c) && !is_private(c) && c != '\u{3000}' { c.to_string() } else { written_out(c) }).collect();
+    }
+    let n_chars = cluster.chars().count();
+    let capped: String = cluster.chars().take(1 + NAME_MARKS_MAX).collect();
+    let shown = glyph(&capped, 0).text.into_owned();
+    if capped.len() < cluster.len() { format!("{shown}+{}", n_chars - 1 - NAME_MARKS_MAX) } else { shown }
+}
+
+/// Returns a title for the terminal's window: printable, short, without its terminator.
+pub fn title(text: &str) -> String {
+    line(text).chars().filter(|c| !c.is_control()).take(TITLE_CHARS_MAX).collect()
+}
+
+fn bounded(text: &str) -> &str {
+    text.char_indices().nth(INPUT_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever goes in, nothing that acts, hides or reorders comes out.
+    #[track_caller]
+    fn check_harmless(shown: &str) {
+        let bad = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
+        assert!(!shown.chars().any(bad), "{shown:?}");
+    }
+
+    #[test]
+    fn sequences_are_shown_and_not_executed() {
+        for (hostile, shown) in [
+            ("\u{1b}]52;c;aGk=\u{7}", "^[]52;c;aGk=^G"),
+            ("\u{1b}]0;title", "^[]0;title"),
+            ("\u{1b}P$q\u{1b}\\", "^[P$q^[\\"),
+            ("\u{1b}[2J\u{1b}[H", "^[[2J^[[H"),
+            ("\u{1b}[31mred", "^[[31mred"),
+            ("\u{9b}31m\u{9d}0;x\u{9c}", "<U+009B>31m<U+009D>0;x<U+009C>"),
+            ("\u{1b}[\u{1b}[31m31m", "^[[^[[31m31m"),
+            ("\0\u{7}\u{8}\u{b}\u{c}\u{e}\u{11}\u{13}\u{1a}\u{7f}", "^@^G^H^K^L^N^Q^S^Z^?"),
+            ("a\rb", "a^Mb"),
+            ("a\nb\tc", "a^Jb c"),
+            ("a\r\nb", "a^M^Jb"),
+            ("\u{202e}abc\u{2066}", "<U+202E>abc<U+2066>"),
+            ("a\u{200b}b\u{feff}", "a<U+200B>b<U+FEFF>"),
+            ("\u{85}", "<U+0085>"),
+        ] {
+            assert_eq!(line(hostile), shown);
+            check_harmless(&line(hostile));
+        }
+    }
+
+    #[test]
+    fn every_character_alone_and_after_a_letter_is_harmless() {
+        for c in (0..0x11_0000).filter_map(char::from_u32) {
+            for text in [c.to_string(), format!("a{c}"), format!("{c}a")] {
+                check_harmless(&line(&text));
+                check_harmless(&name(&text, 1));
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_cut_and_never_empty() {
+        assert_eq!(name("ana", 1), "ana");
+        assert_eq!(name("", 0x1a2b), "(unnamed) #1a2b");
+        assert_eq!(name("   ", 0x1a2b), "(unnamed) #1a2b");
+        let long = name(&"n".repeat(65_536), 1);
+        assert_eq!(long, "n".repeat(31) + "…");
+        let wide = name(&"漢".repeat(100), 1);
+        assert!(unicode_width::UnicodeWidthStr::width(wide.as_str()) <= NAME_CELLS_MAX);
+        assert_eq!(name("a\nb", 1), "a^Jb");
+        let marks = name(&("a".to_owned() + &"\u{301}".repeat(300)), 1);
+        assert_eq!(marks, "a".to_owned() + &"\u{301}".repeat(8) + "+292");
+        assert_eq!(name("\u{e000}", 1), "<U+E000>");
+    }
+
+    #[test]
+    fn titles_are_short_and_printable() {
+        assert_eq!(title("x\u{7}\u{1b}\\y"), "x^G^[\\y");
+        assert_eq!(title(&"t".repeat(500)).chars().count(), 64);
+    }
+
+    #[test]
+    fn several_lines_keep_only_their_line_feeds() {
+        assert_eq!(lines("a\u{1b}\nb\r"), "a^[\nb^M");
+    }
+}
