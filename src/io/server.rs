@@ -134,7 +134,12 @@ impl Server {
 
     /// Serves until `shutdown` is over or nobody takes `on_socket` any more. Then the port is closed, and requests that
     /// are under way are cut off; sockets that were handed on live until their taker drops them.
-    pub async fn run(self, on_socket: mpsc::UnboundedSender<Accepted>, probes: Probes, shutdown: impl Future<Output = ()>) {
+    pub async fn run(
+        self,
+        on_socket: mpsc::UnboundedSender<Accepted>,
+        probes: Probes,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let census = Census::new(self.bounds.clone());
         let taker = on_socket.clone();
         let router = pages::router(on_socket, probes);
@@ -150,7 +155,9 @@ impl Server {
             match accepted {
                 // Over the bounds it is hung up at once: an answer would cost what the bounds are there to save.
                 Ok((stream, peer)) => match census.admit(peer.ip()) {
-                    Some(place) => drop(requests.spawn(serve(stream, peer, place, router.clone(), self.bounds.clone()))),
+                    Some(place) => {
+                        drop(requests.spawn(serve(stream, peer, place, router.clone(), self.bounds.clone())))
+                    }
                     None => tracing::debug!(%peer, "too many connections"),
                 },
                 Err(error) if is_of_one_connection(error.kind()) => {}

@@ -51,7 +51,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(in crate::io) fn new(socket: WebSocketStream<TcpStream>, lease: Option<Arc<dyn Any + Send + Sync>>) -> Connection {
+    pub(in crate::io) fn new(
+        socket: WebSocketStream<TcpStream>,
+        lease: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> Connection {
         Connection { socket, lease }
     }
 }

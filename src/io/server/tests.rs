@@ -1,1 +1,238 @@
+//! The server over loopback: with the client of this program, with bare requests, and with garbage.
 
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::*;
+use crate::io::transport::dial::{DialError, LinkAddr, dial};
+use crate::io::transport::{LinkEvent, spawn};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const DOC: &str = "AbCdEfGhIjKlMnOpQrSt-_";
+
+/// A server that runs until it is dropped, and the sockets that it hands on.
+struct Running {
+    addr: SocketAddr,
+    sockets: UnboundedReceiver<Accepted>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+fn start(bounds: Bounds, probes: Probes) -> Running {
+    let server =
+        Server::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port").with_bounds(bounds);
+    let addr = server.local_addr();
+    let (on_socket, sockets) = mpsc::unbounded_channel();
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(server.run(on_socket, probes, async move { drop(stopped.await) }));
+    Running { addr, sockets, stop, task }
+}
+
+fn start_default() -> Running {
+    start(Bounds::default(), Probes::always_ready())
+}
+
+fn link_addr(addr: SocketAddr) -> LinkAddr {
+    LinkAddr {
+        host: addr.ip().to_string(),
+        port: addr.port(),
+        base_path: String::new(),
+        doc_id: DOC.into(),
+        tls: false,
+    }
+}
+
+/// Sends bytes on a connection of its own; returns all that comes back before the server hangs up.
+async fn ask(addr: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(addr).await.expect("the server listens");
+    stream.write_all(request).await.expect("the server reads");
+    let mut answer = Vec::new();
+    // A reset also ends an answer: the server does not read on after a request that it refuses.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server hangs up");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn get(addr: SocketAddr, path: &str, headers: &str) -> String {
+    ask(addr, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").as_bytes())
+        .await
+}
+
+async fn next(events: &mut UnboundedReceiver<LinkEvent>) -> LinkEvent {
+    timeout(PATIENCE, events.recv()).await.expect("an event in time").expect("links live")
+}
+
+/// Returns the next packet of a link, without what is told of writing.
+async fn next_packet(events: &mut UnboundedReceiver<LinkEvent>) -> Bytes {
+    loop {
+        match next(events).await {
+            LinkEvent::Packet(_, packet) => return packet,
+            LinkEvent::Written(..) => {}
+            LinkEvent::Closed(_, reason) => panic!("closed: {reason}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn packets_come_back_from_an_echo_through_server_and_client() {
+    let mut server = start_default();
+    let dialed = dial(&link_addr(server.addr)).await.expect("the server listens");
+    let accepted = timeout(PATIENCE, server.sockets.recv()).await.expect("in time").expect("the server runs");
+    assert_eq!(accepted.doc_id, DOC);
+    assert!(accepted.peer.ip().is_loopback());
+    let (here, mut here_events) = mpsc::unbounded_channel();
+    let (there, mut there_events) = mpsc::unbounded_channel();
+    let near = spawn(dialed, 1, here);
+    let far = spawn(accepted.connection, 2, there);
+    for n_bytes in [0, 1, 125, 16 << 10, (16 << 10) + 1, 100_000, 256 << 10] {
+        let packet = Bytes::from(vec![b'x'; n_bytes]);
+        near.send(packet.clone());
+        far.send(next_packet(&mut there_events).await);
+        assert_eq!(next_packet(&mut here_events).await, packet);
+    }
+    drop(near);
+    while !matches!(next(&mut there_events).await, LinkEvent::Closed(2, _)) {}
+    while !matches!(next(&mut here_events).await, LinkEvent::Closed(1, _)) {}
+}
+
+#[tokio::test]
+async fn garbage_is_hung_up_on_and_harms_nobody() {
+    let mut server = start_default();
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
+        &b"SSH-2.0-OpenSSH_9.9\r\n\r\n"[..],
+        &[0xff; 4096][..],
+    ] {
+        let answer = ask(server.addr, garbage).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+    let endless = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'a'; 64 << 10]].concat();
+    let answer = ask(server.addr, &endless).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let _dialed = dial(&link_addr(server.addr)).await.expect("the server still serves");
+    assert!(server.sockets.recv().await.is_some());
+}
+
+#[tokio::test]
+async fn garbage_inside_a_websocket_ends_that_link_with_a_reason() {
+    let mut server = start_default();
+    let request = format!(
+        "GET /d/{DOC} HTTP/1.1\r\nhost: x\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(server.addr).await.expect("the server listens");
+    // In one write, so that bytes which come with the request are tested as well.
+    stream.write_all(&[request.as_bytes(), &[0xff; 64]].concat()).await.expect("the server reads");
+    let accepted = timeout(PATIENCE, server.sockets.recv()).await.expect("in time").expect("the server runs");
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let _link = spawn(accepted.connection, 3, sender);
+    match next(&mut events).await {
+        LinkEvent::Closed(3, reason) => {
+            assert_eq!(reason, "the other side does not keep to the WebSocket protocol")
+        }
+        other => panic!("unexpected {other:?}"),
+    }
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server hangs up");
+    let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+    assert!(
+        answer.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="),
+        "the example of RFC 6455: {answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_browser_is_told_how_to_join() {
+    let server = start_default();
+    let page = get(server.addr, &format!("/d/{DOC}"), "").await;
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    assert!(page.contains("This is a coedit document") && page.contains("coedit join"), "{page}");
+    assert!(get(server.addr, "/d/a%2Fb", "").await.starts_with("HTTP/1.1 404 "));
+    assert!(get(server.addr, &format!("/d/{}", "a".repeat(65)), "").await.starts_with("HTTP/1.1 404 "));
+    assert!(get(server.addr, "/", "").await.starts_with("HTTP/1.1 404 "));
+}
+
+#[tokio::test]
+async fn probes_answer_what_they_are_told() {
+    let probes = Probes {
+        ready: Arc::new(|| Err("the disk is full".into())),
+        metrics: Some(Arc::new(|| "n 1\n".into())),
+    };
+    let server = start(Bounds::default(), probes);
+    assert!(get(server.addr, "/healthz", "").await.starts_with("HTTP/1.1 200 "));
+    let ready = get(server.addr, "/readyz", "").await;
+    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.ends_with("the disk is full\n"), "{ready}");
+    assert!(get(server.addr, "/metrics", "").await.ends_with("n 1\n"));
+    let host = start_default();
+    assert!(get(host.addr, "/readyz", "").await.starts_with("HTTP/1.1 200 "));
+    assert!(get(host.addr, "/metrics", "").await.starts_with("HTTP/1.1 404 "));
+}
+
+#[tokio::test]
+async fn handshakes_that_are_not_ours_are_refused() {
+    let mut server = start_default();
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let cases = [
+        (format!("origin: https://example.org\r\nsec-websocket-version: 13\r\n{key}"), 403),
+        (format!("sec-websocket-version: 8\r\n{key}"), 426),
+        (key.to_owned(), 426),
+        ("sec-websocket-version: 13\r\n".to_owned(), 400),
+        ("sec-websocket-version: 13\r\nsec-websocket-key: c2hvcnQ=\r\n".to_owned(), 400),
+    ];
+    for (headers, status) in cases {
+        let request = format!("connection: upgrade\r\nupgrade: websocket\r\n{headers}");
+        let answer = get(server.addr, &format!("/d/{DOC}"), &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{headers}: {answer}");
+    }
+    assert!(server.sockets.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_place_is_kept_by_a_websocket_and_free_when_it_ends() {
+    let bounds = Bounds { n_loopback_max: 1, ..Bounds::default() };
+    let mut server = start(bounds, Probes::always_ready());
+    let first = dial(&link_addr(server.addr)).await.expect("there is a place");
+    let accepted = server.sockets.recv().await.expect("the server runs");
+    let refused = dial(&link_addr(server.addr)).await.err();
+    assert!(matches!(refused, Some(DialError::HungUp { .. })), "{refused:?}");
+    drop((first, accepted));
+    let _second = dial(&link_addr(server.addr)).await.expect("the place is free");
+}
+
+#[tokio::test]
+async fn a_request_that_never_comes_is_hung_up_on() {
+    let bounds = Bounds { request_timeout: Duration::from_millis(50), ..Bounds::default() };
+    let server = start(bounds, Probes::always_ready());
+    let _ = ask(server.addr, b"").await;
+    let _ = ask(server.addr, b"GET / HTTP/1.1\r\nhost").await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let server = start_default();
+    let error = Server::bind(server.addr).err().expect("the port is taken");
+    let port = server.addr.port();
+    let expected =
+        format!("port {port} on 127.0.0.1 is in use by another program; stop it or choose another port");
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn after_shutdown_the_port_is_free_and_open_links_live() {
+    let mut server = start_default();
+    let dialed = dial(&link_addr(server.addr)).await.expect("the server listens");
+    let accepted = server.sockets.recv().await.expect("the server runs");
+    server.stop.send(()).expect("the server runs");
+    timeout(PATIENCE, server.task).await.expect("it stops in time").expect("no panic");
+    let _again = Server::bind(server.addr).expect("the port is free at once, links or not");
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let near = spawn(dialed, 1, sender.clone());
+    let _far = spawn(accepted.connection, 2, sender);
+    near.send(Bytes::from_static(b"still here"));
+    assert_eq!(next_packet(&mut events).await, "still here");
+}

@@ -64,17 +64,25 @@ fn check(headers: &HeaderMap) -> Result<String, (StatusCode, &'static str)> {
         return Err((StatusCode::UPGRADE_REQUIRED, "Only version 13 of WebSocket is spoken here.\n"));
     }
     match headers.get(header::SEC_WEBSOCKET_KEY) {
-        Some(key) if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == KEY_BYTES) => Ok(derive_accept_key(key.as_bytes())),
+        Some(key) if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == KEY_BYTES) => {
+            Ok(derive_accept_key(key.as_bytes()))
+        }
         _ => Err((StatusCode::BAD_REQUEST, "The header Sec-WebSocket-Key is missing or damaged.\n")),
     }
 }
 
-async fn hand_on(upgrade: OnUpgrade, doc_id: String, visitor: Visitor, on_socket: mpsc::UnboundedSender<Accepted>) {
+async fn hand_on(
+    upgrade: OnUpgrade,
+    doc_id: String,
+    visitor: Visitor,
+    on_socket: mpsc::UnboundedSender<Accepted>,
+) {
     let Ok(upgraded) = upgrade.await else { return };
     // Back to the bare socket: the layers of HTTP around it would cost memory for as long as the link lives.
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-    let socket = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(socket_config())).await;
+    let socket =
+        WebSocketStream::from_partially_read(stream, early, Role::Server, Some(socket_config())).await;
     let place: Arc<dyn Any + Send + Sync> = visitor.place;
     let connection = Connection::new(socket, Some(place));
     // Nobody takes it when the server is shutting down; then it is dropped, which hangs up.

@@ -140,9 +140,10 @@ pub async fn dial_within(addr: &LinkAddr, limit: Duration) -> Result<Connection,
         let stream = connect(addr, deadline).await?;
         // A keystroke is one small packet; Nagle would hold it back for a round trip.
         stream.set_nodelay(true).map_err(|error| describe_io(&error, &address))?;
-        let (socket, _response) = client_async_with_config(addr.websocket_url(), stream, Some(socket_config()))
-            .await
-            .map_err(|error| describe(error, &address))?;
+        let (socket, _response) =
+            client_async_with_config(addr.websocket_url(), stream, Some(socket_config()))
+                .await
+                .map_err(|error| describe(error, &address))?;
         Ok(Connection::new(socket, None))
     };
     match timeout_at(deadline, steps).await {
@@ -174,9 +175,10 @@ fn describe_io(error: &IoError, address: &str) -> DialError {
     let address = address.to_owned();
     match error.kind() {
         ErrorKind::ConnectionRefused => DialError::Refused { address },
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
-            DialError::HungUp { address }
-        }
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => DialError::HungUp { address },
         _ => DialError::Unreachable { address, reason: error.to_string() },
     }
 }
@@ -193,7 +195,9 @@ fn describe(error: Error, address: &str) -> DialError {
             }
         }
         Error::Io(error) => describe_io(&error, address),
-        Error::Protocol(HandshakeIncomplete) | Error::ConnectionClosed => DialError::HungUp { address: address.to_owned() },
+        Error::Protocol(HandshakeIncomplete) | Error::ConnectionClosed => {
+            DialError::HungUp { address: address.to_owned() }
+        }
         _ => DialError::NotHttp { address: address.to_owned() },
     }
 }

@@ -147,7 +147,8 @@ async fn read_packets(mut stream: Stream, link_no: u64, events: &mpsc::Unbounded
         };
         let n_shares = bytes.len() + PACKET_OVERHEAD_BYTES;
         let n_shares = u32::try_from(n_shares).expect("a message is bounded by MESSAGE_BYTES_MAX");
-        let share = Arc::clone(&shares).acquire_many_owned(n_shares).await.expect("the semaphore is never closed");
+        let share =
+            Arc::clone(&shares).acquire_many_owned(n_shares).await.expect("the semaphore is never closed");
         let packet = Bytes::from_owner(Received { bytes: Box::from(&bytes[..]), _share: share });
         if events.send(LinkEvent::Packet(link_no, packet)).is_err() {
             return "the program is ending".to_owned();
