@@ -272,7 +272,8 @@ impl Model {
     /// Returns one's own selection, to be shown to others; `None` when nothing is selected.
     pub fn own_selection(&self) -> Option<(Anchor, Anchor)> {
         let range = self.selection.range();
-        let anchors = || (self.document.anchor(range.start, Bias::Right), self.document.anchor(range.end, Bias::Left));
+        let anchors =
+            || (self.document.anchor(range.start, Bias::Right), self.document.anchor(range.end, Bias::Left));
         (!self.selection.is_empty()).then(anchors)
     }
 

@@ -143,7 +143,8 @@ impl Shell {
     fn carry_out(&mut self, effect: Effect) -> anyhow::Result<()> {
         match effect {
             Effect::Save { text, revision, overwrite } => {
-                let result = self.file.save(&text, self.model.file(), overwrite).map_err(|error| error.to_string());
+                let result =
+                    self.file.save(&text, self.model.file(), overwrite).map_err(|error| error.to_string());
                 self.handle(Msg::Saved { revision, result })?;
             }
             Effect::LoadTheirs => {

@@ -67,7 +67,12 @@ pub struct Command {
     pub action: Action,
 }
 
-const fn row(name: &'static str, about: &'static str, keys: &'static [&'static str], action: Action) -> Command {
+const fn row(
+    name: &'static str,
+    about: &'static str,
+    keys: &'static [&'static str],
+    action: Action,
+) -> Command {
     Command { name, about, keys, action }
 }
 
@@ -130,7 +135,7 @@ fn exact(key: Key) -> Option<Action> {
         _ => key,
     };
     let is = |name: &&str| name.parse::<Key>().is_ok_and(|k| upper(k) == key);
-    COMMANDS.iter().find(|command| command.keys.iter().any(|name| is(name))).map(|command| command.action)
+    COMMANDS.iter().find(|command| command.keys.iter().any(is)).map(|command| command.action)
 }
 
 fn upper(key: Key) -> Key {
@@ -158,7 +163,10 @@ mod tests {
     #[test]
     fn shift_extends_motions_only() {
         assert_eq!(action_of("Shift-Left".parse().unwrap()), Some((Action::Move(Motion::Left), true)));
-        assert_eq!(action_of("Ctrl-Shift-Home".parse().unwrap()), Some((Action::Move(Motion::TextStart), true)));
+        assert_eq!(
+            action_of("Ctrl-Shift-Home".parse().unwrap()),
+            Some((Action::Move(Motion::TextStart), true))
+        );
         assert_eq!(action_of("Shift-F9".parse().unwrap()), None);
     }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Run {
     last_class: Class,
 }
 
+/// What to do to a line that starts at a character: where, how many characters go, what comes.
+type LineChange = fn(&ropey::Rope, usize) -> Option<(usize, usize, &'static str)>;
+
 impl Model {
     /// Ends the group of edits that undo takes back together.
     pub(crate) fn end_run(&mut self) {
@@ -143,7 +146,10 @@ impl Model {
             text.push('\n');
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-            self.notify("the copied text holds control characters; look at it before you paste it elsewhere", now);
+            self.notify(
+                "the copied text holds control characters; look at it before you paste it elsewhere",
+                now,
+            );
         }
         effects.push(Effect::CopyToClipboard(text.clone()));
         self.clipboard = Clipboard { text, is_lines };
@@ -195,7 +201,8 @@ impl Model {
     pub(crate) fn move_lines(&mut self, up: bool, now: MonoTime) {
         let (first, last) = self.lines();
         let rope = self.rope();
-        let neighbour = if up { first.checked_sub(1) } else { Some(last + 1).filter(|&l| l < rope.len_lines()) };
+        let neighbour =
+            if up { first.checked_sub(1) } else { Some(last + 1).filter(|&l| l < rope.len_lines()) };
         let Some(neighbour) = neighbour.filter(|_| self.file.read_only.is_none()) else { return };
         let (n_start, n_end) = (rope.line_to_char(neighbour), line_end(rope, neighbour));
         let text = rope.slice(n_start..n_end).to_string();
@@ -220,7 +227,8 @@ impl Model {
     /// A further part of the edit just made: the same undo group.
     pub(crate) fn replace_more(&mut self, range: Range<usize>, text: &str, now: MonoTime) {
         let done = if range.is_empty() { Ok(()) } else { self.document.delete(range.clone()) };
-        let done = done.and_then(|()| if text.is_empty() { Ok(()) } else { self.document.insert(range.start, text) });
+        let done = done
+            .and_then(|()| if text.is_empty() { Ok(()) } else { self.document.insert(range.start, text) });
         if let Err(error) = done {
             self.notify(format!("not done: {error}"), now);
         }
@@ -256,12 +264,7 @@ impl Model {
     }
 
     /// Makes one small edit in each of some lines; the selection moves along.
-    fn change_lines(
-        &mut self,
-        lines: Range<usize>,
-        now: MonoTime,
-        change: fn(&ropey::Rope, usize) -> Option<(usize, usize, &'static str)>,
-    ) {
+    fn change_lines(&mut self, lines: Range<usize>, now: MonoTime, change: LineChange) {
         self.end_run();
         self.document.end_undo_group();
         let mut selection = self.selection;
@@ -273,7 +276,8 @@ impl Model {
                 end if end < at || (end == at && n_deleted == 0 && end != 0 && text.is_empty()) => end,
                 end => end.saturating_sub(n_deleted).max(at) + text.len(),
             };
-            selection = Selection { anchor: moved(selection.anchor), head: moved(selection.head), goal: None };
+            selection =
+                Selection { anchor: moved(selection.anchor), head: moved(selection.head), goal: None };
         }
         self.selection = selection;
     }

@@ -59,7 +59,11 @@ impl Matcher {
     }
 
     /// Returns the matches in `range` of the rope, in order and without overlap.
-    pub fn matches<'a>(&'a self, rope: &'a Rope, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
+    pub fn matches<'a>(
+        &'a self,
+        rope: &'a Rope,
+        range: Range<usize>,
+    ) -> impl Iterator<Item = Range<usize>> + 'a {
         let mut state = 0;
         let chars = rope.slice(range.clone()).chars();
         let n = self.needle.len();
@@ -78,7 +82,6 @@ impl Matcher {
         })
     }
 }
-
 
 fn fold(c: char) -> char {
     if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
@@ -151,7 +154,9 @@ impl Model {
 
     /// Returns the matches that touch `range`, to be lit.
     pub(crate) fn lit_matches(&self, range: Range<usize>) -> Vec<Range<usize>> {
-        let Some(matcher) = Matcher::new(&self.find.needle).filter(|_| self.find.is_lit) else { return Vec::new() };
+        let Some(matcher) = Matcher::new(&self.find.needle).filter(|_| self.find.is_lit) else {
+            return Vec::new();
+        };
         let rope = self.rope();
         let n = self.find.needle.chars().count();
         let start = grapheme::floor(rope, range.start.saturating_sub(n));

@@ -118,7 +118,9 @@ impl FromStr for Key {
         let mut key = Key::plain(KeyCode::Esc);
         let mut rest = text;
         // A lone "-" is a key, so a modifier needs something after its dash.
-        while let Some((modifier, after)) = rest.split_once('-').filter(|(m, a)| !m.is_empty() && !a.is_empty()) {
+        while let Some((modifier, after)) =
+            rest.split_once('-').filter(|(m, a)| !m.is_empty() && !a.is_empty())
+        {
             match modifier.to_ascii_lowercase().as_str() {
                 "ctrl" => key.ctrl = true,
                 "alt" => key.alt = true,

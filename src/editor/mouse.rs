@@ -52,7 +52,8 @@ impl Model {
 
     fn press(&mut self, mouse: Mouse, at: usize, now: MonoTime) {
         let cell = (mouse.x, mouse.y);
-        let continues = self.clicks.cell == cell && now.since(self.clicks.at).0 < SERIES_MS && self.clicks.n < 3;
+        let continues =
+            self.clicks.cell == cell && now.since(self.clicks.at).0 < SERIES_MS && self.clicks.n < 3;
         let n = if continues { self.clicks.n + 1 } else { 1 };
         let first = self.unit(n, at);
         self.clicks = Clicks { at: now, cell, n, first };

@@ -109,7 +109,8 @@ impl Model {
                         self.end_run();
                         self.go_to(line, column);
                     }
-                    None => self.notify(format!("{input:?} is not a line; type a number such as 120 or 120:8"), now),
+                    None => self
+                        .notify(format!("{input:?} is not a line; type a number such as 120 or 120:8"), now),
                 }
                 return;
             }

@@ -84,15 +84,19 @@ impl Model {
 
     fn set_people(&mut self, people: Vec<Person>, now: MonoTime) -> bool {
         let before = std::mem::take(&mut self.people);
-        self.people = people.into_iter().map(|person| {
-            let known = before.iter().find(|peer| peer.person.id == person.id);
-            let moved = known.is_none_or(|peer| peer.person.cursor != person.cursor);
-            let label_until = if moved { Some(MonoTime(now.0 + LABEL_MS)) } else { known.and_then(|p| p.label_until) };
-            let resolved = person.cursor.and_then(|anchor| self.document.resolve(anchor));
-            // A cursor behind an edit that is not here yet stays where it was.
-            let at = resolved.or_else(|| person.cursor.and(known.and_then(|peer| peer.at)));
-            Peer { person, label_until, at }
-        }).collect();
+        self.people = people
+            .into_iter()
+            .map(|person| {
+                let known = before.iter().find(|peer| peer.person.id == person.id);
+                let moved = known.is_none_or(|peer| peer.person.cursor != person.cursor);
+                let label_until =
+                    if moved { Some(MonoTime(now.0 + LABEL_MS)) } else { known.and_then(|p| p.label_until) };
+                let resolved = person.cursor.and_then(|anchor| self.document.resolve(anchor));
+                // A cursor behind an edit that is not here yet stays where it was.
+                let at = resolved.or_else(|| person.cursor.and(known.and_then(|peer| peer.at)));
+                Peer { person, label_until, at }
+            })
+            .collect();
         true
     }
 
@@ -102,7 +106,10 @@ impl Model {
         }
         let action = action_of(key);
         // These work at a prompt, too; the others belong to it.
-        let always = matches!(action, Some((Action::Save | Action::Quit | Action::Help | Action::RetryNow | Action::Suspend, _)));
+        let always = matches!(
+            action,
+            Some((Action::Save | Action::Quit | Action::Help | Action::RetryNow | Action::Suspend, _))
+        );
         if self.prompt.is_some() && !always {
             return self.prompt_key(key, now, effects);
         }
@@ -199,7 +206,13 @@ impl Model {
         Effect::Save { text: self.rope().clone(), revision: self.revision, overwrite }
     }
 
-    fn saved(&mut self, revision: u64, result: Result<SaveDone, String>, now: MonoTime, effects: &mut Vec<Effect>) {
+    fn saved(
+        &mut self,
+        revision: u64,
+        result: Result<SaveDone, String>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) {
         let quits = std::mem::take(&mut self.quits_after_save);
         match result {
             Ok(SaveDone::Written(remark)) => {
@@ -224,7 +237,8 @@ impl Model {
         if !self.may_edit(now) {
             return;
         }
-        let edits = super::merge::merge(&self.base.to_string(), &self.rope().to_string(), &theirs.to_string());
+        let edits =
+            super::merge::merge(&self.base.to_string(), &self.rope().to_string(), &theirs.to_string());
         self.end_run();
         self.document.end_undo_group();
         let n = edits.len();
@@ -238,6 +252,9 @@ impl Model {
         self.base = theirs;
         self.revision += 1;
         let places = if n == 1 { "place" } else { "places" };
-        self.notify(format!("merged the other program's changes in {n} {places}; Ctrl-S saves the result"), now);
+        self.notify(
+            format!("merged the other program's changes in {n} {places}; Ctrl-S saves the result"),
+            now,
+        );
     }
 }

@@ -38,7 +38,9 @@ pub enum FileError {
     #[error("{0} is not an ordinary file; copy what it holds into one")]
     Special(PathBuf),
     /// The file holds more than a document can.
-    #[error("{path} has {n_bytes} bytes, and a document holds at most {DOCUMENT_CHARS_MAX} characters; split the file")]
+    #[error(
+        "{path} has {n_bytes} bytes, and a document holds at most {DOCUMENT_CHARS_MAX} characters; split the file"
+    )]
     TooLarge {
         /// Which file.
         path: PathBuf,
@@ -80,7 +82,8 @@ pub struct Loaded {
 /// When it is no ordinary file, too large, or cannot be read.
 pub fn load(path: &Path) -> Result<Loaded, FileError> {
     let refused = |error| FileError::Read { path: path.to_owned(), error };
-    let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
+    let name =
+        path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
     let mut meta = FileMeta { name, has_path: true, ..FileMeta::default() };
     let about = match fs::metadata(path) {
         Ok(about) => about,
@@ -102,7 +105,11 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
     }
     let mut bytes = Vec::with_capacity(about.len() as usize + 1);
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(refused)?;
-    let stamp = Stamp { modified: about.modified().ok(), n_bytes: bytes.len() as u64, hash: Sha256::digest(&bytes).into() };
+    let stamp = Stamp {
+        modified: about.modified().ok(),
+        n_bytes: bytes.len() as u64,
+        hash: Sha256::digest(&bytes).into(),
+    };
     let text = decode(&bytes, &mut meta);
     Ok(Loaded { file: OpenFile { path: path.to_owned(), stamp: Some(stamp) }, text, meta })
 }
@@ -114,7 +121,10 @@ pub fn decode(bytes: &[u8], meta: &mut FileMeta) -> Rope {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => {
-            meta.read_only = Some("this file is not UTF-8; it is shown, and cannot be edited, so that no byte of it is lost".to_owned());
+            meta.read_only = Some(
+                "this file is not UTF-8; it is shown, and cannot be edited, so that no byte of it is lost"
+                    .to_owned(),
+            );
             std::borrow::Cow::Owned(show_invalid(bytes))
         }
     };
@@ -125,7 +135,11 @@ pub fn decode(bytes: &[u8], meta: &mut FileMeta) -> Rope {
         n if n == n_lf => LineEnding::CrLf,
         _ => LineEnding::Mixed,
     };
-    if meta.line_ending == LineEnding::CrLf { Rope::from_str(&text.replace("\r\n", "\n")) } else { Rope::from_str(&text) }
+    if meta.line_ending == LineEnding::CrLf {
+        Rope::from_str(&text.replace("\r\n", "\n"))
+    } else {
+        Rope::from_str(&text)
+    }
 }
 
 /// Writes each byte that is not part of valid UTF-8 as `<ff>`.
@@ -150,7 +164,9 @@ impl OpenFile {
             // Gone: saving creates it anew, nobody's change is written over.
             (Some(_), Err(_)) => false,
             (Some(stamp), Ok(about)) => {
-                let same = stamp.n_bytes == about.len() && stamp.modified.is_some() && stamp.modified == about.modified().ok();
+                let same = stamp.n_bytes == about.len()
+                    && stamp.modified.is_some()
+                    && stamp.modified == about.modified().ok();
                 !same && fs::read(&self.path).is_ok_and(|bytes| Sha256::digest(bytes)[..] != stamp.hash)
             }
         }
@@ -219,7 +235,12 @@ fn has_other_names(_about: &fs::Metadata) -> bool {
 }
 
 /// Writes a new file beside the old one, makes it durable, and puts it in its place in one step.
-fn write_beside(target: &Path, about: Option<&fs::Metadata>, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32], u64)> {
+fn write_beside(
+    target: &Path,
+    about: Option<&fs::Metadata>,
+    text: &Rope,
+    meta: &FileMeta,
+) -> io::Result<([u8; 32], u64)> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = target.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
     let (temporary, file) = create_beside(folder, name)?;

@@ -19,7 +19,9 @@ pub fn title(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
     let mut people: Vec<(String, Style)> = model
         .people
         .iter()
-        .map(|peer| (safe::name(&peer.person.name, peer.person.id), Style::new().fg(theme.person(peer.person.color))))
+        .map(|peer| {
+            (safe::name(&peer.person.name, peer.person.id), Style::new().fg(theme.person(peer.person.color)))
+        })
         .collect();
     if !people.is_empty() {
         people.push(("you".to_owned(), theme.title));

@@ -12,7 +12,9 @@ use super::{put, safe};
 
 /// Draws every command with its keys, from the table of commands.
 pub fn help(first: usize, theme: &Theme, buffer: &mut Buffer) {
-    let rows = COMMANDS.iter().map(|command| (format!("{:<24}{}", command.keys.join("  "), command.about), theme.overlay));
+    let rows = COMMANDS
+        .iter()
+        .map(|command| (format!("{:<24}{}", command.keys.join("  "), command.about), theme.overlay));
     let rows: Vec<_> = rows.collect();
     let rows_shown = usize::from(buffer.area.height).saturating_sub(6).max(1);
     let first = first.min(rows.len().saturating_sub(rows_shown));
@@ -21,7 +23,11 @@ pub fn help(first: usize, theme: &Theme, buffer: &mut Buffer) {
 
 /// Draws who is here, each with colour and what they do.
 pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
-    let you = if model.own_name.is_empty() { "you".to_owned() } else { format!("{} (you)", safe::name(&model.own_name, 0)) };
+    let you = if model.own_name.is_empty() {
+        "you".to_owned()
+    } else {
+        format!("{} (you)", safe::name(&model.own_name, 0))
+    };
     let mut rows = vec![(you, theme.overlay)];
     for peer in &model.people {
         let person = &peer.person;

@@ -205,15 +205,13 @@ mod tests {
     #[track_caller]
     fn check(frames: &[&[&str]]) -> Vec<usize> {
         let (rows, columns) = (frames[0].len() as u16, 20_u16);
-        let mut terminal = vt100::Parser::new(
-            rows.try_into().expect("rows"),
-            columns.try_into().expect("columns"),
-            0,
-        );
+        let mut terminal =
+            vt100::Parser::new(rows.try_into().expect("rows"), columns.try_into().expect("columns"), 0);
         let mut painter = Painter::new();
         let mut sizes = Vec::new();
         for frame in frames {
-            let padded: Vec<String> = frame.iter().map(|row| format!("{row}{}", " ".repeat(20 - row.width()))).collect();
+            let padded: Vec<String> =
+                frame.iter().map(|row| format!("{row}{}", " ".repeat(20 - row.width()))).collect();
             let padded: Vec<&str> = padded.iter().map(String::as_str).collect();
             let bytes = painter.frame(screen(&padded), Some(Position::new(1, 0)));
             terminal.process(&bytes);

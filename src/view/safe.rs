@@ -65,7 +65,12 @@ fn name_cluster(cluster: &str) -> String {
     let is_private = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
     let has_other_blank = cluster.chars().any(|c| c.is_whitespace() && c != ' ');
     if has_other_blank || cluster.chars().any(is_private) {
-        return cluster.chars().map(|c| if is_plain(c) && !is_private(c) && c != '\u{3000}' { c.to_string() } else { written_out(c) }).collect();
+        return cluster
+            .chars()
+            .map(|c| {
+                if is_plain(c) && !is_private(c) && c != '\u{3000}' { c.to_string() } else { written_out(c) }
+            })
+            .collect();
     }
     let n_chars = cluster.chars().count();
     let capped: String = cluster.chars().take(1 + NAME_MARKS_MAX).collect();
@@ -89,7 +94,10 @@ mod tests {
     /// Whatever goes in, nothing that acts, hides or reorders comes out.
     #[track_caller]
     fn check_harmless(shown: &str) {
-        let bad = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
+        let bad = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+        };
         assert!(!shown.chars().any(bad), "{shown:?}");
     }
 

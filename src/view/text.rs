@@ -59,7 +59,10 @@ fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
         let style = Style::new().bg(theme.person(peer.person.color)).fg(ratatui::style::Color::Indexed(16));
         for &(from, to) in &peer.person.selections {
             if let (Some(from), Some(to)) = (model.document().resolve(from), model.document().resolve(to)) {
-                lit.push(Lit { range: from.min(to)..from.max(to), style: style.add_modifier(ratatui::style::Modifier::DIM) });
+                lit.push(Lit {
+                    range: from.min(to)..from.max(to),
+                    style: style.add_modifier(ratatui::style::Modifier::DIM),
+                });
             }
         }
     }
@@ -83,7 +86,15 @@ fn first_shown(model: &Model, line: usize) -> (usize, usize) {
     (at, column::column_of(rope, at))
 }
 
-fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: usize, y: u16, lit: &[Lit], buffer: &mut Buffer) {
+fn draw_line(
+    model: &Model,
+    layout: &Layout,
+    theme: &Theme,
+    line: usize,
+    y: u16,
+    lit: &[Lit],
+    buffer: &mut Buffer,
+) {
     let rope = model.rope();
     let (mut at, mut column) = first_shown(model, line);
     let end = column::line_end(rope, line);
@@ -118,7 +129,8 @@ fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: usize, y: u16,
         x = put_glyph(buffer, x as u16, y, &shown.text, style) as usize;
     }
     // A selected line feed shows as one cell, so that selected empty lines are seen.
-    if at == end && x < usize::from(right) && model.selection.range().contains(&at) && end < rope.len_chars() {
+    if at == end && x < usize::from(right) && model.selection.range().contains(&at) && end < rope.len_chars()
+    {
         buffer[(x as u16, y)].set_style(theme.selection);
     }
 }
@@ -146,7 +158,14 @@ pub fn cursor(model: &Model, layout: &Layout) -> Option<Position> {
 }
 
 /// Draws somebody's cursor, and the name beside it while it is fresh.
-fn cursor_of(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, peer: &crate::editor::people::Peer, buffer: &mut Buffer) {
+fn cursor_of(
+    model: &Model,
+    layout: &Layout,
+    theme: &Theme,
+    now: MonoTime,
+    peer: &crate::editor::people::Peer,
+    buffer: &mut Buffer,
+) {
     let Some(anchor) = peer.person.cursor else { return };
     let Some(at) = model.document().resolve(anchor).or(peer.at) else { return };
     let at = grapheme::floor(model.rope(), at);

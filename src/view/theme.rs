@@ -29,7 +29,8 @@ pub struct Theme {
 
 impl Default for Theme {
     fn default() -> Theme {
-        let people = [203, 78, 221, 75, 177, 80, 215, 111, 156, 211, 45, 228, 141, 120, 209, 117].map(Color::Indexed);
+        let people =
+            [203, 78, 221, 75, 177, 80, 215, 111, 156, 211, 45, 228, 141, 120, 209, 117].map(Color::Indexed);
         Theme {
             text: Style::new(),
             gutter: Style::new().fg(Color::DarkGray),

@@ -31,7 +31,8 @@ impl Run {
         Run { len_and_dead: self.len_and_dead | DEAD, ..self }
     }
 
-    /// Returns the number of elements.
+    /// Returns the number of elements; at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a run is never empty")]
     #[inline]
     pub fn len(&self) -> u32 {
         self.len_and_dead & !DEAD

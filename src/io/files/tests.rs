@@ -66,7 +66,10 @@ fn a_file_that_appeared_meanwhile_is_not_written_over() {
     let path = folder.path().join("new");
     let mut loaded = load(&path).unwrap();
     fs::write(&path, "theirs").unwrap();
-    assert_eq!(loaded.file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
+    assert_eq!(
+        loaded.file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(),
+        SaveDone::ChangedOutside
+    );
 }
 
 #[cfg(unix)]
@@ -74,7 +77,8 @@ fn a_file_that_appeared_meanwhile_is_not_written_over() {
 fn mode_symbolic_link_and_hard_link_are_kept() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
     let folder = tempfile::tempdir().unwrap();
-    let (path, link, other) = (folder.path().join("a"), folder.path().join("link"), folder.path().join("other"));
+    let (path, link, other) =
+        (folder.path().join("a"), folder.path().join("link"), folder.path().join("other"));
     fs::write(&path, "one").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     symlink("a", &link).unwrap();
