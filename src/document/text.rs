@@ -1,6 +1,6 @@
 //! The rope behind a write buffer.
 
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 use ropey::Rope;
 
@@ -13,7 +13,7 @@ pub(super) struct TextBuffer {
     rope: Rope,
     pending: Option<Pending>,
     /// The rope with the pending edit, made when somebody reads before the next edit.
-    fresh: OnceLock<Rope>,
+    fresh: OnceCell<Rope>,
 }
 
 /// A stretch of the rope to be replaced.

@@ -3,8 +3,6 @@
 //! The terminal's cursor and style are tracked from frame to frame, so a key press costs a move and a
 //! character. A whole frame is one buffer, to be written in one call.
 
-use std::io::Write;
-
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Position;
 use ratatui::style::{Color, Modifier};
@@ -100,18 +98,18 @@ impl Painter {
 
     fn go(&mut self, to: Position, out: &mut Vec<u8>) {
         let from = self.at.replace(to);
-        // Writing to a vector cannot fail.
-        let _ = match from {
-            Some(from) if from == to => Ok(()),
-            Some(from) if from.y == to.y && from.x + 1 == to.x => out.write_all(b"\x1b[C"),
-            Some(from) if from.y == to.y && to.x + 1 == from.x => out.write_all(b"\x08"),
-            Some(from) if from.y == to.y && from.x < to.x => write!(out, "\x1b[{}C", to.x - from.x),
-            Some(from) if from.y == to.y && to.x == 0 => out.write_all(b"\r"),
-            Some(from) if from.y == to.y => write!(out, "\x1b[{}D", from.x - to.x),
-            Some(from) if from.y + 1 == to.y && to.x == 0 => out.write_all(b"\r\n"),
-            _ if to.x == 0 => write!(out, "\x1b[{}H", to.y + 1),
-            _ => write!(out, "\x1b[{};{}H", to.y + 1, to.x + 1),
+        let bytes = match from {
+            Some(from) if from == to => String::new(),
+            Some(from) if from.y == to.y && from.x + 1 == to.x => "\x1b[C".to_owned(),
+            Some(from) if from.y == to.y && to.x + 1 == from.x => "\x08".to_owned(),
+            Some(from) if from.y == to.y && from.x < to.x => format!("\x1b[{}C", to.x - from.x),
+            Some(from) if from.y == to.y && to.x == 0 => "\r".to_owned(),
+            Some(from) if from.y == to.y => format!("\x1b[{}D", from.x - to.x),
+            Some(from) if from.y + 1 == to.y && to.x == 0 => "\r\n".to_owned(),
+            _ if to.x == 0 => format!("\x1b[{}H", to.y + 1),
+            _ => format!("\x1b[{};{}H", to.y + 1, to.x + 1),
         };
+        out.extend_from_slice(bytes.as_bytes());
     }
 
     fn set_style(&mut self, cell: &Cell, out: &mut Vec<u8>) {
@@ -142,7 +140,7 @@ impl Painter {
         if wanted.1 != bg {
             codes.push(color(wanted.1, 40));
         }
-        let _ = write!(out, "\x1b[{}m", codes.join(";"));
+        out.extend_from_slice(format!("\x1b[{}m", codes.join(";")).as_bytes());
     }
 }
 
