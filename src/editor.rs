@@ -1,6 +1,6 @@
 //! Rank 3: the editor as a value: `(model, message, time) -> effects`.
 //!
-//! [`Model`] is everything the screen shows. [`update`] advances it by one message and returns what the shell
+//! `Model` is everything the screen shows. `update` advances it by one message and returns what the shell
 //! must do; it never waits and never fails.
 
 pub mod caret;

@@ -13,7 +13,7 @@ use super::ReplicaId;
 use index::RunIndex;
 use tree::{Place, Tree};
 
-/// An element by its author's local number (see [`Rga::intern`]) and the author's seq.
+/// An element by its author's local number (see [`Rga::add_replica`]) and the author's seq.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ElementId {
     /// Local number of the author.
