@@ -11,6 +11,8 @@ pub mod people;
 pub mod rate;
 pub mod room;
 pub mod status;
+mod store;
+mod wire;
 
 pub use event::{Direction, Input, LinkId, Output, PersistToken, RoomConfig, Serve, Upstream};
 pub use room::Room;

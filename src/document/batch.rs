@@ -261,7 +261,8 @@ fn share_out(text: &str, parts: &mut [Columns]) -> Result<(), Malformed> {
                 continue;
             }
             let n = super::columns::byte_of_char(rest, op.len as usize);
-            let piece = rest.get(..n).filter(|_| has_chars(rest, n, op.len)).ok_or(Malformed("text is missing"))?;
+            let piece =
+                rest.get(..n).filter(|_| has_chars(rest, n, op.len)).ok_or(Malformed("text is missing"))?;
             op.text = part.text.len() as u32;
             part.text.push_str(piece);
             rest = &rest[n..];

@@ -53,7 +53,11 @@ impl Document {
         }
     }
 
-    pub(super) fn read_parts(&mut self, batch: &[u8], names: &ReplicaTable) -> Result<Vec<Columns>, ApplyError> {
+    pub(super) fn read_parts(
+        &mut self,
+        batch: &[u8],
+        names: &ReplicaTable,
+    ) -> Result<Vec<Columns>, ApplyError> {
         match batch.first() {
             None => return Err(ApplyError::Malformed("the bytes end too early")),
             Some(&first) if first & 0x0f != batch::VERSION || first & 0x70 != 0 => {
@@ -65,7 +69,11 @@ impl Document {
     }
 
     /// Appends the parts to the logs; those that begin past a log's end wait.
-    pub(super) fn take_in(&mut self, parts: Vec<Columns>, marks: &mut Vec<(u32, Mark)>) -> Result<(), ApplyError> {
+    pub(super) fn take_in(
+        &mut self,
+        parts: Vec<Columns>,
+        marks: &mut Vec<(u32, Mark)>,
+    ) -> Result<(), ApplyError> {
         let mut early = false;
         for part in parts {
             let log = &mut self.logs[part.author as usize];
@@ -73,9 +81,10 @@ impl Document {
                 continue;
             }
             if log.end() < part.start {
-                let is_known = self.waiting.iter().any(|w| {
-                    w.author == part.author && w.start <= part.start && part.end() <= w.end()
-                });
+                let is_known = self
+                    .waiting
+                    .iter()
+                    .any(|w| w.author == part.author && w.start <= part.start && part.end() <= w.end());
                 if !is_known {
                     self.waiting.push(part);
                 }
@@ -207,7 +216,8 @@ impl Document {
                     });
                 }
             }
-            self.lamport_max = self.lamport_max.max(self.logs[step.replica as usize].lamport(step.seqs.end - 1));
+            self.lamport_max =
+                self.lamport_max.max(self.logs[step.replica as usize].lamport(step.seqs.end - 1));
             if step.replica != 0 && !self.heard.contains(&step.replica) {
                 self.heard.push(step.replica);
             }

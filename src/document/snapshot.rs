@@ -106,7 +106,8 @@ impl Document {
 
     /// Checks that the runs hold every inserted character exactly once.
     fn check_cover(&self, runs: &[Run]) -> Result<(), ApplyError> {
-        let mut sorted: Vec<(u32, u32, u32)> = runs.iter().map(|run| (run.replica, run.seq, run.len())).collect();
+        let mut sorted: Vec<(u32, u32, u32)> =
+            runs.iter().map(|run| (run.replica, run.seq, run.len())).collect();
         sorted.sort_unstable();
         let overlap = sorted.windows(2).any(|w| w[0].0 == w[1].0 && w[1].1 < w[0].1 + w[0].2);
         let n_in_runs: u64 = sorted.iter().map(|&(_, _, len)| u64::from(len)).sum();
@@ -166,9 +167,16 @@ impl ByteLookup {
         });
         let Some(&mark) = marks.get(n / MARK_CHARS) else {
             let last = *marks.last().expect("a long insert has marks") as usize;
-            return start + last + super::columns::byte_of_char(&log.text[start + last..], n - (marks.len() - 1) * MARK_CHARS);
+            return start
+                + last
+                + super::columns::byte_of_char(
+                    &log.text[start + last..],
+                    n - (marks.len() - 1) * MARK_CHARS,
+                );
         };
-        start + mark as usize + super::columns::byte_of_char(&log.text[start + mark as usize..], n % MARK_CHARS)
+        start
+            + mark as usize
+            + super::columns::byte_of_char(&log.text[start + mark as usize..], n % MARK_CHARS)
     }
 }
 

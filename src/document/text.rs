@@ -43,7 +43,8 @@ impl TextBuffer {
     pub(super) fn insert(&mut self, at: usize, text: &str, n_chars: usize) {
         self.take_fresh();
         let fits = self.pending.as_ref().is_some_and(|p| {
-            p.at + p.n_chars == at || (p.at <= at && at < p.at + p.n_chars && p.text.len() < BUFFER_MIDDLE_BYTES_MAX)
+            p.at + p.n_chars == at
+                || (p.at <= at && at < p.at + p.n_chars && p.text.len() < BUFFER_MIDDLE_BYTES_MAX)
         });
         if !fits {
             self.flush();

@@ -165,7 +165,11 @@ impl Document {
             let kills = |other: &&OpRun| {
                 other.kind != Kind::Insert && other.replica == id.replica && other.targets().contains(&id.seq)
             };
-            self.logs[log].ops.iter().filter(kills).all(|other| applied <= other.seq || own < key_of(log, other))
+            self.logs[log]
+                .ops
+                .iter()
+                .filter(kills)
+                .all(|other| applied <= other.seq || own < key_of(log, other))
         })
     }
 

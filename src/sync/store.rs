@@ -66,10 +66,16 @@ impl Store {
         self.asked.back().map(|asked| asked.token)
     }
 
+    /// Returns the first token that waits.
+    pub(super) fn first_asked(&self) -> Option<PersistToken> {
+        self.asked.front().map(|asked| asked.token)
+    }
+
     /// Looks at how the document has grown since the last look, asks for that to be written, and returns it.
     pub(super) fn look(&mut self, doc: &Document, origin: Option<LinkId>, out: &mut Vec<Output>) -> Growth {
         let version = doc.version();
-        let growth: Growth = version.iter().filter(|&(replica, next)| self.seen.get(replica) < next).collect();
+        let growth: Growth =
+            version.iter().filter(|&(replica, next)| self.seen.get(replica) < next).collect();
         if growth.is_empty() {
             return growth;
         }
@@ -94,7 +100,8 @@ impl Store {
 
     /// Returns whether `token` ends a failure; then everything up to its time is on the disk.
     pub(super) fn recovered(&mut self, token: PersistToken) -> bool {
-        let is_retry = |failure: &mut Failure| failure.retry.as_ref().is_some_and(|(retry, _)| *retry <= token);
+        let is_retry =
+            |failure: &mut Failure| failure.retry.as_ref().is_some_and(|(retry, _)| *retry <= token);
         let Some((_, version)) = self.failure.take_if(is_retry).and_then(|failure| failure.retry) else {
             return false;
         };

@@ -141,7 +141,8 @@ impl Wire {
             let total = fragment.total as usize;
             self.assembly = Some(Assembly { whole: fragment.whole, total, bytes: Vec::new() });
         }
-        let assembly = self.assembly.as_mut().ok_or(DecodeError::Invalid("a fragment without a beginning"))?;
+        let assembly =
+            self.assembly.as_mut().ok_or(DecodeError::Invalid("a fragment without a beginning"))?;
         let is_next = assembly.whole == fragment.whole
             && assembly.total as u64 == fragment.total
             && assembly.bytes.len() as u64 == fragment.offset;
@@ -194,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_large_whole_travels_in_pieces_and_never_fills_the_queue() {
-        let (mut sender, mut receiver) = (Wire::new(LinkId(1), MonoTime(0)), Wire::new(LinkId(2), MonoTime(0)));
+        let (mut sender, mut receiver) =
+            (Wire::new(LinkId(1), MonoTime(0)), Wire::new(LinkId(2), MonoTime(0)));
         let whole: Vec<u8> = (0..1_000_000u32).map(|i| i as u8).collect();
         let mut out = Vec::new();
         let done = sender.send_whole(Whole::Batch, whole.clone().into(), version(), MonoTime(0), &mut out);

@@ -91,9 +91,11 @@ fn step(rng: &mut Rng, rga: &mut Rga, plain: &mut Plain) {
             let replica = 1 + rng.below(2) as u32;
             let after = rng.below(plain.elements.len() as u64 + 1).checked_sub(1).map(|i| i as usize);
             let run = plain.new_run(replica, 1 + rng.below(3) as u32, rng.below(2) as u32);
-            let at = rga.insert_remote(after.map(|i| plain.elements[i].id), run).expect("the reference is here");
+            let at =
+                rga.insert_remote(after.map(|i| plain.elements[i].id), run).expect("the reference is here");
             plain.insert(after, run);
-            let i = plain.elements.iter().position(|e| e.id.replica == replica && e.id.seq == run.seq).unwrap();
+            let i =
+                plain.elements.iter().position(|e| e.id.replica == replica && e.id.seq == run.seq).unwrap();
             assert_eq!(at as usize, plain.elements[..i].iter().filter(|e| !e.dead).count());
         }
         _ if !plain.elements.is_empty() => {

@@ -244,7 +244,8 @@ impl Tree {
         if self.cursor.leaf != place.leaf {
             self.settle();
             let start = self.start_of_leaf(place.leaf);
-            self.cursor = Cursor { leaf: place.leaf, start, visible: self.count_of_leaf(place.leaf), owed: 0 };
+            self.cursor =
+                Cursor { leaf: place.leaf, start, visible: self.count_of_leaf(place.leaf), owed: 0 };
         }
         self.cursor.start + self.visible_in_leaf_before(place)
     }
@@ -354,7 +355,9 @@ impl Tree {
     /// Finds an element in the leaf that the index names.
     pub(super) fn find_in_leaf(&self, leaf: u32, id: ElementId) -> Option<Place> {
         let runs = self.leaves[leaf as usize].runs();
-        let idx = runs.iter().position(|run| run.replica == id.replica && id.seq.wrapping_sub(run.seq) < run.len())?;
+        let idx = runs
+            .iter()
+            .position(|run| run.replica == id.replica && id.seq.wrapping_sub(run.seq) < run.len())?;
         Some(Place { leaf, idx: idx as u32, offset: id.seq - runs[idx].seq })
     }
 
@@ -613,7 +616,11 @@ impl Tree {
             .take_while(|&&leaf| leaf != cursor.leaf)
             .map(|&leaf| self.leaves[leaf as usize].n_visible())
             .sum();
-        assert_eq!((cursor.start, cursor.visible), (start, self.leaves[cursor.leaf as usize].n_visible()), "cursor");
+        assert_eq!(
+            (cursor.start, cursor.visible),
+            (start, self.leaves[cursor.leaf as usize].n_visible()),
+            "cursor"
+        );
     }
 
     fn check_node(&self, node: u32, level: u32, parent: u32, leaf_order: &mut Vec<u32>) -> u32 {
@@ -632,7 +639,11 @@ impl Tree {
             let counted = self.check_node(inner.children[slot], level - 1, node, leaf_order);
             let holds_cursor = leaf_order[n_before..].contains(&self.cursor.leaf);
             let owed = if holds_cursor { self.cursor.owed } else { 0 };
-            assert_eq!(inner.visible[slot].wrapping_add_signed(owed), counted, "count of {node}, slot {slot}");
+            assert_eq!(
+                inner.visible[slot].wrapping_add_signed(owed),
+                counted,
+                "count of {node}, slot {slot}"
+            );
             sum += counted;
         }
         sum
