@@ -4,6 +4,8 @@ mod joining;
 mod presence;
 mod serving;
 
+pub(crate) use serving::DENIED;
+
 use bytes::Bytes;
 
 use crate::base::limits;
@@ -290,6 +292,3 @@ fn decode_code(error: &crate::protocol::codec::DecodeError) -> RefuseCode {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

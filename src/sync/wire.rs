@@ -106,11 +106,6 @@ impl Wire {
         self.transfer.is_some()
     }
 
-    /// Returns whether a transfer is coming in.
-    pub(super) fn is_receiving_pieces(&self) -> bool {
-        self.assembly.is_some()
-    }
-
     /// Returns whether so little is queued that more may be sent.
     pub(super) fn is_low(&self) -> bool {
         self.n_queued <= limits::LINK_QUEUE_BYTES_LOW

@@ -3,6 +3,8 @@
 mod admit;
 mod forward;
 
+pub(crate) use admit::DENIED;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
