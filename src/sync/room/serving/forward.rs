@@ -32,7 +32,9 @@ impl Room {
     /// Takes in that the disk has everything up to `token`: forwards and acknowledges it.
     pub(in crate::sync::room) fn persisted(&mut self, token: PersistToken, step: &mut Step<'_>) {
         if self.store.failure().is_some() {
+            let before = self.store.durable().clone();
             if self.store.recovered(token) {
+                self.fall_behind(&before);
                 self.grow(None, step);
                 self.resume_writers(step);
             }
@@ -121,6 +123,15 @@ impl Room {
         let Some(sentence) = self.store.failure() else { return };
         let pause: Bytes = Frame::Pause { sentence: sentence.to_owned() }.to_packet().into();
         self.tell_writers(&pause, step);
+    }
+
+    /// Notes that what became durable since `before` was forwarded to nobody.
+    fn fall_behind(&mut self, before: &VersionVector) {
+        for member in self.serving.links.values_mut().filter_map(|link| link.member.as_mut()) {
+            if matches!(member.pace, Pace::Live) {
+                member.pace = Pace::Behind { sent: before.clone() };
+            }
+        }
     }
 
     /// Tells writers what is durable, so that they send again what was not taken in meanwhile.
