@@ -15,8 +15,11 @@ pub mod document;
 /// Rank 2: the only meaning of bytes on a link: frames, greetings, capabilities, links that people paste.
 pub mod protocol;
 
-/// Rank 3: what every end of a link decides: when to dial again, who is still here, what a sender may spend.
+/// Rank 3: one protocol between any two replicas, as machines without I/O: rooms, presence, backoff.
 pub mod sync;
+
+/// Rank 3: many rooms under one roof: loading, admission, limits, snapshots, idle documents.
+pub mod relay;
 
 /// Rank 3: the editor as a value: model, message, update, effects.
 pub mod editor;

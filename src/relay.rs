@@ -1,0 +1,414 @@
+//! Rank 3: many rooms under one roof: which documents are loaded, who may come in, when a document is forgotten.
+
+pub mod event;
+mod slot;
+
+pub use event::{CreatePolicy, Input, Output, RelayConfig, Stored};
+
+use std::collections::BTreeMap;
+
+use crate::base::limits;
+use crate::base::rng::Rng;
+use crate::base::time::{Millis, MonoTime, WallTime};
+use crate::protocol::DocumentId;
+use crate::protocol::frame::{Frame, Frames};
+use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
+use crate::sync::LinkId;
+use crate::sync::room::DENIED;
+use slot::{Live, Slot};
+
+/// Many documents, their rooms, and who is connected.
+#[derive(Debug)]
+pub struct Relay {
+    config: RelayConfig,
+    rng: Rng,
+    links: BTreeMap<LinkId, Place>,
+    n_greeting: usize,
+    documents: BTreeMap<DocumentId, Slot>,
+    /// When something is due. May be too early, never too late.
+    wake: Option<MonoTime>,
+    drain: Drain,
+}
+
+/// Where a link is.
+#[derive(Debug)]
+enum Place {
+    /// It has not said hello.
+    Greeting { opened_at: MonoTime, wall: WallTime },
+    /// Its document is being loaded or created; what it sent meanwhile is held.
+    Waiting { document: DocumentId, wall: WallTime, hello: Box<Hello>, packets: Vec<Vec<u8>> },
+    /// It is in this document's room.
+    Inside { document: DocumentId },
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Drain {
+    No,
+    Asked,
+    Done,
+}
+
+impl Relay {
+    /// Makes a relay without documents or links.
+    pub fn new(config: RelayConfig) -> Relay {
+        Relay {
+            rng: Rng::new(config.seed),
+            config,
+            links: BTreeMap::new(),
+            n_greeting: 0,
+            documents: BTreeMap::new(),
+            wake: None,
+            drain: Drain::No,
+        }
+    }
+
+    /// Advances by one input. Never blocks; appends to `out` in the order in which the shell must act.
+    pub fn handle(&mut self, input: Input<'_>, now: MonoTime, out: &mut Vec<Output>) {
+        match input {
+            Input::LinkOpened { link, wall } => self.link_opened(link, wall, now, out),
+            Input::Packet { link, bytes } => self.packet(link, bytes, now, out),
+            Input::Written { link, n_bytes } => {
+                self.hand_to_room(link, crate::sync::Input::Written { link, n_bytes }, now, out);
+            }
+            Input::LinkClosed { link } => {
+                self.hand_to_room(link, crate::sync::Input::LinkClosed { link }, now, out);
+                self.forget(link);
+            }
+            Input::Loaded { document, result } => self.loaded(document, result, now, out),
+            Input::Created { document, result } => self.created(document, result, now, out),
+            Input::Appended { document, token } => {
+                self.drive(document, crate::sync::Input::Persisted { token }, now, out);
+                self.snapshot_if_due(document, out);
+            }
+            Input::AppendFailed { document, sentence } => {
+                self.drive(document, crate::sync::Input::PersistFailed { sentence }, now, out);
+            }
+            Input::SnapshotStored { document, result } => {
+                if let Some(Slot::Live(live)) = self.documents.get_mut(&document) {
+                    live.snapshot_stored(result.is_ok());
+                }
+            }
+            Input::DeadlineReached => self.deadline_reached(now, out),
+            Input::Shutdown => self.shut_down(now, out),
+        }
+        let is_durable = |slot: &Slot| matches!(slot, Slot::Live(live) if live.room.is_durable());
+        if self.drain == Drain::Asked && self.documents.values().all(is_durable) {
+            self.drain = Drain::Done;
+            out.push(Output::Drained);
+        }
+    }
+
+    /// Returns when [`Input::DeadlineReached`] is due; `None` when nothing is pending.
+    pub fn deadline(&self) -> Option<MonoTime> {
+        self.wake
+    }
+
+    /// Returns how many links there are, for metrics.
+    pub fn n_links(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Returns how many documents are in memory, for metrics.
+    pub fn n_documents(&self) -> usize {
+        self.documents.len()
+    }
+
+    fn wake_at(&mut self, at: MonoTime) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    fn forget(&mut self, link: LinkId) {
+        if let Some(Place::Greeting { .. }) = self.links.remove(&link) {
+            self.n_greeting -= 1;
+        }
+    }
+
+    /// Tells a link that is in no room why, and closes it.
+    fn refuse(&mut self, link: LinkId, refuse: Refuse, out: &mut Vec<Output>) {
+        out.push(Output::LinkRefused { link, sentence: refuse.sentence.clone() });
+        out.push(Output::Send { link, bytes: Frame::Refuse(refuse).to_packet().into() });
+        out.push(Output::Close { link });
+        self.forget(link);
+    }
+
+    fn link_opened(&mut self, link: LinkId, wall: WallTime, now: MonoTime, out: &mut Vec<Output>) {
+        if self.drain != Drain::No {
+            return out.push(Output::Close { link });
+        }
+        let is_full =
+            self.config.links_max <= self.links.len() || limits::RELAY_GREETING_MAX <= self.n_greeting;
+        if is_full {
+            let retry_after = self.spread(limits::BACKOFF_MAX_MS);
+            let sentence = "this relay has as many connections as it can take; trying again later";
+            return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
+        }
+        self.links.insert(link, Place::Greeting { opened_at: now, wall });
+        self.n_greeting += 1;
+        self.wake_at(now.after(Millis(limits::HELLO_TIMEOUT_MS)));
+    }
+
+    fn spread(&mut self, over_ms: u64) -> Option<Millis> {
+        Some(Millis(over_ms / 4 + self.rng.below(over_ms)))
+    }
+
+    fn packet(&mut self, link: LinkId, bytes: &[u8], now: MonoTime, out: &mut Vec<Output>) {
+        match self.links.get_mut(&link) {
+            None => {}
+            Some(Place::Inside { .. }) => {
+                self.hand_to_room(link, crate::sync::Input::Packet { link, bytes }, now, out);
+            }
+            Some(Place::Waiting { packets, .. }) if packets.len() < limits::LOADING_PACKETS_MAX => {
+                packets.push(bytes.to_vec());
+            }
+            Some(Place::Waiting { .. }) => {
+                let sentence = "more was sent than may be before the welcome";
+                self.refuse(link, refusal(RefuseCode::OverLimit, None, sentence), out);
+            }
+            Some(Place::Greeting { wall, .. }) => {
+                let wall = *wall;
+                self.greeted(link, wall, bytes, now, out);
+            }
+        }
+    }
+
+    fn greeted(&mut self, link: LinkId, wall: WallTime, bytes: &[u8], now: MonoTime, out: &mut Vec<Output>) {
+        let hello = match Frames::new(bytes).map(|mut frames| frames.next()) {
+            Ok(Some(Ok(Frame::Hello(hello)))) => hello,
+            Ok(Some(Err(error))) | Err(error) => {
+                let code = match error {
+                    crate::protocol::codec::DecodeError::NewerVersion { .. } => RefuseCode::Version,
+                    _ => RefuseCode::Malformed,
+                };
+                return self.refuse(link, refusal(code, None, &error.to_string()), out);
+            }
+            Ok(Some(Ok(_)) | None) => {
+                let sentence = "a connection begins with a hello";
+                return self.refuse(link, refusal(RefuseCode::Malformed, None, sentence), out);
+            }
+        };
+        let document = hello.document;
+        let is_known = self.documents.contains_key(&document);
+        if !is_known && self.config.documents_max <= self.documents.len() {
+            let retry_after = self.spread(limits::BACKOFF_MAX_MS);
+            let sentence = "this relay has as many documents open as it can take; trying again later";
+            return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
+        }
+        self.n_greeting -= 1;
+        let packets = vec![bytes.to_vec()];
+        self.links.insert(link, Place::Waiting { document, wall, hello, packets });
+        match self.documents.get(&document) {
+            Some(Slot::Live(_)) => self.let_in(link, now, out),
+            Some(Slot::Loading | Slot::Creating { .. }) => {}
+            None => {
+                self.documents.insert(document, Slot::Loading);
+                out.push(Output::Load { document });
+            }
+        }
+    }
+
+    /// Hands a waiting link over to its document's room, which checks the hello.
+    fn let_in(&mut self, link: LinkId, now: MonoTime, out: &mut Vec<Output>) {
+        let Some(Place::Waiting { document, wall, packets, .. }) = self.links.remove(&link) else { return };
+        self.links.insert(link, Place::Inside { document });
+        let direction = crate::sync::Direction::Accepted;
+        self.drive(document, crate::sync::Input::LinkOpened { link, direction, wall }, now, out);
+        for packet in packets {
+            self.hand_to_room(link, crate::sync::Input::Packet { link, bytes: &packet }, now, out);
+        }
+    }
+
+    fn hand_to_room(
+        &mut self,
+        link: LinkId,
+        input: crate::sync::Input<'_>,
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(Place::Inside { document }) = self.links.get(&link) {
+            self.drive(*document, input, now, out);
+        }
+    }
+
+    /// Drives one room and passes on what it asks for.
+    fn drive(
+        &mut self,
+        document: DocumentId,
+        input: crate::sync::Input<'_>,
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(Slot::Live(live)) = self.documents.get_mut(&document) else { return };
+        let closed = live.drive(document, input, now, out);
+        let mut wake = live.room.deadline();
+        if live.room.n_links() == 0 {
+            let since = *live.empty_since.get_or_insert(now);
+            let unload_at = since.after(self.config.unload_after);
+            wake = Some(wake.map_or(unload_at, |wake| wake.min(unload_at)));
+        } else {
+            live.empty_since = None;
+        }
+        if let Some(at) = wake {
+            self.wake_at(at);
+        }
+        for link in closed {
+            self.forget(link);
+        }
+    }
+
+    fn snapshot_if_due(&mut self, document: DocumentId, out: &mut Vec<Output>) {
+        if let Some(Slot::Live(live)) = self.documents.get_mut(&document)
+            && let Some(bytes) = live.take_due_snapshot()
+        {
+            out.push(Output::StoreSnapshot { document, bytes });
+        }
+    }
+
+    fn waiting_for(&self, document: DocumentId) -> Vec<LinkId> {
+        let waits =
+            |place: &Place| matches!(place, Place::Waiting { document: other, .. } if *other == document);
+        self.links.iter().filter(|(_, place)| waits(place)).map(|(&link, _)| link).collect()
+    }
+
+    fn loaded(
+        &mut self,
+        document: DocumentId,
+        result: Result<Option<Stored>, String>,
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) {
+        if !matches!(self.documents.get(&document), Some(Slot::Loading)) {
+            return;
+        }
+        let limits = self.config.link_limits;
+        match result {
+            Ok(Some(stored)) => match Live::load(document, stored, limits, self.rng.next_u64(), now) {
+                Ok(live) => self.open(document, live, now, out),
+                Err(sentence) => self.fail(document, &sentence, out),
+            },
+            Ok(None) => self.create_or_deny(document, out),
+            Err(sentence) => self.fail(document, &sentence, out),
+        }
+    }
+
+    fn open(&mut self, document: DocumentId, live: Live, now: MonoTime, out: &mut Vec<Output>) {
+        self.documents.insert(document, Slot::Live(Box::new(live)));
+        self.wake_at(now.after(self.config.unload_after));
+        for link in self.waiting_for(document) {
+            self.let_in(link, now, out);
+        }
+    }
+
+    /// The store could not read or write: everybody who waits is told, and nothing takes the document's place.
+    fn fail(&mut self, document: DocumentId, sentence: &str, out: &mut Vec<Output>) {
+        self.documents.remove(&document);
+        let sentence = format!("the server could not open the document: {sentence}");
+        for link in self.waiting_for(document) {
+            let retry_after = self.spread(limits::BACKOFF_MAX_MS);
+            self.refuse(link, refusal(RefuseCode::Storage, retry_after, &sentence), out);
+        }
+    }
+
+    fn create_or_deny(&mut self, document: DocumentId, out: &mut Vec<Output>) {
+        let mut wish = None;
+        for link in self.waiting_for(document) {
+            let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
+            match self.config.create.allows(hello) {
+                Ok(granted) => {
+                    wish = Some(granted);
+                    break;
+                }
+                Err(refuse) => self.refuse(link, refuse, out),
+            }
+        }
+        match wish {
+            Some((epoch, access)) => {
+                self.documents.insert(document, Slot::Creating { epoch, access });
+                out.push(Output::Create { document, epoch, access });
+            }
+            None => drop(self.documents.remove(&document)),
+        }
+    }
+
+    fn created(
+        &mut self,
+        document: DocumentId,
+        result: Result<(), String>,
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(&Slot::Creating { epoch, access }) = self.documents.get(&document) else { return };
+        let stored = Stored { epoch, access, snapshot: None, tail: Vec::new() };
+        let limits = self.config.link_limits;
+        let opened = result.and_then(|()| Live::load(document, stored, limits, self.rng.next_u64(), now));
+        match opened {
+            Ok(live) => self.open(document, live, now, out),
+            Err(sentence) => self.fail(document, &sentence, out),
+        }
+    }
+
+    fn deadline_reached(&mut self, now: MonoTime, out: &mut Vec<Output>) {
+        if self.wake.is_none_or(|wake| now < wake) {
+            return;
+        }
+        self.wake = None;
+        let mut late = Vec::new();
+        for (&link, place) in &self.links {
+            if let Place::Greeting { opened_at, .. } = place {
+                late.push((opened_at.after(Millis(limits::HELLO_TIMEOUT_MS)), link));
+            }
+        }
+        for (by, link) in late {
+            if by <= now {
+                self.refuse(link, refusal(RefuseCode::Timeout, None, "no hello came in time"), out);
+            } else {
+                self.wake_at(by);
+            }
+        }
+        let documents: Vec<DocumentId> = self.documents.keys().copied().collect();
+        for document in documents {
+            self.drive(document, crate::sync::Input::DeadlineReached, now, out);
+            self.unload_if_idle(document, now, out);
+        }
+    }
+
+    fn unload_if_idle(&mut self, document: DocumentId, now: MonoTime, out: &mut Vec<Output>) {
+        let Some(Slot::Live(live)) = self.documents.get_mut(&document) else { return };
+        let is_idle = live.empty_since.is_some_and(|since| since.after(self.config.unload_after) <= now);
+        if !is_idle {
+            return;
+        }
+        if live.room.is_durable() && !live.is_storing_snapshot() {
+            self.documents.remove(&document);
+            out.push(Output::Unloaded { document });
+        } else {
+            live.empty_since = Some(now);
+            self.wake_at(now.after(self.config.unload_after));
+        }
+    }
+
+    fn shut_down(&mut self, now: MonoTime, out: &mut Vec<Output>) {
+        if self.drain != Drain::No {
+            return;
+        }
+        self.drain = Drain::Asked;
+        let documents: Vec<DocumentId> = self.documents.keys().copied().collect();
+        for document in documents {
+            self.drive(document, crate::sync::Input::Shutdown, now, out);
+        }
+        let rest: Vec<LinkId> = self.links.keys().copied().collect();
+        for link in rest {
+            let retry_after = Some(Millis(self.rng.below(limits::DRAIN_SPREAD_MS)));
+            let sentence = "the server is going away for a moment";
+            self.refuse(link, refusal(RefuseCode::GoingAway, retry_after, sentence), out);
+        }
+        self.documents.retain(|_, slot| matches!(slot, Slot::Live(_)));
+    }
+}
+
+fn refusal(code: RefuseCode, retry_after: Option<Millis>, sentence: &str) -> Refuse {
+    Refuse { code, retry_after, sentence: sentence.to_owned() }
+}
+
+fn denied() -> Refuse {
+    refusal(RefuseCode::Denied, None, DENIED)
+}

@@ -1,0 +1,207 @@
+//! What a relay is told, and what it asks its shell to do.
+
+use bytes::Bytes;
+
+use crate::base::limits;
+use crate::base::time::{Millis, WallTime};
+use crate::protocol::capability::Access;
+use crate::protocol::{DocumentId, Epoch};
+use crate::sync::event::LinkLimits;
+use crate::sync::{LinkId, PersistToken};
+
+/// What a relay is, for as long as it lives.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// What the spreading of goodbyes follows from. Random in earnest, fixed in tests.
+    pub seed: u64,
+    /// Who may create documents.
+    pub create: CreatePolicy,
+    /// What each link may send.
+    pub link_limits: LinkLimits,
+    /// Links at once.
+    pub links_max: usize,
+    /// Documents in memory at once.
+    pub documents_max: usize,
+    /// How long a document without links stays in memory.
+    pub unload_after: Millis,
+}
+
+impl RelayConfig {
+    /// Returns the defaults: anybody may create, generous limits.
+    pub fn new(seed: u64) -> RelayConfig {
+        RelayConfig {
+            seed,
+            create: CreatePolicy::Anybody,
+            link_limits: LinkLimits::default(),
+            links_max: limits::RELAY_LINKS_MAX,
+            documents_max: limits::RELAY_DOCUMENTS_MAX,
+            unload_after: Millis(limits::UNLOAD_AFTER_MS),
+        }
+    }
+}
+
+/// Who may create documents at a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreatePolicy {
+    /// Whoever reaches it.
+    Anybody,
+    /// Whoever shows this token.
+    OperatorToken(Vec<u8>),
+    /// Nobody: only documents that are there already are served.
+    Nobody,
+}
+
+/// A document as the store has it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its history.
+    pub epoch: Epoch,
+    /// Whose tokens allow what.
+    pub access: Access,
+    /// The last [`Output::StoreSnapshot`], if there was one.
+    pub snapshot: Option<Bytes>,
+    /// Every [`Output::Append`] since, in order.
+    pub tail: Vec<Bytes>,
+}
+
+/// What happened. The fields that are not explained here are as in [`crate::sync::Input`].
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Somebody connected.
+    LinkOpened {
+        /// The shell's name for the connection.
+        link: LinkId,
+        /// The wall clock.
+        wall: WallTime,
+    },
+    /// One transport message arrived whole.
+    Packet {
+        /// On which link.
+        link: LinkId,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// The socket took bytes.
+    Written {
+        /// Of which link.
+        link: LinkId,
+        /// How many since the last report.
+        n_bytes: usize,
+    },
+    /// The connection is gone.
+    LinkClosed {
+        /// Which link.
+        link: LinkId,
+    },
+    /// Answers [`Output::Load`].
+    Loaded {
+        /// Which document.
+        document: DocumentId,
+        /// What the store has; `Ok(None)` only if it surely has none. An error is an error: those who wait are told, and
+        /// nothing is created in its place.
+        result: Result<Option<Stored>, String>,
+    },
+    /// Answers [`Output::Create`].
+    Created {
+        /// Which document.
+        document: DocumentId,
+        /// Whether it is in the store now, synced.
+        result: Result<(), String>,
+    },
+    /// Every [`Output::Append`] of this document up to this token is on the disk, synced.
+    Appended {
+        /// Which document.
+        document: DocumentId,
+        /// The last one that is.
+        token: PersistToken,
+    },
+    /// An append was refused by the disk; all since the last `Appended` count as not written.
+    AppendFailed {
+        /// Which document.
+        document: DocumentId,
+        /// Why.
+        sentence: String,
+    },
+    /// Answers [`Output::StoreSnapshot`].
+    SnapshotStored {
+        /// Which document.
+        document: DocumentId,
+        /// Whether it is on the disk, synced. A failure costs nothing but the longer log; it is tried again later.
+        result: Result<(), String>,
+    },
+    /// The time that [`super::Relay::deadline`] named has come.
+    DeadlineReached,
+    /// The program ends: links are told to return, in a while that differs from one to the next.
+    Shutdown,
+}
+
+/// What the shell must do, in this order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// As in [`crate::sync::Output::Send`].
+    Send {
+        /// On which link.
+        link: LinkId,
+        /// Whole frames.
+        bytes: Bytes,
+    },
+    /// Close the link once what was given to it is written (wait a second at most).
+    Close {
+        /// Which link.
+        link: LinkId,
+    },
+    /// Read the document from the store; then [`Input::Loaded`].
+    Load {
+        /// Which document.
+        document: DocumentId,
+    },
+    /// Enter a new document into the store and sync it; then [`Input::Created`].
+    Create {
+        /// Which document.
+        document: DocumentId,
+        /// Its history.
+        epoch: Epoch,
+        /// Whose tokens allow what.
+        access: Access,
+    },
+    /// Append to the document's log in the order given and sync; then [`Input::Appended`] with the last token written. Many
+    /// documents' appends may share one transaction.
+    Append {
+        /// Which document.
+        document: DocumentId,
+        /// Its name; ascends within a document for as long as that stays loaded.
+        token: PersistToken,
+        /// A self-contained batch.
+        bytes: Bytes,
+    },
+    /// Replace the document's snapshot and, in the same transaction, every `Append` of it that came before this output; then
+    /// [`Input::SnapshotStored`].
+    StoreSnapshot {
+        /// Which document.
+        document: DocumentId,
+        /// What `Document::load` reads.
+        bytes: Bytes,
+    },
+    /// A link was refused, for logs and metrics. A `Close` follows.
+    LinkRefused {
+        /// Which link.
+        link: LinkId,
+        /// What it was told.
+        sentence: String,
+    },
+    /// A link joined a document, for logs and metrics.
+    LinkWelcomed {
+        /// Which link.
+        link: LinkId,
+        /// Which document.
+        document: DocumentId,
+    },
+    /// A document is no longer in memory, for logs and metrics.
+    Unloaded {
+        /// Which document.
+        document: DocumentId,
+    },
+    /// After [`Input::Shutdown`]: everything is on the disk and every link has been told. The shell writes what is queued and
+    /// ends.
+    Drained,
+}

@@ -1,0 +1,177 @@
+//! One document at a relay: being loaded, being created, or in memory with its room.
+
+use bytes::Bytes;
+use subtle::ConstantTimeEq;
+
+use super::event::{CreatePolicy, Output, Stored};
+use super::{denied, refusal};
+use crate::base::limits;
+use crate::base::rng::Rng;
+use crate::base::time::MonoTime;
+use crate::crdt::{ReplicaId, VersionVector};
+use crate::document::Document;
+use crate::protocol::capability::Access;
+use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
+use crate::protocol::{DocumentId, Epoch, SessionId};
+use crate::sync::event::LinkLimits;
+use crate::sync::{self, LinkId, Room, RoomConfig, Serve};
+
+/// Where a document is.
+#[derive(Debug)]
+pub(super) enum Slot {
+    Loading,
+    Creating { epoch: Epoch, access: Access },
+    Live(Box<Live>),
+}
+
+/// A document in memory.
+pub(super) struct Live {
+    document: Document,
+    pub(super) room: Room,
+    /// Since when nobody is here; cleared when somebody comes.
+    pub(super) empty_since: Option<MonoTime>,
+    /// What was appended since the last snapshot was asked for.
+    n_log_bytes: u64,
+    n_log_records: u64,
+    n_snapshot_bytes: u64,
+    /// The snapshot that is being stored.
+    storing: Option<(Bytes, VersionVector)>,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("room", &self.room).finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    /// Rebuilds a document from what the store has. What cannot be read is an error, never an empty document.
+    pub(super) fn load(
+        id: DocumentId,
+        stored: Stored,
+        limits: LinkLimits,
+        seed: u64,
+        now: MonoTime,
+    ) -> Result<Live, String> {
+        let mut rng = Rng::new(seed);
+        // A relay never edits; its id only has to differ from everybody's.
+        let replica = ReplicaId::new(rng.next_u64());
+        let mut document = match &stored.snapshot {
+            Some(bytes) => Document::load(replica, bytes).map_err(|error| error.to_string())?,
+            None => Document::new(replica),
+        };
+        let snapshot_version = document.version();
+        for batch in &stored.tail {
+            document.apply(batch).map_err(|error| error.to_string())?;
+        }
+        let config = RoomConfig {
+            document: id,
+            epoch: Some(stored.epoch),
+            session: SessionId::from_bytes([0; 16]),
+            seed: rng.next_u64(),
+            durable: document.version(),
+            serve: Some(Serve { access: stored.access, limits }),
+            upstream: None,
+        };
+        let mut room = Room::new(config, now, &mut document, &mut Vec::new());
+        let n_snapshot_bytes = stored.snapshot.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if let Some(bytes) = stored.snapshot {
+            room.set_snapshot(bytes, snapshot_version);
+        }
+        Ok(Live {
+            n_log_bytes: stored.tail.iter().map(|batch| batch.len() as u64).sum(),
+            n_log_records: stored.tail.len() as u64,
+            n_snapshot_bytes,
+            document,
+            room,
+            empty_since: Some(now),
+            storing: None,
+        })
+    }
+
+    /// Drives the room and translates what it asks for. Returns the links that it closed.
+    pub(super) fn drive(
+        &mut self,
+        document: DocumentId,
+        input: sync::Input<'_>,
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) -> Vec<LinkId> {
+        let mut asked = Vec::new();
+        self.room.handle(input, now, &mut self.document, &mut asked);
+        let mut closed = Vec::new();
+        for output in asked {
+            match output {
+                sync::Output::Send { link, bytes } => out.push(Output::Send { link, bytes }),
+                sync::Output::Close { link } => {
+                    closed.push(link);
+                    out.push(Output::Close { link });
+                }
+                sync::Output::Persist { token, bytes } => {
+                    self.n_log_bytes += bytes.len() as u64;
+                    self.n_log_records += 1;
+                    out.push(Output::Append { document, token, bytes });
+                }
+                sync::Output::LinkWelcomed { link } => out.push(Output::LinkWelcomed { link, document }),
+                sync::Output::LinkRefused { link, sentence } => {
+                    out.push(Output::LinkRefused { link, sentence })
+                }
+                // Nobody looks at a relay's text, and it dials nobody.
+                sync::Output::Dial
+                | sync::Output::TextChanged(_)
+                | sync::Output::PeopleChanged
+                | sync::Output::StatusChanged
+                | sync::Output::EpochAdopted(_)
+                | sync::Output::CaughtUp => {}
+            }
+        }
+        closed
+    }
+
+    /// Returns the snapshot to store now, if enough was appended since the last: at least half its size, so that the work is
+    /// proportional to what is written.
+    pub(super) fn take_due_snapshot(&mut self) -> Option<Bytes> {
+        let n_bytes_due = limits::SNAPSHOT_AFTER_BYTES.max(self.n_snapshot_bytes / 2);
+        let is_due = n_bytes_due <= self.n_log_bytes || limits::SNAPSHOT_AFTER_RECORDS <= self.n_log_records;
+        if !is_due || self.storing.is_some() || !self.room.is_durable() {
+            return None;
+        }
+        let bytes = Bytes::from(self.document.save());
+        self.storing = Some((bytes.clone(), self.document.version()));
+        self.n_snapshot_bytes = bytes.len() as u64;
+        (self.n_log_bytes, self.n_log_records) = (0, 0);
+        Some(bytes)
+    }
+
+    /// Takes in how the storing ended.
+    pub(super) fn snapshot_stored(&mut self, is_stored: bool) {
+        if let Some((bytes, version)) = self.storing.take().filter(|_| is_stored) {
+            self.room.set_snapshot(bytes, version);
+        }
+    }
+
+    pub(super) fn is_storing_snapshot(&self) -> bool {
+        self.storing.is_some()
+    }
+}
+
+impl CreatePolicy {
+    /// Returns what to create the document with, or why not.
+    pub(super) fn allows(&self, hello: &Hello) -> Result<(Epoch, Access), Refuse> {
+        let (Some(wish), Some(epoch)) = (&hello.create, hello.epoch) else { return Err(denied()) };
+        // Whoever creates must be able to write to it.
+        if !bool::from(hello.token.hash().0.ct_eq(&wish.access.write.0)) {
+            return Err(denied());
+        }
+        let is_allowed = match self {
+            CreatePolicy::Anybody => true,
+            CreatePolicy::Nobody => false,
+            CreatePolicy::OperatorToken(token) => bool::from(token.ct_eq(&wish.operator_token)),
+        };
+        if is_allowed {
+            return Ok((epoch, wish.access));
+        }
+        let sentence = "documents can be created at this relay only with its operator's token; ask for it";
+        Err(refusal(RefuseCode::CreateDenied, None, sentence))
+    }
+}

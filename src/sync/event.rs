@@ -1,0 +1,218 @@
+//! What a room is told, and what it asks its shell to do.
+
+use bytes::Bytes;
+
+use crate::base::limits;
+use crate::base::time::WallTime;
+use crate::crdt::VersionVector;
+use crate::document::Applied;
+use crate::protocol::capability::{Access, Token};
+use crate::protocol::presence::Presence;
+use crate::protocol::{DocumentId, Epoch, SessionId};
+
+/// Names one connection. The shell gives each a new number, never used again in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// Who made the connection. Whoever accepted it is its serving side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// This side dialed, after [`Output::Dial`].
+    Dialed,
+    /// The other side dialed.
+    Accepted,
+}
+
+/// Names one [`Output::Persist`]. Tokens of one room ascend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersistToken(pub u64);
+
+/// What a room is, for as long as it lives.
+#[derive(Clone, Debug)]
+pub struct RoomConfig {
+    /// The document, as links name it.
+    pub document: DocumentId,
+    /// The history that the document here belongs to; `None` when it is empty and its first server decides.
+    pub epoch: Option<Epoch>,
+    /// This process, for taking over its own hanging connections. Random.
+    pub session: SessionId,
+    /// What the jitter of redials and of goodbyes follows from. Random in earnest, fixed in tests.
+    pub seed: u64,
+    /// What is already durable on this machine: the version of the document as it was loaded.
+    pub durable: VersionVector,
+    /// Set if others may dial in; needs `epoch`.
+    pub serve: Option<Serve>,
+    /// Set if this side dials somebody.
+    pub upstream: Option<Upstream>,
+}
+
+/// How a room serves those who dial in.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// Whose tokens allow what.
+    pub access: Access,
+    /// What each link may send.
+    pub limits: LinkLimits,
+}
+
+/// What one accepted link may send. Past a limit it is refused with a sentence and closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkLimits {
+    /// Bytes of one fragmented batch.
+    pub upload_bytes_max: usize,
+    /// Bytes per second in the long run.
+    pub bytes_per_s: u64,
+    /// Bytes at once.
+    pub bytes_burst: u64,
+    /// Frames per second in the long run.
+    pub frames_per_s: u64,
+    /// Frames at once.
+    pub frames_burst: u64,
+    /// Links in one room.
+    pub links_max: usize,
+}
+
+impl Default for LinkLimits {
+    fn default() -> LinkLimits {
+        LinkLimits {
+            upload_bytes_max: limits::UPLOAD_BYTES_MAX,
+            bytes_per_s: limits::LINK_BYTES_PER_S_MAX,
+            bytes_burst: limits::LINK_BYTES_BURST,
+            frames_per_s: limits::LINK_FRAMES_PER_S_MAX,
+            frames_burst: limits::LINK_FRAMES_BURST,
+            links_max: limits::ROOM_LINKS_MAX,
+        }
+    }
+}
+
+/// Whom a room dials, and with what.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Proof of what this side may do.
+    pub token: Token,
+    /// Set by who shares: the document is created there if it is unknown. Needs the room's `epoch`.
+    pub create: Option<Create>,
+    /// What the upstream was last known to have on its disk ([`super::Room::acknowledged`], stored by the shell);
+    /// empty if never. Only for counting what it lacks while offline.
+    pub acknowledged: VersionVector,
+}
+
+/// What a server needs to create a document.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// Whose tokens will allow what.
+    pub access: Access,
+    /// What the operator gave to those who may create; empty if nothing is asked.
+    pub operator_token: Vec<u8>,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A connection stands. For [`Direction::Dialed`] it answers an [`Output::Dial`].
+    LinkOpened {
+        /// The shell's name for it.
+        link: LinkId,
+        /// Who made it.
+        direction: Direction,
+        /// The wall clock, told to the other side and used for nothing here.
+        wall: WallTime,
+    },
+    /// An [`Output::Dial`] failed. The room asks again after a while.
+    DialFailed {
+        /// Why, for the status line: "connection refused".
+        sentence: String,
+    },
+    /// One transport message arrived whole.
+    Packet {
+        /// On which link.
+        link: LinkId,
+        /// Its bytes, at most [`limits::PACKET_BYTES_MAX`]; a longer one is refused here.
+        bytes: &'a [u8],
+    },
+    /// The socket took bytes of this link's earlier [`Output::Send`]s. Reported after each write, or summed up, but
+    /// at the latest when nothing waits any more: this is what flow control goes by.
+    Written {
+        /// Of which link.
+        link: LinkId,
+        /// How many bytes since the last report, as they were in `Send`.
+        n_bytes: usize,
+    },
+    /// The connection is gone, for whatever reason. Also follows each [`Output::Close`], or may not.
+    LinkClosed {
+        /// Which link.
+        link: LinkId,
+    },
+    /// The document was edited here. Call it after a burst of edits, not after each.
+    Edited,
+    /// Everything up to and including this [`Output::Persist`] is on the disk, synced.
+    Persisted {
+        /// The last one that is.
+        token: PersistToken,
+    },
+    /// The disk refused an [`Output::Persist`]; all since the last [`Input::Persisted`] count as not written. Nothing is
+    /// acknowledged or forwarded until a later one succeeds; the room asks again by itself.
+    PersistFailed {
+        /// Why, told to those who would write: "no space left on the disk of this relay".
+        sentence: String,
+    },
+    /// Who one is, or where one's cursor is, changed. `None` hides this side from others.
+    PresenceChanged(Option<Presence>),
+    /// The user wants no more waiting, or the machine woke from sleep.
+    RetryNow,
+    /// The time that [`super::Room::deadline`] named has come. Harmless if it has not.
+    DeadlineReached,
+    /// The program ends: everybody is told goodbye. Persisting goes on.
+    Shutdown,
+}
+
+/// What the shell must do, in this order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send these bytes on this link. They are whole frames with their lengths: chunks that wait for one socket
+    /// may be joined end to end into one transport message of up to [`limits::PACKET_BYTES_MAX`] bytes, and are never
+    /// split. Often shared between links.
+    Send {
+        /// On which link.
+        link: LinkId,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// Close the link once what was given to it is written (wait a second at most). The room has forgotten it.
+    Close {
+        /// Which link.
+        link: LinkId,
+    },
+    /// Append this to the document's log, in order, and sync it; then [`Input::Persisted`] with the token. Many may be
+    /// written as one transaction, answered by the last token.
+    Persist {
+        /// Its name.
+        token: PersistToken,
+        /// A self-contained batch for `Document::apply`.
+        bytes: Bytes,
+    },
+    /// Connect upstream; then [`Input::LinkOpened`] with [`Direction::Dialed`], or [`Input::DialFailed`].
+    Dial,
+    /// The text changed by what came from others. The document has the change already.
+    TextChanged(Applied),
+    /// [`super::Room::people`] has news. At most once for each `handle`.
+    PeopleChanged,
+    /// [`super::Room::status`] has news. At most once for each `handle`.
+    StatusChanged,
+    /// The upstream's history was taken for this (empty) document: store it beside the document.
+    EpochAdopted(Epoch),
+    /// All that the upstream had when this side joined is here now. Once for each connection.
+    CaughtUp,
+    /// The link's hello was accepted (its own text begins now), for logs and metrics.
+    LinkWelcomed {
+        /// Which link.
+        link: LinkId,
+    },
+    /// A link was refused or broke the protocol, for logs and metrics. A `Close` follows.
+    LinkRefused {
+        /// Which link.
+        link: LinkId,
+        /// What it was told.
+        sentence: String,
+    },
+}

@@ -1,0 +1,508 @@
+//! The side that dials: one link upstream, redialed for as long as the room lives.
+
+use super::{Ended, Room, Step, ended, read_frames};
+use crate::base::limits;
+use crate::base::time::{Millis, MonoTime};
+use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
+use crate::protocol::ConnectionId;
+use crate::protocol::capability::Mode;
+use crate::protocol::frame::{AckEntry, Author, Fragment, Frame, Whole};
+use crate::protocol::greeting::{CreateWish, Hello, Refuse, RefuseCode, Welcome};
+use crate::sync::backoff::Backoff;
+use crate::sync::event::{LinkId, Output, Upstream};
+use crate::sync::status::Status;
+use crate::sync::store::Growth;
+use crate::sync::wire::Wire;
+
+/// The upstream and how it stands with it.
+#[derive(Debug)]
+pub(super) struct Joining {
+    upstream: Upstream,
+    backoff: Backoff,
+    state: State,
+    /// What the upstream has on its disk, as far as it said so.
+    pub(super) acknowledged: VersionVector,
+    /// The short numbers of the present connection.
+    pub(super) names: ReplicaTable,
+    /// Why the last try ended; empty before the first has.
+    reason: String,
+}
+
+#[derive(Debug)]
+enum State {
+    Dialing,
+    Waiting { retry_at: MonoTime },
+    Greeting { wire: Wire, until: MonoTime },
+    Live(Box<Live>),
+    Denied { sentence: String },
+    Left,
+}
+
+/// A welcomed connection.
+#[derive(Debug)]
+struct Live {
+    wire: Wire,
+    mode: Mode,
+    connection: ConnectionId,
+    upload_bytes_max: u64,
+    since: MonoTime,
+    rtt: Option<Millis>,
+    /// The ping that waits for its pong; cleared by that.
+    pinged_at: Option<MonoTime>,
+    n_pings: u64,
+    /// What the upstream has or was sent.
+    sent: VersionVector,
+    /// Whether it was told that it has everything; cleared whenever it lacks something old.
+    said_caught_up: bool,
+    /// Since when edits wait unacknowledged without anything being heard or moved; cleared when none wait.
+    waiting_since: Option<MonoTime>,
+    /// Set while the upstream cannot write.
+    paused: Option<String>,
+}
+
+impl Joining {
+    pub(super) fn new(upstream: Upstream, seed: u64) -> Joining {
+        Joining {
+            acknowledged: upstream.acknowledged.clone(),
+            upstream,
+            backoff: Backoff::new(seed),
+            state: State::Dialing,
+            names: ReplicaTable::default(),
+            reason: String::new(),
+        }
+    }
+
+    pub(super) fn status(&self, n: u64) -> Status {
+        let is_first = self.reason.is_empty();
+        match &self.state {
+            State::Dialing | State::Greeting { .. } if is_first => Status::Connecting { n_kept: n },
+            State::Dialing | State::Greeting { .. } => {
+                Status::Offline { n_kept: n, retry_at: None, reason: self.reason.clone() }
+            }
+            State::Waiting { retry_at } => {
+                Status::Offline { n_kept: n, retry_at: Some(*retry_at), reason: self.reason.clone() }
+            }
+            State::Denied { sentence } => Status::Denied { n_kept: n, sentence: sentence.clone() },
+            State::Left => Status::Alone,
+            State::Live(live) => match (&live.paused, live.mode) {
+                (_, Mode::Read) => Status::ReadOnly { n_kept: n, rtt: live.rtt },
+                (Some(sentence), Mode::Write) => Status::Paused { n_kept: n, sentence: sentence.clone() },
+                (None, Mode::Write) if n == 0 => Status::Synced { rtt: live.rtt },
+                (None, Mode::Write) => Status::Sending { n, rtt: live.rtt },
+            },
+        }
+    }
+
+    fn wire(&mut self) -> Option<&mut Wire> {
+        match &mut self.state {
+            State::Greeting { wire, .. } => Some(wire),
+            State::Live(live) => Some(&mut live.wire),
+            _ => None,
+        }
+    }
+
+    fn live(&mut self) -> Option<&mut Live> {
+        match &mut self.state {
+            State::Live(live) => Some(live),
+            _ => None,
+        }
+    }
+}
+
+impl Room {
+    pub(super) fn is_upstream(&self, link: LinkId) -> bool {
+        match self.joining.as_ref().map(|joining| &joining.state) {
+            Some(State::Greeting { wire, .. }) => wire.link == link,
+            Some(State::Live(live)) => live.wire.link == link,
+            _ => false,
+        }
+    }
+
+    fn live(&mut self) -> Option<&mut Live> {
+        self.joining.as_mut()?.live()
+    }
+
+    pub(super) fn greet_upstream(&mut self, link: LinkId, step: &mut Step<'_>) {
+        let version = step.doc.version();
+        let Some(joining) = &mut self.joining else { return };
+        if !matches!(joining.state, State::Dialing) {
+            return step.out.push(Output::Close { link });
+        }
+        let create = joining.upstream.create.as_ref().map(|create| CreateWish {
+            access: create.access,
+            operator_token: create.operator_token.clone(),
+        });
+        if limits::WIRE_VERSION_ENTRIES_MAX < version.len() {
+            joining.state =
+                State::Denied { sentence: "the text has been edited by too many replicas".to_owned() };
+            return step.out.push(Output::Close { link });
+        }
+        let hello = Hello {
+            document: self.config.document,
+            token: joining.upstream.token,
+            replica: step.doc.replica(),
+            session: self.config.session,
+            epoch: self.config.epoch,
+            create: create.filter(|_| self.config.epoch.is_some()),
+            version,
+        };
+        let mut wire = Wire::new(link, step.now);
+        wire.send_frame(&Frame::Hello(Box::new(hello)), step.now, step.out);
+        let until = step.now.after(Millis(limits::HELLO_TIMEOUT_MS));
+        joining.state = State::Greeting { wire, until };
+        self.wake_at(until);
+    }
+
+    pub(super) fn dial_failed(&mut self, sentence: String, step: &mut Step<'_>) {
+        if matches!(self.joining.as_ref().map(|joining| &joining.state), Some(State::Dialing)) {
+            self.upstream_lost(sentence, None, step);
+        }
+    }
+
+    /// The connection is gone or never was: waits before the next.
+    pub(super) fn upstream_lost(&mut self, reason: String, retry_after: Option<Millis>, step: &mut Step<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        if let State::Live(live) = &joining.state {
+            joining.backoff.link_ended(live.since, step.now);
+        }
+        let retry_at = step.now.after(joining.backoff.next_delay(retry_after));
+        joining.state = State::Waiting { retry_at };
+        joining.reason = reason;
+        // Their connection numbers mean nothing any more.
+        step.people_changed |= self.people.clear();
+        self.wake_at(retry_at);
+    }
+
+    /// Ends the connection from this side.
+    fn end_upstream(&mut self, why: Ended, step: &mut Step<'_>) {
+        let Some(wire) = self.joining.as_mut().and_then(Joining::wire) else { return };
+        let link = wire.link;
+        wire.send_frame(&Frame::Refuse(why.clone()), step.now, step.out);
+        step.out.push(Output::LinkRefused { link, sentence: why.sentence.clone() });
+        step.out.push(Output::Close { link });
+        self.upstream_lost(why.sentence, None, step);
+    }
+
+    pub(super) fn leave_upstream(&mut self, step: &mut Step<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        if let Some(wire) = joining.wire() {
+            let bye = ended(RefuseCode::GoingAway, "the editor was closed");
+            wire.send_frame(&Frame::Bye(bye), step.now, step.out);
+            step.out.push(Output::Close { link: wire.link });
+        }
+        joining.state = State::Left;
+    }
+
+    pub(super) fn retry_now(&mut self, step: &mut Step<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        match &mut joining.state {
+            State::Waiting { .. } | State::Denied { .. } => {
+                joining.backoff.reset();
+                joining.state = State::Dialing;
+                step.out.push(Output::Dial);
+            }
+            // The machine may have slept: what is not answered soon is dead.
+            State::Live(live) => {
+                live.ping(step);
+                self.wake_at(step.now.after(Millis(limits::SUSPECT_AFTER_MS)));
+            }
+            State::Dialing | State::Greeting { .. } | State::Left => {}
+        }
+    }
+
+    pub(super) fn upstream_packet(&mut self, bytes: &[u8], step: &mut Step<'_>) {
+        let Some(wire) = self.joining.as_mut().and_then(Joining::wire) else { return };
+        let link = wire.link;
+        wire.heard_at = step.now;
+        let frames = match read_frames(bytes) {
+            Ok(frames) => frames,
+            Err(why) => return self.end_upstream(why, step),
+        };
+        for frame in frames {
+            // A frame may end the link; what came after it no longer counts.
+            if !self.is_upstream(link) {
+                return;
+            }
+            if let Err(why) = self.upstream_frame(frame, step) {
+                return self.end_upstream(why, step);
+            }
+        }
+        if let Some(live) = self.live() {
+            live.waiting_since = live.waiting_since.map(|_| step.now);
+        }
+        self.push_upstream(step);
+    }
+
+    fn upstream_frame(&mut self, frame: Frame<'_>, step: &mut Step<'_>) -> Result<(), Ended> {
+        match frame {
+            Frame::Refuse(refuse) | Frame::Bye(refuse) => {
+                self.refused_by_upstream(refuse, step);
+                return Ok(());
+            }
+            Frame::Welcome(welcome) => return self.welcomed(*welcome, step),
+            _ => {}
+        }
+        let Some(joining) = &mut self.joining else { return Ok(()) };
+        let State::Live(live) = &mut joining.state else {
+            return Err(ended(RefuseCode::Malformed, "the server did not answer the hello"));
+        };
+        match frame {
+            Frame::Replicas { start, ids } => learn_names(&mut joining.names, start, &ids)?,
+            Frame::Batch(bytes) => self.merge_upstream(Whole::Batch, bytes, step)?,
+            Frame::Fragment(fragment) => self.upstream_fragment(fragment, step)?,
+            Frame::Ack(entries) => learn_ack(&joining.names, &entries, &mut joining.acknowledged)?,
+            Frame::CaughtUp => step.out.push(Output::CaughtUp),
+            Frame::Presence(presence) if presence.connection == live.connection => {}
+            Frame::Presence(presence) => self.hear_presence(presence.connection, presence, step),
+            Frame::PresenceGone(id) => step.people_changed |= self.people.forget(id),
+            Frame::Ping(nonce) => live.wire.send_frame(&Frame::Pong(nonce), step.now, step.out),
+            Frame::Pong(nonce) if nonce == live.n_pings => {
+                live.rtt = live.pinged_at.take().map(|at| step.now.since(at)).or(live.rtt);
+            }
+            Frame::Pong(_) => {}
+            Frame::Pause { sentence } => live.paused = Some(sentence),
+            Frame::Resume(version) => {
+                joining.acknowledged.merge(&version);
+                live.paused = None;
+                live.said_caught_up = false;
+                live.wire.abandon_transfer();
+                live.sent = version;
+            }
+            _ => return Err(ended(RefuseCode::Malformed, "the server sent what only clients send")),
+        }
+        Ok(())
+    }
+
+    fn refused_by_upstream(&mut self, refuse: Refuse, step: &mut Step<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        if let Some(wire) = joining.wire() {
+            step.out.push(Output::Close { link: wire.link });
+        }
+        if refuse.code.is_worth_retrying() {
+            return self.upstream_lost(refuse.sentence, refuse.retry_after, step);
+        }
+        joining.state = State::Denied { sentence: refuse.sentence };
+        step.people_changed |= self.people.clear();
+    }
+
+    fn welcomed(&mut self, welcome: Welcome, step: &mut Step<'_>) -> Result<(), Ended> {
+        let Some(joining) = &mut self.joining else { return Ok(()) };
+        let State::Greeting { .. } = &joining.state else {
+            return Err(ended(RefuseCode::Malformed, "the server sent a second welcome"));
+        };
+        match self.config.epoch {
+            None => {
+                self.config.epoch = Some(welcome.epoch);
+                step.out.push(Output::EpochAdopted(welcome.epoch));
+            }
+            Some(epoch) if epoch != welcome.epoch => {
+                let refuse = ended(RefuseCode::EpochMismatch, super::serving::OTHER_HISTORY);
+                self.refused_by_upstream(refuse, step);
+                return Ok(());
+            }
+            Some(_) => {}
+        }
+        joining.names = ReplicaTable::default();
+        learn_names(&mut joining.names, 0, &welcome.replicas)?;
+        joining.acknowledged.merge(&welcome.durable);
+        let State::Greeting { wire, .. } = std::mem::replace(&mut joining.state, State::Dialing) else {
+            return Ok(());
+        };
+        let mut live = Box::new(Live {
+            wire,
+            mode: welcome.mode,
+            connection: welcome.connection,
+            upload_bytes_max: welcome.upload_bytes_max,
+            since: step.now,
+            rtt: None,
+            pinged_at: None,
+            n_pings: 0,
+            sent: welcome.durable,
+            said_caught_up: false,
+            waiting_since: None,
+            paused: None,
+        });
+        live.ping(step);
+        joining.state = State::Live(live);
+        self.wake_at(step.now.after(Millis(limits::HEARTBEAT_MS)));
+        self.send_own(step);
+        Ok(())
+    }
+
+    fn upstream_fragment(&mut self, fragment: Fragment<'_>, step: &mut Step<'_>) -> Result<(), Ended> {
+        let Some(live) = self.live() else { return Ok(()) };
+        match live.wire.assemble(fragment, limits::TRANSFER_BYTES_MAX) {
+            Ok(Some((whole, bytes))) => self.merge_upstream(whole, &bytes, step),
+            Ok(None) => Ok(()),
+            Err(error) => Err(ended(super::decode_code(&error), error.to_string())),
+        }
+    }
+
+    fn merge_upstream(&mut self, whole: Whole, bytes: &[u8], step: &mut Step<'_>) -> Result<(), Ended> {
+        // What was typed since the last look must not count as heard from there.
+        self.grow(None, step);
+        self.merge(whole, bytes, step)?;
+        let growth: Growth = self.grow(None, step);
+        let Some(joining) = &mut self.joining else { return Ok(()) };
+        let State::Live(live) = &mut joining.state else { return Ok(()) };
+        for (replica, next) in growth {
+            // A server forwards only what is on its disk.
+            live.sent.advance(replica, next);
+            joining.acknowledged.advance(replica, next);
+        }
+        Ok(())
+    }
+
+    /// Sends what the upstream lacks, as far as it may be sent now.
+    pub(super) fn push_upstream(&mut self, step: &mut Step<'_>) {
+        let n_unacknowledged = self.n_unacknowledged();
+        let Some(joining) = &mut self.joining else { return };
+        let State::Live(live) = &mut joining.state else { return };
+        if live.mode == Mode::Read || live.paused.is_some() || !live.wire.is_low() {
+            return;
+        }
+        if let Some(sent) = live.wire.pump(step.now, step.out) {
+            live.sent.merge(&sent);
+        }
+        if live.wire.is_sending_pieces() {
+            return;
+        }
+        let version = self.store.seen();
+        if !live.sent.includes(version) {
+            let batch = step.doc.changes_between(&live.sent, version, &joining.names);
+            if live.upload_bytes_max < batch.len() as u64 {
+                let sentence = format!(
+                    "{} bytes of edits are too many at once for this server, which takes {}",
+                    batch.len(),
+                    live.upload_bytes_max
+                );
+                let link = live.wire.link;
+                joining.state = State::Denied { sentence };
+                return step.out.push(Output::Close { link });
+            }
+            let then = version.clone();
+            if let Some(sent) = live.wire.send_whole(Whole::Batch, batch.into(), then, step.now, step.out) {
+                live.sent.merge(&sent);
+            }
+        }
+        if !live.said_caught_up && !live.wire.is_sending_pieces() {
+            live.said_caught_up = true;
+            live.wire.send_frame(&Frame::CaughtUp, step.now, step.out);
+        }
+        let waiting_since = (0 < n_unacknowledged).then(|| live.waiting_since.unwrap_or(step.now));
+        live.waiting_since = waiting_since;
+        if let Some(since) = waiting_since {
+            self.wake_at(since.after(Millis(limits::SUSPECT_AFTER_MS)));
+        }
+    }
+
+    pub(super) fn upstream_written(&mut self, n_bytes: usize, step: &mut Step<'_>) {
+        if let Some(wire) = self.joining.as_mut().and_then(Joining::wire) {
+            wire.written(n_bytes);
+        }
+        if let Some(live) = self.live() {
+            // A long upload that moves is a sign of life; a single edit that a dead proxy swallowed is none.
+            if live.wire.is_sending_pieces() || 0 < live.wire.n_queued {
+                live.waiting_since = live.waiting_since.map(|_| step.now);
+            }
+        }
+        self.push_upstream(step);
+    }
+
+    pub(super) fn send_presence_upstream(&mut self, frame: &bytes::Bytes, step: &mut Step<'_>) {
+        if let Some(live) = self.live()
+            && live.wire.is_low()
+        {
+            live.wire.send(frame.clone(), step.now, step.out);
+        }
+    }
+
+    pub(super) fn upstream_deadline(&mut self, step: &mut Step<'_>) {
+        let n_unacknowledged = self.n_unacknowledged();
+        let Some(joining) = &mut self.joining else { return };
+        match &mut joining.state {
+            State::Waiting { retry_at } if *retry_at <= step.now => {
+                joining.state = State::Dialing;
+                step.out.push(Output::Dial);
+            }
+            State::Waiting { retry_at } => {
+                let at = *retry_at;
+                self.wake_at(at);
+            }
+            State::Greeting { until, .. } if *until <= step.now => {
+                self.end_upstream(ended(RefuseCode::Timeout, "the server did not answer in time"), step);
+            }
+            State::Greeting { until, .. } => {
+                let at = *until;
+                self.wake_at(at);
+            }
+            State::Live(live) => {
+                if n_unacknowledged == 0 || live.paused.is_some() || live.mode == Mode::Read {
+                    live.waiting_since = None;
+                }
+                match live.check_life(step) {
+                    Some(at) => self.wake_at(at),
+                    None => self.end_upstream(ended(RefuseCode::Timeout, "the server does not answer"), step),
+                }
+            }
+            State::Dialing | State::Denied { .. } | State::Left => {}
+        }
+    }
+}
+
+impl Live {
+    fn ping(&mut self, step: &mut Step<'_>) {
+        self.n_pings += 1;
+        self.pinged_at = Some(step.now);
+        self.wire.send_frame(&Frame::Ping(self.n_pings), step.now, step.out);
+    }
+
+    /// Pings when it is time. Returns when to look again; `None` if the link is dead.
+    fn check_life(&mut self, step: &mut Step<'_>) -> Option<MonoTime> {
+        let now = step.now;
+        // A ping that is not answered is a wait as well.
+        let silent_since = [self.waiting_since, self.pinged_at].into_iter().flatten().min();
+        let silent_since = silent_since.map(|at| at.max(self.wire.heard_at));
+        let give_up_at = silent_since.map(|at| at.after(Millis(limits::GIVE_UP_AFTER_MS)));
+        if self.wire.dead_at() <= now || give_up_at.is_some_and(|at| at <= now) {
+            return None;
+        }
+        let suspect_at =
+            self.waiting_since.map(|at| at.max(self.wire.heard_at).after(Millis(limits::SUSPECT_AFTER_MS)));
+        let is_suspect = suspect_at.is_some_and(|at| at <= now) && self.pinged_at.is_none();
+        if is_suspect || self.wire.heartbeat_at() <= now {
+            self.ping(step);
+        }
+        let later = [give_up_at, suspect_at.filter(|&at| now < at)];
+        let soonest = self.wire.dead_at().min(self.wire.heartbeat_at());
+        Some(later.into_iter().flatten().fold(soonest, MonoTime::min))
+    }
+}
+
+fn learn_names(names: &mut ReplicaTable, start: u32, ids: &[ReplicaId]) -> Result<(), Ended> {
+    for (expected, &id) in (start..).zip(ids) {
+        let is_new = names.index_of(id).is_none() && names.ids().len() == expected as usize;
+        if !is_new || limits::WIRE_REPLICAS_MAX <= names.ids().len() {
+            return Err(ended(RefuseCode::Malformed, "the server numbered its replicas wrongly"));
+        }
+        names.intern(id);
+    }
+    Ok(())
+}
+
+fn learn_ack(
+    names: &ReplicaTable,
+    entries: &[AckEntry],
+    acknowledged: &mut VersionVector,
+) -> Result<(), Ended> {
+    for entry in entries {
+        let replica = match entry.author {
+            Author::Full(replica) => replica,
+            Author::Short(number) => names.get(number).ok_or_else(|| {
+                ended(RefuseCode::Malformed, "the server named a replica that it never numbered")
+            })?,
+        };
+        acknowledged.advance(replica, entry.next);
+    }
+    Ok(())
+}

@@ -1,0 +1,383 @@
+//! The side that is dialed: many links, each sent what is durable here, at the pace that it reads.
+
+mod admit;
+mod forward;
+
+pub(crate) use admit::DENIED;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{Ended, Room, Step, ended, read_frames};
+use crate::base::limits;
+use crate::base::time::{Millis, MonoTime, WallTime};
+use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
+use crate::protocol::capability::Mode;
+use crate::protocol::frame::{Fragment, Frame, PresenceFrame, Whole};
+use crate::protocol::greeting::{Refuse, RefuseCode};
+use crate::protocol::{ConnectionId, SessionId};
+use crate::sync::event::{LinkId, Output, PersistToken};
+use crate::sync::rate::TokenBucket;
+use crate::sync::wire::Wire;
+
+/// What both sides say when two histories meet.
+pub(super) const OTHER_HISTORY: &str =
+    "the document there has another history than the one here; save yours under another name and join again";
+
+/// The links that were accepted, and what they share.
+#[derive(Debug, Default)]
+pub(super) struct Serving {
+    links: BTreeMap<LinkId, Link>,
+    /// The short numbers that this side hands out.
+    pub(super) names: ReplicaTable,
+    last_connection: u32,
+    snapshot: Option<Snapshot>,
+}
+
+/// What those get who join with nothing.
+#[derive(Debug)]
+struct Snapshot {
+    bytes: Bytes,
+    version: VersionVector,
+}
+
+/// An accepted link.
+#[derive(Debug)]
+struct Link {
+    wire: Wire,
+    bytes: TokenBucket,
+    frames: TokenBucket,
+    opened_at: MonoTime,
+    wall: WallTime,
+    /// Set when the hello is accepted.
+    member: Option<Member>,
+}
+
+/// Who is at the other end of a welcomed link.
+#[derive(Debug)]
+struct Member {
+    replica: ReplicaId,
+    session: SessionId,
+    mode: Mode,
+    connection: ConnectionId,
+    pace: Pace,
+    /// How many of the short numbers it was told.
+    n_names: usize,
+    /// Whether it was told that it has all there was when it came.
+    said_caught_up: bool,
+    /// When it gets an acknowledgement of everything: once this is written. Set when it may have sent what was here
+    /// already but not yet durable.
+    full_ack_after: Option<PersistToken>,
+    /// Whether presences were left out because it read too slowly; cleared when it gets all of them.
+    missed_presence: bool,
+    /// Whether its own presence waits to be shown to others.
+    shows_late: bool,
+    shown_at: Option<MonoTime>,
+}
+
+/// How a link is served.
+#[derive(Debug)]
+enum Pace {
+    /// It has, or has been sent, all that is durable here, and gets what becomes so at once.
+    Live,
+    /// It has this and is sent the rest as it reads; nothing live is queued for it.
+    Behind { sent: VersionVector },
+}
+
+impl Serving {
+    pub(super) fn n_links(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(super) fn n_welcomed(&self) -> usize {
+        self.links.values().filter(|link| link.member.is_some()).count()
+    }
+
+    pub(super) fn set_snapshot(&mut self, bytes: Bytes, version: VersionVector) {
+        self.snapshot = Some(Snapshot { bytes, version });
+    }
+}
+
+impl Room {
+    pub(super) fn accept(&mut self, link: LinkId, wall: WallTime, step: &mut Step<'_>) {
+        let Some(serve) = &self.config.serve else { return };
+        let limits = serve.limits;
+        let accepted = Link {
+            wire: Wire::new(link, step.now),
+            bytes: TokenBucket::new(limits.bytes_per_s, limits.bytes_burst, step.now),
+            frames: TokenBucket::new(limits.frames_per_s, limits.frames_burst, step.now),
+            opened_at: step.now,
+            wall,
+            member: None,
+        };
+        let is_full = limits.links_max <= self.serving.links.len();
+        self.serving.links.insert(link, accepted);
+        if is_full {
+            let retry_after = Some(Millis(limits::BACKOFF_MAX_MS));
+            let sentence = "this document has as many people as it can take; try again later".to_owned();
+            return self.end_link(link, Refuse { code: RefuseCode::Full, retry_after, sentence }, step);
+        }
+        self.wake_at(step.now.after(Millis(limits::HELLO_TIMEOUT_MS)));
+    }
+
+    /// Tells a link why, closes it and forgets it.
+    fn end_link(&mut self, link: LinkId, why: Ended, step: &mut Step<'_>) {
+        if let Some(ending) = self.serving.links.get_mut(&link) {
+            step.out.push(Output::LinkRefused { link, sentence: why.sentence.clone() });
+            ending.wire.send_frame(&Frame::Refuse(why), step.now, step.out);
+            step.out.push(Output::Close { link });
+            self.forget_link(link, step);
+        }
+    }
+
+    pub(super) fn forget_link(&mut self, link: LinkId, step: &mut Step<'_>) {
+        let Some(member) = self.serving.links.remove(&link).and_then(|link| link.member) else { return };
+        if self.people.forget(member.connection) {
+            step.people_changed = true;
+            let gone = Frame::PresenceGone(member.connection).to_packet().into();
+            self.broadcast(&gone, None, step);
+        }
+    }
+
+    pub(super) fn dismiss_links(&mut self, step: &mut Step<'_>) {
+        for (link, mut leaving) in std::mem::take(&mut self.serving.links) {
+            let retry_after = Some(Millis(self.rng.below(limits::DRAIN_SPREAD_MS)));
+            let sentence = "the server is going away for a moment".to_owned();
+            let bye = Frame::Bye(Refuse { code: RefuseCode::GoingAway, retry_after, sentence });
+            leaving.wire.send_frame(&bye, step.now, step.out);
+            step.out.push(Output::Close { link });
+        }
+        step.people_changed |= self.people.clear();
+    }
+
+    pub(super) fn downstream_packet(&mut self, link: LinkId, bytes: &[u8], step: &mut Step<'_>) {
+        let Some(sender) = self.serving.links.get_mut(&link) else { return };
+        sender.wire.heard_at = step.now;
+        let frames = match read_frames(bytes) {
+            Ok(frames) => frames,
+            Err(why) => return self.end_link(link, why, step),
+        };
+        let is_within = sender.bytes.take(bytes.len() as u64, step.now)
+            && sender.frames.take(frames.len() as u64, step.now);
+        if !is_within {
+            let sentence = "more was sent than this server takes from one connection";
+            return self.end_link(link, ended(RefuseCode::OverLimit, sentence), step);
+        }
+        // What was typed here since the last look must not count as heard from there.
+        if frames.iter().any(|frame| matches!(frame, Frame::Batch(_) | Frame::Fragment(_))) {
+            self.grow_from_here(step);
+        }
+        let had_waiting = 0 < self.n_waiting;
+        let mut n_batches = 0;
+        let mut end = None;
+        for frame in frames {
+            match self.downstream_frame(link, frame, &mut n_batches, step) {
+                Ok(()) if self.serving.links.contains_key(&link) => {}
+                Ok(()) => break,
+                Err(why) => {
+                    end = Some(why);
+                    break;
+                }
+            }
+        }
+        if 0 < n_batches {
+            // Changes that waited for these are others' as well: then the sender gets all of it too.
+            let origin = (!had_waiting).then_some(link);
+            self.note_heard(link, origin, step);
+        }
+        if let Some(why) = end {
+            self.end_link(link, why, step);
+        }
+    }
+
+    fn grow_from_here(&mut self, step: &mut Step<'_>) {
+        if self.store.seen().get(step.doc.replica()) < step.doc.version().get(step.doc.replica()) {
+            self.grow(None, step);
+        }
+    }
+
+    fn downstream_frame(
+        &mut self,
+        link: LinkId,
+        frame: Frame<'_>,
+        n_batches: &mut usize,
+        step: &mut Step<'_>,
+    ) -> Result<(), Ended> {
+        let Some(sender) = self.serving.links.get_mut(&link) else { return Ok(()) };
+        let Some(member) = &mut sender.member else {
+            return match frame {
+                Frame::Hello(hello) => self.admit(link, *hello, step),
+                _ => Err(ended(RefuseCode::Malformed, "a connection begins with a hello")),
+            };
+        };
+        match frame {
+            Frame::Batch(bytes) => self.take_batch(link, bytes, n_batches, step)?,
+            Frame::Fragment(fragment) => self.downstream_fragment(link, fragment, n_batches, step)?,
+            Frame::CaughtUp => {
+                member.full_ack_after = Some(self.store.last_asked().unwrap_or(PersistToken(0)));
+                // What came in this very packet is asked for only after it, so this may be one early; `note_heard`
+                // sets it again.
+                if *n_batches == 0 {
+                    self.send_due_acks(step);
+                }
+            }
+            Frame::Presence(presence) => self.downstream_presence(link, presence, step),
+            Frame::Ping(nonce) => sender.wire.send_frame(&Frame::Pong(nonce), step.now, step.out),
+            Frame::Pong(_) => {}
+            Frame::Bye(_) | Frame::Refuse(_) => {
+                step.out.push(Output::Close { link });
+                self.forget_link(link, step);
+            }
+            _ => return Err(ended(RefuseCode::Malformed, "this is for a server to say")),
+        }
+        Ok(())
+    }
+
+    fn downstream_fragment(
+        &mut self,
+        link: LinkId,
+        fragment: Fragment<'_>,
+        n_batches: &mut usize,
+        step: &mut Step<'_>,
+    ) -> Result<(), Ended> {
+        let upload_bytes_max = self.config.serve.as_ref().map_or(0, |serve| serve.limits.upload_bytes_max);
+        let Some(sender) = self.serving.links.get_mut(&link) else { return Ok(()) };
+        if sender.member.as_ref().is_some_and(|member| member.mode == Mode::Read) {
+            return Err(ended(RefuseCode::ReadOnly, "this link can only read"));
+        }
+        if Millis(limits::TRANSFER_SIGN_MS) <= step.now.since(sender.wire.sent_at) {
+            sender.wire.send_frame(&Frame::Ping(0), step.now, step.out);
+        }
+        match sender.wire.assemble(fragment, upload_bytes_max) {
+            Ok(None) => Ok(()),
+            Ok(Some((Whole::Batch, bytes))) => self.take_batch(link, &bytes, n_batches, step),
+            Ok(Some((Whole::Snapshot, _))) => {
+                Err(ended(RefuseCode::Malformed, "snapshots come from servers"))
+            }
+            Err(error) => Err(ended(super::decode_code(&error), error.to_string())),
+        }
+    }
+
+    fn take_batch(
+        &mut self,
+        link: LinkId,
+        bytes: &[u8],
+        n_batches: &mut usize,
+        step: &mut Step<'_>,
+    ) -> Result<(), Ended> {
+        let member = self.serving.links.get(&link).and_then(|link| link.member.as_ref());
+        if member.is_none_or(|member| member.mode == Mode::Read) {
+            return Err(ended(RefuseCode::ReadOnly, "this link can only read"));
+        }
+        // Nothing that cannot be written is taken in; the sender was told, keeps it, and is asked again.
+        if self.store.failure().is_some() {
+            return Ok(());
+        }
+        self.merge(Whole::Batch, bytes, step)?;
+        *n_batches += 1;
+        Ok(())
+    }
+
+    fn downstream_presence(&mut self, link: LinkId, presence: PresenceFrame<'_>, step: &mut Step<'_>) {
+        let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) else {
+            return;
+        };
+        member.shows_late = true;
+        let id = member.connection;
+        self.hear_presence(id, presence, step);
+        self.flush_shown(step);
+    }
+
+    /// Shows others the presences that changed, each at most 20 times a second.
+    pub(super) fn flush_shown(&mut self, step: &mut Step<'_>) {
+        let late: Vec<LinkId> = self
+            .serving
+            .links
+            .iter()
+            .filter(|(_, link)| link.member.as_ref().is_some_and(|member| member.shows_late))
+            .map(|(&id, _)| id)
+            .collect();
+        for link in late {
+            let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) else {
+                continue;
+            };
+            let may_at = member.shown_at.map(|at| at.after(Millis(limits::PRESENCE_INTERVAL_MS)));
+            if let Some(at) = may_at.filter(|&at| step.now < at) {
+                self.wake_at(at);
+                continue;
+            }
+            member.shows_late = false;
+            member.shown_at = Some(step.now);
+            if let Some(frame) = presence_frame(&self.people, member.connection) {
+                self.broadcast(&frame, Some(link), step);
+            }
+        }
+    }
+
+    /// Sends a presence to all but one; those that read too slowly get the latest ones later.
+    pub(super) fn broadcast(&mut self, frame: &Bytes, except: Option<LinkId>, step: &mut Step<'_>) {
+        for (&id, link) in &mut self.serving.links {
+            let Some(member) = &mut link.member else { continue };
+            if Some(id) == except {
+                continue;
+            }
+            if link.wire.is_low() {
+                link.wire.send(frame.clone(), step.now, step.out);
+            } else {
+                member.missed_presence = true;
+            }
+        }
+    }
+
+    /// Sends a link everybody's presence.
+    fn send_people(&mut self, link: LinkId, step: &mut Step<'_>) {
+        let Some(receiver) = self.serving.links.get_mut(&link) else { return };
+        let Some(member) = &mut receiver.member else { return };
+        member.missed_presence = false;
+        let mut packet = Vec::new();
+        for (connection, counter, payload) in self.people.iter() {
+            if connection != member.connection && packet.len() < limits::FRAGMENT_BYTES_MAX {
+                Frame::Presence(PresenceFrame { connection, counter, payload }).put(&mut packet);
+            }
+        }
+        packet.extend_from_slice(&self.own.frame().unwrap_or_default());
+        if !packet.is_empty() {
+            receiver.wire.send(packet.into(), step.now, step.out);
+        }
+    }
+
+    pub(super) fn downstream_deadline(&mut self, step: &mut Step<'_>) {
+        let hello_timeout = Millis(limits::HELLO_TIMEOUT_MS);
+        let mut dead = Vec::new();
+        let mut wake = None::<MonoTime>;
+        for (&id, link) in &mut self.serving.links {
+            let hello_by = link.opened_at.after(hello_timeout);
+            let is_late = link.member.is_none() && hello_by <= step.now;
+            if is_late || link.wire.dead_at() <= step.now {
+                dead.push(id);
+                continue;
+            }
+            if link.member.is_some() && link.wire.heartbeat_at() <= step.now {
+                link.wire.send_frame(&Frame::Ping(0), step.now, step.out);
+            }
+            let next = if link.member.is_some() {
+                link.wire.heartbeat_at().min(link.wire.dead_at())
+            } else {
+                hello_by.min(link.wire.dead_at())
+            };
+            wake = Some(wake.map_or(next, |wake| wake.min(next)));
+        }
+        for link in dead {
+            self.end_link(link, ended(RefuseCode::Timeout, "nothing was heard for too long"), step);
+        }
+        if let Some(at) = wake {
+            self.wake_at(at);
+        }
+    }
+}
+
+fn presence_frame(people: &crate::sync::people::People, connection: ConnectionId) -> Option<Bytes> {
+    let (counter, payload) = people.get(connection)?;
+    Some(Frame::Presence(PresenceFrame { connection, counter, payload }).to_packet().into())
+}

@@ -1,0 +1,112 @@
+//! Who may come in.
+
+use super::{Member, OTHER_HISTORY, Pace};
+use crate::base::limits;
+use crate::base::time::Millis;
+use crate::protocol::ConnectionId;
+use crate::protocol::capability::Mode;
+use crate::protocol::frame::Frame;
+use crate::protocol::greeting::{Hello, Refuse, RefuseCode, Welcome};
+use crate::sync::event::{LinkId, Output};
+use crate::sync::room::{Ended, Room, Step, ended};
+
+/// One answer for an unknown document and for a wrong secret: a stranger learns nothing.
+pub(crate) const DENIED: &str =
+    "there is no such document here, or the link's secret is wrong; ask for the link again";
+
+impl Room {
+    /// Answers a hello: with a welcome and everybody's presence, or with why not.
+    pub(super) fn admit(&mut self, link: LinkId, hello: Hello, step: &mut Step<'_>) -> Result<(), Ended> {
+        let mode = self.check(&hello, step)?;
+        self.take_over(link, &hello, step)?;
+        let Some(epoch) = self.config.epoch else { return Err(ended(RefuseCode::Denied, DENIED)) };
+        let names = &mut self.serving.names;
+        if mode == Mode::Write && names.ids().len() < limits::WIRE_REPLICAS_MAX {
+            names.intern(hello.replica);
+        }
+        self.serving.last_connection += 1;
+        let connection = ConnectionId(self.serving.last_connection);
+        let Some(welcomed) = self.serving.links.get_mut(&link) else { return Ok(()) };
+        let serve = self.config.serve.as_ref();
+        let welcome = Welcome {
+            epoch,
+            mode,
+            connection,
+            replicas: names.ids().to_vec(),
+            durable: self.store.durable().clone(),
+            wall: welcomed.wall,
+            upload_bytes_max: serve.map_or(0, |serve| serve.limits.upload_bytes_max as u64),
+        };
+        welcomed.wire.send_frame(&Frame::Welcome(Box::new(welcome)), step.now, step.out);
+        if let Some(sentence) = self.store.failure() {
+            let pause = Frame::Pause { sentence: sentence.to_owned() };
+            welcomed.wire.send_frame(&pause, step.now, step.out);
+        }
+        welcomed.member = Some(Member {
+            replica: hello.replica,
+            session: hello.session,
+            mode,
+            connection,
+            pace: Pace::Behind { sent: hello.version },
+            n_names: names.ids().len(),
+            said_caught_up: false,
+            full_ack_after: None,
+            missed_presence: false,
+            shows_late: false,
+            shown_at: None,
+        });
+        step.out.push(Output::LinkWelcomed { link });
+        self.wake_at(step.now.after(Millis(limits::HEARTBEAT_MS)));
+        self.send_people(link, step);
+        self.catch_up(link, step);
+        Ok(())
+    }
+
+    fn check(&self, hello: &Hello, step: &Step<'_>) -> Result<Mode, Ended> {
+        let denied = || ended(RefuseCode::Denied, DENIED);
+        let serve = self.config.serve.as_ref().ok_or_else(denied)?;
+        let mode = serve.access.check(&hello.token).ok_or_else(denied)?;
+        if hello.document != self.config.document {
+            return Err(denied());
+        }
+        // Whoever has text but no history would bring a second one in.
+        let is_same = match hello.epoch {
+            Some(epoch) => Some(epoch) == self.config.epoch,
+            None => hello.version.is_empty(),
+        };
+        if !is_same {
+            return Err(ended(RefuseCode::EpochMismatch, OTHER_HISTORY));
+        }
+        if limits::WIRE_VERSION_ENTRIES_MAX < self.store.durable().len() {
+            return Err(ended(RefuseCode::OverLimit, "the text has been edited by too many replicas"));
+        }
+        if hello.replica == step.doc.replica() {
+            return Err(in_use());
+        }
+        Ok(mode)
+    }
+
+    /// Ends an older link of the same process; refuses another process under the same replica id.
+    fn take_over(&mut self, link: LinkId, hello: &Hello, step: &mut Step<'_>) -> Result<(), Ended> {
+        let holder = self.serving.links.iter().find_map(|(&id, other)| {
+            let member = other.member.as_ref().filter(|member| member.replica == hello.replica)?;
+            (id != link).then_some((id, member.session))
+        });
+        match holder {
+            None => Ok(()),
+            Some((old, session)) if session == hello.session => {
+                self.end_link(
+                    old,
+                    ended(RefuseCode::Replaced, "a newer connection took this one's place"),
+                    step,
+                );
+                Ok(())
+            }
+            Some(_) => Err(in_use()),
+        }
+    }
+}
+
+fn in_use() -> Refuse {
+    ended(RefuseCode::ReplicaInUse, "another program edits this document under the same replica id")
+}

@@ -1,0 +1,265 @@
+//! Out to the links: what became durable, to each at its pace; acknowledgements to those who sent it.
+
+use bytes::Bytes;
+
+use super::{Pace, Snapshot};
+use crate::base::limits;
+use crate::crdt::{ReplicaTable, VersionVector};
+use crate::protocol::capability::Mode;
+use crate::protocol::frame::{AckEntry, Author, Frame, Whole};
+use crate::sync::event::{LinkId, PersistToken};
+use crate::sync::room::{Room, Step};
+use crate::sync::store::Growth;
+
+impl Room {
+    /// Notes that batches of a link were merged: asks for them to be persisted, and remembers what the sender has.
+    pub(super) fn note_heard(&mut self, link: LinkId, origin: Option<LinkId>, step: &mut Step<'_>) {
+        let growth = self.grow(origin, step);
+        let last_asked = self.store.last_asked();
+        if origin.is_none() {
+            // Whose changes waited until now is not known: everybody is told when they are written.
+            for member in self.serving.links.values_mut().filter_map(|link| link.member.as_mut()) {
+                member.full_ack_after = Some(last_asked.unwrap_or(PersistToken(0)));
+            }
+        }
+        let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) else {
+            return;
+        };
+        if growth.is_empty() || member.full_ack_after.is_some() {
+            // It was all here already, perhaps only in memory: acknowledged when that is written.
+            member.full_ack_after = Some(last_asked.unwrap_or(PersistToken(0)));
+        }
+        if let (Pace::Behind { sent }, Some(_)) = (&mut member.pace, origin) {
+            growth.iter().for_each(|&(replica, next)| sent.advance(replica, next));
+        }
+        self.send_due_acks(step);
+    }
+
+    /// Takes in that the disk has everything up to `token`: forwards and acknowledges it.
+    pub(in crate::sync::room) fn persisted(&mut self, token: PersistToken, step: &mut Step<'_>) {
+        if self.store.failure().is_some() {
+            let before = self.store.durable().clone();
+            if self.store.recovered(token) {
+                self.fall_behind(&before);
+                self.grow(None, step);
+                self.resume_writers(step);
+            }
+            return;
+        }
+        let mut before = self.store.durable().clone();
+        while let Some(asked) = self.store.next_written(token) {
+            self.forward(&before, asked.origin, step);
+            for &(replica, next) in &asked.growth {
+                before.advance(replica, next);
+            }
+            if let Some(origin) = asked.origin {
+                self.acknowledge(origin, &asked.growth, step);
+            }
+        }
+        self.send_due_acks(step);
+    }
+
+    /// Sends what became durable since `before` to all that are live, encoded once, but not to who sent it.
+    fn forward(&mut self, before: &VersionVector, origin: Option<LinkId>, step: &mut Step<'_>) {
+        let serving = &mut self.serving;
+        let durable = self.store.durable();
+        let mut batch = None::<(Bytes, Bytes)>;
+        for (&id, link) in &mut serving.links {
+            let Some(member) = link.member.as_mut().filter(|_| Some(id) != origin) else { continue };
+            if !matches!(member.pace, Pace::Live) {
+                continue;
+            }
+            let (bytes, packet) = batch.get_or_insert_with(|| {
+                let bytes: Bytes = step.doc.changes_between(before, durable, &serving.names).into();
+                let is_small = bytes.len() <= limits::FRAGMENT_BYTES_MAX;
+                let packet = if is_small { Frame::Batch(&bytes).to_packet().into() } else { Bytes::new() };
+                (bytes, packet)
+            });
+            if limits::LINK_QUEUE_BYTES_MAX < link.wire.n_queued + packet.len() {
+                // Too slow: served from the document once it has drained.
+                member.pace = Pace::Behind { sent: before.clone() };
+                continue;
+            }
+            if let Some(names) = unknown_names(&serving.names, &mut member.n_names) {
+                link.wire.send_frame(&names, step.now, step.out);
+            }
+            if !packet.is_empty() {
+                link.wire.send(packet.clone(), step.now, step.out);
+                continue;
+            }
+            let then = durable.clone();
+            let queued = link.wire.send_whole(Whole::Batch, bytes.clone(), then, step.now, step.out);
+            if queued.is_none() {
+                member.pace = Pace::Behind { sent: before.clone() };
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, link: LinkId, growth: &Growth, step: &mut Step<'_>) {
+        let Some(sender) = self.serving.links.get_mut(&link) else { return };
+        let Some(member) = sender.member.as_mut() else { return };
+        if let Some(names) = unknown_names(&self.serving.names, &mut member.n_names) {
+            sender.wire.send_frame(&names, step.now, step.out);
+        }
+        let ack = ack_frame(growth.iter().copied(), &self.serving.names);
+        sender.wire.send_frame(&ack, step.now, step.out);
+    }
+
+    /// Acknowledges everything durable to those for whom it is due.
+    pub(super) fn send_due_acks(&mut self, step: &mut Step<'_>) {
+        let first_waiting = self.store.first_asked();
+        let mut ack = None::<Bytes>;
+        for link in self.serving.links.values_mut() {
+            let Some(member) = &mut link.member else { continue };
+            let is_written = |token: PersistToken| first_waiting.is_none_or(|first| token < first);
+            if !member.full_ack_after.is_some_and(is_written) || self.store.failure().is_some() {
+                continue;
+            }
+            member.full_ack_after = None;
+            if let Some(names) = unknown_names(&self.serving.names, &mut member.n_names) {
+                link.wire.send_frame(&names, step.now, step.out);
+            }
+            let entries = self.store.durable().iter();
+            let frame = ack.get_or_insert_with(|| ack_frame(entries, &self.serving.names).to_packet().into());
+            link.wire.send(frame.clone(), step.now, step.out);
+        }
+    }
+
+    pub(in crate::sync::room) fn pause_writers(&mut self, step: &mut Step<'_>) {
+        let Some(sentence) = self.store.failure() else { return };
+        let pause: Bytes = Frame::Pause { sentence: sentence.to_owned() }.to_packet().into();
+        self.tell_writers(&pause, step);
+    }
+
+    /// Notes that what became durable since `before` was forwarded to nobody.
+    fn fall_behind(&mut self, before: &VersionVector) {
+        for member in self.serving.links.values_mut().filter_map(|link| link.member.as_mut()) {
+            if matches!(member.pace, Pace::Live) {
+                member.pace = Pace::Behind { sent: before.clone() };
+            }
+        }
+    }
+
+    /// Tells writers what is durable, so that they send again what was not taken in meanwhile.
+    fn resume_writers(&mut self, step: &mut Step<'_>) {
+        let durable = self.store.durable().clone();
+        let resume: Bytes = Frame::Resume(durable).to_packet().into();
+        self.tell_writers(&resume, step);
+        let links: Vec<LinkId> = self.serving.links.keys().copied().collect();
+        for link in links {
+            self.catch_up(link, step);
+        }
+    }
+
+    fn tell_writers(&mut self, packet: &Bytes, step: &mut Step<'_>) {
+        for link in self.serving.links.values_mut() {
+            if link.member.as_ref().is_some_and(|member| member.mode == Mode::Write) {
+                link.wire.send(packet.clone(), step.now, step.out);
+            }
+        }
+    }
+
+    pub(in crate::sync::room) fn downstream_written(
+        &mut self,
+        link: LinkId,
+        n_bytes: usize,
+        step: &mut Step<'_>,
+    ) {
+        let Some(reader) = self.serving.links.get_mut(&link) else { return };
+        reader.wire.written(n_bytes);
+        let missed_presence = reader.member.as_ref().is_some_and(|member| member.missed_presence);
+        self.catch_up(link, step);
+        let is_low = self.serving.links.get(&link).is_some_and(|link| link.wire.is_low());
+        if missed_presence && is_low {
+            self.send_people(link, step);
+        }
+    }
+
+    /// Sends a link that is behind what it lacks, as far as it reads; it is live once it lacks nothing.
+    pub(super) fn catch_up(&mut self, link: LinkId, step: &mut Step<'_>) {
+        let Some(reader) = self.serving.links.get(&link).and_then(|link| link.member.as_ref()) else {
+            return;
+        };
+        if let Pace::Behind { sent } = &reader.pace
+            && sent.is_empty()
+        {
+            self.keep_snapshot(step);
+        }
+        let serving = &mut self.serving;
+        let Some(reader) = serving.links.get_mut(&link) else { return };
+        let Some(member) = &mut reader.member else { return };
+        let durable = self.store.durable();
+        while let Pace::Behind { sent } = &mut member.pace {
+            if let Some(more) = reader.wire.pump(step.now, step.out) {
+                sent.merge(&more);
+            }
+            if reader.wire.is_sending_pieces() || !reader.wire.is_low() {
+                return;
+            }
+            if sent.includes(durable) {
+                member.pace = Pace::Live;
+                break;
+            }
+            if let Some(names) = unknown_names(&serving.names, &mut member.n_names) {
+                reader.wire.send_frame(&names, step.now, step.out);
+            }
+            let snapshot =
+                serving.snapshot.as_ref().filter(|snapshot| sent.is_empty() && snapshot.serves(durable));
+            let (whole, bytes, then) = match snapshot {
+                Some(snapshot) => (Whole::Snapshot, snapshot.bytes.clone(), snapshot.version.clone()),
+                None => {
+                    let batch = step.doc.changes_between(sent, durable, &serving.names);
+                    (Whole::Batch, batch.into(), durable.clone())
+                }
+            };
+            if let Some(more) = reader.wire.send_whole(whole, bytes, then, step.now, step.out) {
+                sent.merge(&more);
+            }
+        }
+        if !member.said_caught_up {
+            member.said_caught_up = true;
+            reader.wire.send_frame(&Frame::CaughtUp, step.now, step.out);
+        }
+    }
+
+    /// Makes a snapshot for those who join with nothing, if there is none that serves and the history is long enough to
+    /// be worth it. It must not hold what is not durable.
+    fn keep_snapshot(&mut self, step: &mut Step<'_>) {
+        let durable = self.store.durable();
+        let serves = self.serving.snapshot.as_ref().is_some_and(|snapshot| snapshot.serves(durable));
+        let is_long = limits::JOIN_TAIL_OPS_MAX < durable.n_ops_beyond(&VersionVector::default());
+        let is_all_durable = self.n_waiting == 0 && step.doc.version() == *durable;
+        if !serves && is_long && is_all_durable {
+            self.serving.snapshot =
+                Some(Snapshot { bytes: step.doc.save().into(), version: durable.clone() });
+        }
+    }
+}
+
+impl Snapshot {
+    /// Returns whether all of it is durable and little has come since.
+    fn serves(&self, durable: &VersionVector) -> bool {
+        !self.version.is_empty()
+            && durable.includes(&self.version)
+            && durable.n_ops_beyond(&self.version) <= limits::JOIN_TAIL_OPS_MAX
+    }
+}
+
+/// Returns the short numbers that a link does not know yet, and counts them as told.
+fn unknown_names(names: &ReplicaTable, n_told: &mut usize) -> Option<Frame<'static>> {
+    let ids = names.ids().get(*n_told..).filter(|ids| !ids.is_empty())?.to_vec();
+    let start = *n_told as u32;
+    *n_told = names.ids().len();
+    Some(Frame::Replicas { start, ids })
+}
+
+fn ack_frame(
+    entries: impl Iterator<Item = (crate::crdt::ReplicaId, u64)>,
+    names: &ReplicaTable,
+) -> Frame<'static> {
+    let entry = |(replica, next)| AckEntry {
+        author: names.index_of(replica).map_or(Author::Full(replica), Author::Short),
+        next,
+    };
+    Frame::Ack(entries.map(entry).collect())
+}

@@ -1,0 +1,145 @@
+//! What of a document is on the disk here, and what waits to be.
+
+use std::collections::VecDeque;
+
+use crate::base::limits;
+use crate::base::time::{Millis, MonoTime};
+use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
+use crate::document::Document;
+use crate::sync::event::{LinkId, Output, PersistToken};
+
+/// Operations, as the entries of a version vector that they raised.
+pub(super) type Growth = Vec<(ReplicaId, u64)>;
+
+/// What one persist asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    token: PersistToken,
+    pub(super) growth: Growth,
+    /// The link that sent all of it and so needs none of it; `None` if it is from here, or mixed.
+    pub(super) origin: Option<LinkId>,
+}
+
+/// What is on the disk and what waits.
+#[derive(Debug)]
+pub(super) struct Store {
+    durable: VersionVector,
+    /// What the document has, as far as it was looked at: `durable` and all that was asked for since.
+    seen: VersionVector,
+    asked: VecDeque<Asked>,
+    next_token: u64,
+    failure: Option<Failure>,
+}
+
+/// The disk refuses.
+#[derive(Debug)]
+struct Failure {
+    sentence: String,
+    /// Everything since `durable`, asked for again; answered by this token.
+    retry: Option<(PersistToken, VersionVector)>,
+    /// When it is asked for again, if it is not just now.
+    retry_at: Option<MonoTime>,
+}
+
+impl Store {
+    pub(super) fn new(durable: VersionVector) -> Store {
+        Store { seen: durable.clone(), durable, asked: VecDeque::new(), next_token: 0, failure: None }
+    }
+
+    /// Returns what is on the disk.
+    pub(super) fn durable(&self) -> &VersionVector {
+        &self.durable
+    }
+
+    /// Returns what the document had when it was last looked at.
+    pub(super) fn seen(&self) -> &VersionVector {
+        &self.seen
+    }
+
+    /// Returns why nothing can be written, while that is so.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.as_ref().map(|failure| failure.sentence.as_str())
+    }
+
+    /// Returns the last token that waits.
+    pub(super) fn last_asked(&self) -> Option<PersistToken> {
+        self.asked.back().map(|asked| asked.token)
+    }
+
+    /// Returns the first token that waits.
+    pub(super) fn first_asked(&self) -> Option<PersistToken> {
+        self.asked.front().map(|asked| asked.token)
+    }
+
+    /// Looks at how the document has grown since the last look, asks for that to be written, and returns it.
+    pub(super) fn look(&mut self, doc: &Document, origin: Option<LinkId>, out: &mut Vec<Output>) -> Growth {
+        let version = doc.version();
+        let growth: Growth =
+            version.iter().filter(|&(replica, next)| self.seen.get(replica) < next).collect();
+        if growth.is_empty() {
+            return growth;
+        }
+        if self.failure.is_none() {
+            let bytes = doc.changes_between(&self.seen, &version, &ReplicaTable::default());
+            let token = self.take_token();
+            out.push(Output::Persist { token, bytes: bytes.into() });
+            self.asked.push_back(Asked { token, growth: growth.clone(), origin });
+        }
+        self.seen = version;
+        growth
+    }
+
+    /// Takes the next thing that `token` says is written, moving `durable` past it.
+    pub(super) fn next_written(&mut self, token: PersistToken) -> Option<Asked> {
+        let asked = self.asked.pop_front_if(|asked| asked.token <= token)?;
+        for &(replica, next) in &asked.growth {
+            self.durable.advance(replica, next);
+        }
+        Some(asked)
+    }
+
+    /// Returns whether `token` ends a failure; then everything up to its time is on the disk.
+    pub(super) fn recovered(&mut self, token: PersistToken) -> bool {
+        let is_retry =
+            |failure: &mut Failure| failure.retry.as_ref().is_some_and(|(retry, _)| *retry <= token);
+        let Some((_, version)) = self.failure.take_if(is_retry).and_then(|failure| failure.retry) else {
+            return false;
+        };
+        self.durable = version.clone();
+        self.seen = version;
+        true
+    }
+
+    /// Takes in that the disk refused. Returns whether that is news.
+    pub(super) fn fail(&mut self, sentence: String, now: MonoTime) -> bool {
+        let is_news = self.failure.is_none();
+        self.asked.clear();
+        let retry_at = Some(now.after(Millis(limits::PERSIST_RETRY_MS)));
+        self.failure = Some(Failure { sentence, retry: None, retry_at });
+        is_news
+    }
+
+    /// Returns when the disk is tried again.
+    pub(super) fn retry_at(&self) -> Option<MonoTime> {
+        self.failure.as_ref()?.retry_at
+    }
+
+    /// Tries the disk again if it is time.
+    pub(super) fn retry(&mut self, doc: &Document, now: MonoTime, out: &mut Vec<Output>) {
+        if self.retry_at().is_none_or(|at| now < at) {
+            return;
+        }
+        let token = self.take_token();
+        let Some(failure) = &mut self.failure else { return };
+        let version = doc.version();
+        let bytes = doc.changes_between(&self.durable, &version, &ReplicaTable::default());
+        out.push(Output::Persist { token, bytes: bytes.into() });
+        failure.retry = Some((token, version));
+        failure.retry_at = None;
+    }
+
+    fn take_token(&mut self) -> PersistToken {
+        self.next_token += 1;
+        PersistToken(self.next_token)
+    }
+}
