@@ -1,6 +1,6 @@
 //! Rank 3: one protocol between any two replicas, as machines without I/O, clock or chance.
 //!
-//! [`room::Room`] is the links of one document: at a client (one link, dialed), at a host (links accepted and a
+//! A `room::Room` is the links of one document: at a client (one link, dialed), at a host (links accepted and a
 //! screen) and at a relay (links accepted, nobody types). It never owns the document. A shell is a loop without
 //! decisions: wait for the first of {packet, written, edit, persisted, deadline}, call `handle`, carry out
 //! the outputs in order.
