@@ -18,6 +18,9 @@ pub mod protocol;
 /// Rank 3: one protocol between any two replicas, as machines without I/O: rooms, presence, backoff.
 pub mod sync;
 
+/// Rank 2: what is written to disk for a document, and what is made of it again.
+pub mod journal;
+
 /// Rank 3: many rooms under one roof: loading, admission, limits, snapshots, idle documents.
 pub mod relay;
 

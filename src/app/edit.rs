@@ -5,11 +5,14 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use crossterm::event::EventStream;
 use futures_util::Stream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::app::run::Launch;
+use crate::app::session::How;
+use crate::app::setting::Setting;
 use crate::base::time::MonoTime;
 use crate::crdt::ReplicaId;
 use crate::document::Document;
@@ -45,6 +48,22 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(Shell::new(model, loaded.file)?.run())
+}
+
+/// Opens what the command line asks for.
+///
+/// # Errors
+///
+/// When it cannot be opened, or asks for more than the editor does yet.
+pub fn launch(_setting: Setting, launch: Launch) -> anyhow::Result<()> {
+    match (launch.how, launch.files.paths.into_iter().next()) {
+        (How::Edit, Some(path)) => run(Options { path, place: launch.files.line_col }),
+        (How::Edit, None) => bail!("there is nothing to open; name a file, as in `coedit notes.txt`"),
+        _ => bail!(
+            "shared texts cannot be opened on the screen yet; use `coedit share FILE --relay URL --detach`, \
+             `coedit cat LINK` and `coedit put LINK`"
+        ),
+    }
 }
 
 /// What woke the loop.

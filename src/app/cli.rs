@@ -1,0 +1,170 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+/// A terminal text editor in which any number of people edit one text at once, also offline.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "coedit",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  coedit notes.txt +12:4\n  coedit share notes.txt\n  coedit join 'http://192.168.1.7:7878/d/…#…'"
+)]
+pub struct Cli {
+    /// What to do; without a command, edit
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Files to edit; they need not exist. - is standard input, `+LINE[:COL]` a place
+    #[arg(value_name = "FILE")]
+    pub files: Vec<String>,
+    /// For every command
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// The name that others see
+    #[arg(long, global = true, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The colour that others see you in
+    #[arg(long, global = true, value_name = "0..15", value_parser = clap::value_parser!(u8).range(0..16))]
+    pub color: Option<u8>,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Share a file and edit it
+    #[command(after_help = "Example:\n  coedit share notes.txt --relay http://relay.example:7878")]
+    Share {
+        /// The file; without one, a new text
+        file: Option<PathBuf>,
+        /// The relay that keeps the text; without one, this machine serves it
+        #[arg(long, value_name = "URL")]
+        relay: Option<String>,
+        /// Upload, print only the link, and end
+        #[arg(long)]
+        detach: bool,
+        /// Where this machine listens when it serves the text
+        #[arg(long, value_name = "ADDR", conflicts_with = "relay")]
+        listen: Option<String>,
+    },
+    /// Open a shared text
+    #[command(after_help = "Example:\n  coedit join 'http://192.168.1.7:7878/d/…#…' notes.txt")]
+    Join {
+        /// The link that somebody gave you
+        link: String,
+        /// Where the text is saved
+        file: Option<PathBuf>,
+    },
+    /// Keep and serve shared texts
+    #[command(after_help = "Example:\n  coedit relay --listen 0.0.0.0:7878 --data /var/lib/coedit")]
+    Relay {
+        /// Where to listen; port 0 takes any free one
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7878", env = "COEDIT_LISTEN")]
+        listen: String,
+        /// The folder for the texts
+        #[arg(long, value_name = "DIR", env = "COEDIT_DATA")]
+        data: Option<PathBuf>,
+    },
+    /// Print the current text
+    #[command(after_help = "Example:\n  coedit cat 'http://192.168.1.7:7878/d/…#…' > notes.txt")]
+    Cat {
+        /// A link, or a file
+        #[arg(value_name = "LINK|FILE")]
+        target: String,
+    },
+    /// Make a shared text equal standard input
+    #[command(after_help = "Example:\n  coedit put 'http://192.168.1.7:7878/d/…#…' < notes.txt")]
+    Put {
+        /// A link, or a file that is shared
+        #[arg(value_name = "LINK|FILE")]
+        target: String,
+    },
+    /// List the documents that this machine knows
+    #[command(after_help = "Example:\n  coedit docs")]
+    Docs,
+    /// Print completions for a shell
+    #[command(
+        after_help = "Example:\n  coedit completions bash > ~/.local/share/bash-completion/completions/coedit"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  coedit man > ~/.local/share/man/man1/coedit.1")]
+    Man,
+}
+
+/// What to edit, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The files, in order.
+    pub paths: Vec<PathBuf>,
+    /// Whether standard input is one.
+    pub is_standard_input: bool,
+    /// Line and column, from 1.
+    pub line_col: Option<(usize, usize)>,
+}
+
+/// Takes places apart from files. A file whose name begins with + is named as ./+…
+pub fn files(names: &[String]) -> Files {
+    let mut found = Files::default();
+    for name in names {
+        match name.strip_prefix('+').and_then(line_col) {
+            Some(place) => found.line_col = Some(place),
+            None if name == "-" => found.is_standard_input = true,
+            None => found.paths.push(PathBuf::from(name)),
+        }
+    }
+    found
+}
+
+fn line_col(text: &str) -> Option<(usize, usize)> {
+    let (line, col) = text.split_once(':').unwrap_or((text, "1"));
+    Some((line.parse::<usize>().ok()?.max(1), col.parse::<usize>().ok()?.max(1)))
+}
+
+/// Returns the command line's description, for completions and the manual.
+pub fn description() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Cli {
+        Cli::try_parse_from([&["coedit"], args].concat()).expect("good usage")
+    }
+
+    #[test]
+    fn description_is_sound() {
+        description().debug_assert();
+    }
+
+    #[test]
+    fn files_and_places_are_told_apart() {
+        let cli = parse(&["a.txt", "+12:4", "--name", "ana"]);
+        let found = files(&cli.files);
+        assert_eq!((found.paths, found.line_col), (vec![PathBuf::from("a.txt")], Some((12, 4))));
+        assert_eq!(cli.global.name.as_deref(), Some("ana"));
+        assert_eq!(files(&["+3".to_owned()]).line_col, Some((3, 1)));
+        assert_eq!(files(&["+x".to_owned()]).paths, vec![PathBuf::from("+x")]);
+    }
+
+    #[test]
+    fn options_for_every_command_stand_anywhere() {
+        let cli = parse(&["share", "a.txt", "--name", "ana", "--color", "3"]);
+        assert_eq!((cli.global.name.as_deref(), cli.global.color), (Some("ana"), Some(3)));
+        assert!(matches!(cli.command, Some(Command::Share { detach: false, .. })));
+        for bad in [&["--color", "16"][..], &["put"], &["relay", "--listen"]] {
+            assert!(Cli::try_parse_from([&["coedit"], bad].concat()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `coedit docs`: the documents that this machine knows.
+
+use crate::io::paths::Paths;
+use crate::io::plain::plain;
+use crate::io::storage::StorageError;
+use crate::io::storage::journal::{Journal, ListedDocument};
+use crate::protocol::link_url::LinkUrl;
+
+/// Returns the documents in the journal, newest first, whoever has them open.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub fn all(paths: &Paths) -> Result<Vec<ListedDocument>, StorageError> {
+    if !paths.data.exists() {
+        return Ok(Vec::new());
+    }
+    Journal::start(paths.data.clone(), Box::new(|_| {}))?.list()
+}
+
+/// Returns one line for each document: file, link without its secret, size.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub fn lines(paths: &Paths) -> Result<Vec<String>, StorageError> {
+    Ok(all(paths)?.iter().map(line).collect())
+}
+
+fn line(known: &ListedDocument) -> String {
+    let path = known.path.as_ref().map_or_else(|| "(no file)".to_owned(), |path| path.display().to_string());
+    let link = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());
+    let link = link.map_or_else(|| "not shared".to_owned(), |link| link.public_text());
+    plain(&format!("{path}  {link}  {} kB", known.bytes.div_ceil(1024)))
+}

@@ -1,0 +1,119 @@
+//! From the command line to the command.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use clap::Parser;
+
+use crate::app::cli::{self, Cli, Command};
+use crate::app::session::How;
+use crate::app::setting::Setting;
+use crate::app::{cat, config, docs, join, put, relay, share, text};
+use crate::io::paths::Paths;
+use crate::protocol::link_url::{LinkUrl, ServerUrl};
+
+/// What the editor is to open.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The files and the place in them.
+    pub files: cli::Files,
+    /// How the first file is opened.
+    pub how: How,
+}
+
+/// Reads the command line and does what it says. Commands with a screen go to `edit`.
+///
+/// # Errors
+/// In one sentence, for people.
+pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.command.clone() {
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut cli::description(), "coedit", &mut std::io::stdout());
+            return Ok(());
+        }
+        Some(Command::Man) => {
+            return Ok(clap_mangen::Man::new(cli::description()).render(&mut std::io::stdout())?);
+        }
+        _ => {}
+    }
+    let setting = setting(&cli.global)?;
+    match cli.command {
+        None => edit(setting, Launch { files: cli::files(&cli.files), how: How::Edit }),
+        Some(Command::Share { file, relay, detach: true, .. }) => {
+            let file = file.context("--detach needs a file: coedit share FILE --relay URL --detach")?;
+            let relay =
+                relay.as_deref().map(ServerUrl::parse).transpose().map_err(|error| wrong_relay(&error))?;
+            print(&format!("{}\n", block_on(share::detached(&setting, &file, relay))?))
+        }
+        Some(Command::Share { file, relay, listen, .. }) => {
+            let relay =
+                relay.as_deref().map(ServerUrl::parse).transpose().map_err(|error| wrong_relay(&error))?;
+            let relay = relay.or_else(|| setting.relay.clone()).filter(|_| listen.is_none());
+            let files = cli::Files { paths: file.into_iter().collect(), ..cli::Files::default() };
+            edit(setting, Launch { files, how: How::Share { relay, listen } })
+        }
+        Some(Command::Join { link, file }) => {
+            let link = LinkUrl::parse(&link)?;
+            let file = file.unwrap_or_else(|| join::default_file(&setting, &link, Path::new(".")));
+            let files = cli::Files { paths: vec![file], ..cli::Files::default() };
+            edit(setting, Launch { files, how: How::Join(link) })
+        }
+        Some(Command::Relay { listen, data }) => {
+            log_to_stderr();
+            let data = data.unwrap_or_else(|| setting.paths.data.join("relay"));
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            runtime.block_on(relay::run(&listen, &data))
+        }
+        Some(Command::Cat { target }) => print(&block_on(cat::text_of(&setting, &target))?),
+        Some(Command::Put { target }) => {
+            let text = text::read_standard_input()?;
+            block_on(put::put(&setting, &target, &text))
+        }
+        Some(Command::Docs) => {
+            print(&docs::lines(&setting.paths)?.iter().map(|line| format!("{line}\n")).collect::<String>())
+        }
+        Some(Command::Completions { .. } | Command::Man) => Ok(()),
+    }
+}
+
+fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
+    let paths = Paths::of_user()?;
+    let config = config::read(&paths.config).map_err(|error| anyhow!(error))?;
+    let relay =
+        config.relay.as_deref().map(ServerUrl::parse).transpose().map_err(|error| wrong_relay(&error))?;
+    let name = global.name.clone().or(config.name).or_else(|| std::env::var("USER").ok());
+    let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "somebody".to_owned());
+    Ok(Setting { paths, name, color: global.color.or(config.color).map(|color| color % 16), relay })
+}
+
+fn wrong_relay(error: &crate::protocol::link_url::LinkError) -> anyhow::Error {
+    anyhow!("the relay's address is not one ({error}); it looks like http://HOST:PORT")
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Prints; whoever closed the pipe has read enough.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow!("cannot print: {}", error.kind()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("COEDIT_LOG").unwrap_or_else(|_| EnvFilter::new("coedit=info"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}

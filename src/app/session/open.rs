@@ -1,0 +1,246 @@
+//! How a session begins: from a file, its journal, and what the user asked for.
+
+use anyhow::bail;
+
+use super::keep::{self, Keep};
+use super::{Channels, Session};
+use crate::app::address;
+use crate::app::setting::Setting;
+use crate::app::text::FileNow;
+use crate::crdt::{ReplicaId, VersionVector};
+use crate::document::Document;
+use crate::io::server::Probes;
+use crate::io::storage::journal::{Journal, Uid};
+use crate::io::{entropy, paths};
+use crate::journal::{Finding, Linked, Record, Role};
+use crate::protocol::capability::Secret;
+use crate::protocol::link_url::{LinkUrl, ServerUrl};
+use crate::protocol::{DocumentId, Epoch, SessionId};
+use crate::sync::event::{Create, LinkLimits};
+use crate::sync::{RoomConfig, Serve, Upstream};
+
+/// What the user asked for.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// Edit; go online if the file is linked.
+    Edit,
+    /// Share: at this relay, or from this machine.
+    Share {
+        /// The relay; with none, this machine hosts.
+        relay: Option<ServerUrl>,
+        /// Where a host listens.
+        listen: Option<String>,
+    },
+    /// Join.
+    Join(LinkUrl),
+}
+
+/// A session that began.
+pub struct Opened {
+    /// The journal and the connections.
+    pub session: Session,
+    /// The document; lent to the session from now on.
+    pub doc: Document,
+    /// What the user must be told, and asked.
+    pub finding: Finding,
+}
+
+/// What a new session is made of.
+struct Plan {
+    doc: Document,
+    record: Record,
+    finding: Finding,
+    /// Under which name the journal has it.
+    uid: Option<Uid>,
+}
+
+/// Opens a file: from its journal if there is one, else from its text; then as `how` says.
+///
+/// # Errors
+/// In one sentence: in use by another process, a damaged journal, a port in use, a link to another document.
+pub async fn open(setting: &Setting, file: FileNow, how: How) -> anyhow::Result<Opened> {
+    let channels = Channels::new();
+    let journal = start_journal(setting, &channels)?;
+    let mut plan = plan(&journal, &file, &how)?;
+    let mut accepting = None;
+    let had_link = plan.record.linked.is_some();
+    match how {
+        How::Edit => {}
+        How::Join(link) => join(&mut plan, &link)?,
+        How::Share { relay: Some(relay), .. } if !had_link => share_at(&mut plan, relay, Role::Owner),
+        How::Share { relay: None, ref listen } if !had_link => {
+            let listen = listen.clone().unwrap_or_else(|| "0.0.0.0:0".to_owned());
+            accepting = Some(host(&mut plan, &listen, &channels).await?);
+        }
+        How::Share { .. } => {}
+    }
+    // A file that was hosted is hosted again, so that its link goes on working.
+    let role = plan.record.linked.as_ref().map(|linked| linked.role);
+    if role == Some(Role::Host) && accepting.is_none() {
+        accepting = Some(host_again(&mut plan, &channels).await?);
+    }
+    let link = plan.record.linked.as_ref().map(|linked| LinkUrl::parse(&linked.url)).transpose()?;
+    let must_begin =
+        plan.record.linked.is_some() && (plan.uid.is_none() || !had_link || role == Some(Role::Host));
+    let Plan { mut doc, mut record, finding, uid } = plan;
+    let config = config(&doc, &record, link.as_ref());
+    let base = ropey::Rope::from(std::mem::take(&mut record.base));
+    (record.snapshot, record.batches) = (Vec::new(), Vec::new());
+    let mut keep = Keep::new(journal, uid, record, base);
+    if must_begin {
+        keep.begin(&doc)?;
+    }
+    let upstream = link.clone().filter(|_| config.upstream.is_some());
+    let mut session = Session::new(config, channels, Some(keep), upstream, &mut doc);
+    session.link = link;
+    session.accepting = accepting;
+    Ok(Opened { session, doc, finding })
+}
+
+/// Joins without a file or a journal, for commands that end at once.
+pub fn open_link(link: LinkUrl) -> (Session, Document) {
+    let mut doc = Document::new(ReplicaId::new(entropy::u64()));
+    let url = link.to_string();
+    let record = Record { linked: Some(Linked { url, role: Role::Guest }), ..Record::default() };
+    let config = config(&doc, &record, Some(&link));
+    let session = Session::new(config, Channels::new(), None, Some(link), &mut doc);
+    (session, doc)
+}
+
+/// Makes a document that begins with this text.
+///
+/// # Errors
+/// If the text is longer than a document can be.
+pub fn document_of(text: &str) -> anyhow::Result<Document> {
+    let mut doc = Document::new(ReplicaId::new(entropy::u64()));
+    if !text.is_empty() {
+        doc.insert(0, text)?;
+    }
+    doc.clear_undo();
+    Ok(doc)
+}
+
+fn plan(journal: &Journal, file: &FileNow, how: &How) -> anyhow::Result<Plan> {
+    if let Some(stored) = journal.find_by_path(&file.path)? {
+        let uid = Some(stored.uid);
+        let record = keep::record(journal, stored)?;
+        // Nothing is moved or deleted: what is damaged may still be read by somebody who knows how.
+        let doc = record.recover(ReplicaId::new(entropy::u64()))?;
+        let finding = record.compare(&doc, file.hash);
+        return Ok(Plan { doc, record, finding, uid });
+    }
+    let is_join = matches!(how, How::Join(_));
+    if is_join && !file.text.is_empty() {
+        bail!(
+            "{} exists already and is not this document; name another file: coedit join LINK FILE",
+            file.path.display()
+        );
+    }
+    let doc = document_of(&file.text)?;
+    let record = Record {
+        path: file.path.to_str().map(str::to_owned),
+        // Whoever joins takes the history that is there.
+        epoch: (!is_join).then(entropy::bytes),
+        file: file.hash,
+        base: file.text.clone(),
+        saved: doc.version(),
+        ..Record::default()
+    };
+    Ok(Plan { doc, record, finding: Finding::Same, uid: None })
+}
+
+fn start_journal(setting: &Setting, channels: &Channels) -> anyhow::Result<Journal> {
+    paths::create_private_folder(&setting.paths.data)?;
+    let on_journal = channels.on_journal.clone();
+    Ok(Journal::start(setting.paths.data.clone(), Box::new(move |event| drop(on_journal.send(event))))?)
+}
+
+fn join(plan: &mut Plan, link: &LinkUrl) -> anyhow::Result<()> {
+    match &plan.record.linked {
+        None if plan.uid.is_some() => {
+            bail!(
+                "that file has unsaved edits of another text; open it and save or discard them, or name another file"
+            )
+        }
+        None => plan.record.linked = Some(Linked { url: link.to_string(), role: Role::Guest }),
+        Some(linked) => {
+            if LinkUrl::parse(&linked.url)?.document != link.document {
+                bail!(
+                    "that file belongs to another shared document; name another file: coedit join LINK FILE"
+                );
+            }
+            // The server may have moved, or the secret may be another.
+            if linked.role == Role::Guest {
+                plan.record.linked = Some(Linked { url: link.to_string(), role: Role::Guest });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn share_at(plan: &mut Plan, server: ServerUrl, role: Role) {
+    let document = DocumentId::from_bytes(entropy::bytes());
+    let link = LinkUrl { server, document, secret: Secret::from_random(entropy::bytes()) };
+    plan.record.linked = Some(Linked { url: link.to_string(), role });
+}
+
+type Accepting = tokio::task::JoinHandle<()>;
+
+async fn host(plan: &mut Plan, listen: &str, channels: &Channels) -> anyhow::Result<Accepting> {
+    let server = address::listen(listen).await?;
+    let url = ServerUrl::parse(&format!("http://{}", address::reachable(server.local_addr())))?;
+    match &plan.record.linked {
+        None => share_at(plan, url, Role::Host),
+        Some(linked) => {
+            let link = LinkUrl { server: url, ..LinkUrl::parse(&linked.url)? };
+            plan.record.linked = Some(Linked { url: link.to_string(), role: Role::Host });
+        }
+    }
+    let on_accepted = channels.on_accepted.clone();
+    Ok(tokio::spawn(server.run(on_accepted, Probes::always_ready(), std::future::pending())))
+}
+
+async fn host_again(plan: &mut Plan, channels: &Channels) -> anyhow::Result<Accepting> {
+    let url = plan.record.linked.as_ref().map(|linked| LinkUrl::parse(&linked.url)).transpose()?;
+    let port = url.map_or(0, |url| url.server.port);
+    match host(plan, &format!("0.0.0.0:{port}"), channels).await {
+        Ok(accepting) => Ok(accepting),
+        // The port went to another program meanwhile; the link changes, the document does not.
+        Err(_) => host(plan, "0.0.0.0:0", channels).await,
+    }
+}
+
+fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>) -> RoomConfig {
+    let role = record.linked.as_ref().map(|linked| linked.role);
+    let access = link.and_then(|link| link.secret.access());
+    let serve = access.filter(|_| role == Some(Role::Host));
+    let create = access.filter(|_| role == Some(Role::Owner));
+    let upstream = link.filter(|_| role != Some(Role::Host)).map(|link| Upstream {
+        token: link.secret.token(),
+        create: create.map(|access| Create { access, operator_token: Vec::new() }),
+        acknowledged: record.acknowledged.clone(),
+    });
+    RoomConfig {
+        document: link.map_or(DocumentId::from_bytes([0; 16]), |link| link.document),
+        epoch: record.epoch.map(Epoch::from_bytes),
+        session: SessionId::from_bytes(entropy::bytes()),
+        seed: entropy::u64(),
+        durable: durable(doc),
+        serve: serve.map(|access| Serve { access, limits: LinkLimits::default() }),
+        upstream,
+    }
+}
+
+/// All that the document begins with is in the file or in the journal.
+fn durable(doc: &Document) -> VersionVector {
+    doc.version()
+}
+
+/// Returns the text of a file with the edits that its journal holds.
+///
+/// # Errors
+/// In one sentence: in use by another process, damaged.
+pub fn kept_text(setting: &Setting, file: &FileNow) -> anyhow::Result<String> {
+    let journal = start_journal(setting, &Channels::new())?;
+    Ok(plan(&journal, file, &How::Edit)?.doc.to_string())
+}

@@ -1,0 +1,17 @@
+//! What a command needs to know: the folders, the name and colour of its user, the relay by default.
+
+use crate::io::paths::Paths;
+use crate::protocol::link_url::ServerUrl;
+
+/// From the command line, the environment and the configuration, in this order.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Where things lie.
+    pub paths: Paths,
+    /// What others see.
+    pub name: String,
+    /// Index into the palette of 16; `None` to have one chosen.
+    pub color: Option<u8>,
+    /// The relay that shares by default; with none, this machine hosts.
+    pub relay: Option<ServerUrl>,
+}

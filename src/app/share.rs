@@ -1,0 +1,42 @@
+//! `coedit share --detach`: uploads, prints only the link, and ends once everything is on the relay's disk.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+
+use crate::app::session::{self, Ending, How, Opened};
+use crate::app::setting::Setting;
+use crate::app::text;
+use crate::journal::Finding;
+use crate::protocol::link_url::ServerUrl;
+
+/// How long a relay may take to have everything on its disk.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Shares a file at a relay without opening it, and returns the link.
+///
+/// # Errors
+/// In one sentence: the file, the relay.
+pub async fn detached(setting: &Setting, file: &Path, relay: Option<ServerUrl>) -> anyhow::Result<String> {
+    let Some(relay) = relay.or_else(|| setting.relay.clone()) else {
+        bail!("--detach needs a relay that keeps the text; give one with --relay http://HOST:PORT");
+    };
+    let now = text::read(file)?;
+    if now.hash.is_none() {
+        bail!("{} does not exist; share a file that does", file.display());
+    }
+    let how = How::Share { relay: Some(relay), listen: None };
+    let Opened { mut session, mut doc, finding } = session::open(setting, now, how).await?;
+    if let Finding::FileChanged { .. } = finding {
+        bail!(
+            "{} was changed by another program since it was shared; open it with coedit to merge",
+            file.display()
+        );
+    }
+    let settled = session.settle(&mut doc, PATIENCE).await;
+    let link = session.link().map(ToString::to_string);
+    session.end(&mut doc, Ending::Clean).await;
+    settled.map_err(|sentence| anyhow!("{} could not be shared: {sentence}", file.display()))?;
+    link.ok_or_else(|| anyhow!("{} has no link", file.display()))
+}
