@@ -155,8 +155,9 @@ impl Document {
                 return Err(Malformed("the document's time is used up"));
             }
             for (_, op) in log.runs_in(from..to) {
-                if !self.is_ready(replica, &op)? {
-                    to = op.seq;
+                let n_ready = self.n_ready(replica, &op)?;
+                if n_ready < op.len {
+                    to = op.seq + n_ready;
                     break;
                 }
             }
@@ -186,10 +187,11 @@ impl Document {
         Ok(Some(highest + 1))
     }
 
-    /// Returns whether what an operation refers to is here; refuses what can never be right.
-    fn is_ready(&self, author: u32, op: &OpRun) -> Result<bool, Malformed> {
+    /// Returns how many first operations of a run have what they refer to here; refuses what can never be right.
+    /// Operations are counted one by one: whether they came as one run or as two must make no difference.
+    fn n_ready(&self, author: u32, op: &OpRun) -> Result<u32, Malformed> {
         let targets = match op.kind {
-            Kind::Insert if op.replica == ROOT => return Ok(true),
+            Kind::Insert if op.replica == ROOT => return Ok(op.len),
             Kind::Insert => op.target..op.target + 1,
             _ => op.targets(),
         };
@@ -197,10 +199,13 @@ impl Document {
         if op.replica == author && op.seq < targets.end {
             return Err(Malformed("an operation refers to itself or to a later one"));
         }
-        if op.replica != author && self.applied[op.replica as usize] < targets.end {
-            return Ok(false);
+        let known = self.applied[op.replica as usize];
+        let is_missing = op.replica != author && known < targets.end;
+        if is_missing && (op.kind != Kind::DeleteForward || known <= targets.start) {
+            return Ok(0);
         }
-        if !log.are_inserts(targets.clone()) {
+        let here = targets.start..if is_missing { known } else { targets.end };
+        if !log.are_inserts(here.clone()) {
             return Err(Malformed("an operation refers to a character that was never inserted"));
         }
         // A reference is a cause, so its timestamp is smaller; the order of the text rests on that.
@@ -208,7 +213,7 @@ impl Document {
         if op.kind == Kind::Insert && lamport <= log.lamport(targets.start) {
             return Err(Malformed("an operation does not name its reference among its causes"));
         }
-        Ok(true)
+        Ok(if is_missing { here.len() as u32 } else { op.len })
     }
 
     /// Applies a plan to the sequence and the text.
