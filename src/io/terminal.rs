@@ -125,7 +125,7 @@ fn give_back_on_panic() {
             let place = info.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
             let what = info.payload_as_str().unwrap_or("unknown cause");
             eprintln!(
-                "coedit: stopped by a fault of its own{}: {}. Edits up to a moment ago are kept; start it again on the same file",
+                "coedit: stopped by a fault of its own{}: {}. What was not saved is lost; the file is as it was last saved",
                 safe::line(&place),
                 safe::line(what)
             );
