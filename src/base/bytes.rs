@@ -14,6 +14,12 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// Appends the length of `bytes` as a varint, and `bytes`.
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
 /// Reads from the front of a slice; never past its end.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {

@@ -9,7 +9,7 @@ use super::batch;
 use super::columns::Columns;
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
-use crate::base::bytes::{Reader, put_varint};
+use crate::base::bytes::{Reader, put_bytes, put_varint};
 use crate::crdt::rga::{Rga, Run};
 use crate::crdt::{ReplicaId, ReplicaTable};
 
@@ -24,12 +24,12 @@ impl Document {
         let names = ReplicaTable::default();
         let mut writer = batch::Writer::new(&names, &self.ids);
         self.logs.iter().for_each(|log| writer.part(log, 0, log.end()));
-        put_block(&mut out, &writer.finish());
+        put_bytes(&mut out, &writer.finish());
         put_varint(&mut out, self.waiting.len() as u64);
         for part in &self.waiting {
             let mut writer = batch::Writer::new(&names, &self.ids);
             writer.part(part, part.start, part.end());
-            put_block(&mut out, &writer.finish());
+            put_bytes(&mut out, &writer.finish());
         }
         let used: Vec<u32> = (0..self.ids.len() as u32).filter(|&r| 0 < self.applied[r as usize]).collect();
         put_varint(&mut out, used.len() as u64);
@@ -178,11 +178,6 @@ impl ByteLookup {
             + mark as usize
             + super::columns::byte_of_char(&log.text[start + mark as usize..], n % MARK_CHARS)
     }
-}
-
-fn put_block(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
 }
 
 fn take_block<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ApplyError> {

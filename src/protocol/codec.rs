@@ -1,5 +1,6 @@
 //! Varints, and a reader that believes nothing: every length is checked against the bytes at hand first.
 
+use crate::base::bytes::{put_bytes, put_varint};
 use crate::base::limits;
 use crate::crdt::{ReplicaId, VersionVector};
 
@@ -38,21 +39,6 @@ pub enum DecodeError {
         /// The latest known here.
         known: u8,
     },
-}
-
-/// Appends `n` as a varint: seven bits a byte, the lowest first, the top bit set on all but the last.
-pub fn put_varint(out: &mut Vec<u8>, mut n: u64) {
-    while 0x80 <= n {
-        out.push(n as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push(n as u8);
-}
-
-/// Appends the length of `bytes` as a varint, and `bytes`.
-pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
 }
 
 /// Appends `text` as bytes, cut at a character to at most `n_bytes_max`.

@@ -1,5 +1,6 @@
 //! Frames, and the packets that they travel in.
 
+use crate::base::bytes::put_varint;
 use crate::base::limits;
 use crate::crdt::ReplicaId;
 use crate::protocol::ConnectionId;
@@ -112,21 +113,21 @@ impl Frame<'_> {
                 return put_lengthened(packet, kind::FRAGMENT, &body, fragment.bytes);
             }
             Frame::Presence(presence) => {
-                codec::put_varint(&mut body, u64::from(presence.connection.0));
-                codec::put_varint(&mut body, presence.counter);
+                put_varint(&mut body, u64::from(presence.connection.0));
+                put_varint(&mut body, presence.counter);
                 return put_lengthened(packet, kind::PRESENCE, &body, presence.payload);
             }
             Frame::Hello(hello) => hello.encode(&mut body),
             Frame::Welcome(welcome) => welcome.encode(&mut body),
             Frame::Refuse(refuse) | Frame::Bye(refuse) => refuse.encode(&mut body),
             Frame::Replicas { start, ids } => {
-                codec::put_varint(&mut body, u64::from(*start));
+                put_varint(&mut body, u64::from(*start));
                 greeting::put_replicas(&mut body, ids);
             }
             Frame::Ack(entries) => put_ack(&mut body, entries),
             Frame::CaughtUp => {}
-            Frame::PresenceGone(connection) => codec::put_varint(&mut body, u64::from(connection.0)),
-            Frame::Ping(nonce) | Frame::Pong(nonce) => codec::put_varint(&mut body, *nonce),
+            Frame::PresenceGone(connection) => put_varint(&mut body, u64::from(connection.0)),
+            Frame::Ping(nonce) | Frame::Pong(nonce) => put_varint(&mut body, *nonce),
             Frame::Pause { sentence } => codec::put_text(&mut body, sentence, limits::SENTENCE_BYTES_MAX),
             Frame::Resume(version) => codec::put_version(&mut body, version),
         }
@@ -248,24 +249,24 @@ fn put_lengthened(packet: &mut Vec<u8>, kind: u8, head: &[u8], tail: &[u8]) {
     let n_bytes = 1 + head.len() + tail.len();
     assert!(n_bytes <= limits::FRAME_BYTES_MAX, "a frame of {n_bytes} bytes was about to be sent");
     packet.reserve(n_bytes + 3);
-    codec::put_varint(packet, n_bytes as u64);
+    put_varint(packet, n_bytes as u64);
     packet.push(kind);
     packet.extend_from_slice(head);
     packet.extend_from_slice(tail);
 }
 
 fn put_ack(out: &mut Vec<u8>, entries: &[AckEntry]) {
-    codec::put_varint(out, entries.len() as u64);
+    put_varint(out, entries.len() as u64);
     for entry in entries {
         match entry.author {
             // One more than the number, so that 0 announces an id in full.
-            Author::Short(number) => codec::put_varint(out, u64::from(number) + 1),
+            Author::Short(number) => put_varint(out, u64::from(number) + 1),
             Author::Full(replica) => {
                 out.push(0);
                 codec::put_replica(out, replica);
             }
         }
-        codec::put_varint(out, entry.next);
+        put_varint(out, entry.next);
     }
 }
 
@@ -288,8 +289,8 @@ fn put_fragment_head(out: &mut Vec<u8>, fragment: &Fragment<'_>) {
         Whole::Batch => 0,
         Whole::Snapshot => 1,
     });
-    codec::put_varint(out, fragment.total);
-    codec::put_varint(out, fragment.offset);
+    put_varint(out, fragment.total);
+    put_varint(out, fragment.offset);
 }
 
 fn fragment<'a>(reader: &mut Reader<'a>) -> Result<Fragment<'a>, DecodeError> {

@@ -1,5 +1,6 @@
 //! The first frames each way: who is there, what is wanted, what is allowed.
 
+use crate::base::bytes::{put_bytes, put_varint};
 use crate::base::limits;
 use crate::base::time::{Millis, WallTime};
 use crate::crdt::{ReplicaId, VersionVector};
@@ -151,7 +152,7 @@ impl Hello {
         if let Some(create) = &self.create {
             out.extend_from_slice(&create.access.write.0);
             out.extend_from_slice(&create.access.read.0);
-            codec::put_bytes(out, &create.operator_token);
+            put_bytes(out, &create.operator_token);
         }
         codec::put_version(out, &self.version);
     }
@@ -198,9 +199,9 @@ impl Welcome {
             Mode::Read => 1,
         });
         out.extend_from_slice(self.epoch.as_bytes());
-        codec::put_varint(out, u64::from(self.connection.0));
-        codec::put_varint(out, self.wall.0);
-        codec::put_varint(out, self.upload_bytes_max);
+        put_varint(out, u64::from(self.connection.0));
+        put_varint(out, self.wall.0);
+        put_varint(out, self.upload_bytes_max);
         put_replicas(out, &self.replicas);
         codec::put_version(out, &self.durable);
     }
@@ -232,7 +233,7 @@ impl Welcome {
 impl Refuse {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.push(self.code.to_byte());
-        codec::put_varint(out, self.retry_after.map_or(0, |Millis(ms)| ms.saturating_add(1)));
+        put_varint(out, self.retry_after.map_or(0, |Millis(ms)| ms.saturating_add(1)));
         codec::put_text(out, &self.sentence, limits::SENTENCE_BYTES_MAX);
     }
 
@@ -247,7 +248,7 @@ impl Refuse {
 }
 
 pub(super) fn put_replicas(out: &mut Vec<u8>, replicas: &[ReplicaId]) {
-    codec::put_varint(out, replicas.len() as u64);
+    put_varint(out, replicas.len() as u64);
     replicas.iter().for_each(|&replica| codec::put_replica(out, replica));
 }
 

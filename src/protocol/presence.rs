@@ -1,5 +1,6 @@
 //! Who is here and where: never in the log, sent when it changes, forgotten when it is not heard again.
 
+use crate::base::bytes::put_varint;
 use crate::base::limits;
 use crate::crdt::Dot;
 use crate::document::Anchor;
@@ -46,7 +47,7 @@ impl Presence {
             put_anchor(&mut out, cursor);
         }
         let n = self.selections.len().min(limits::PRESENCE_SELECTIONS_MAX);
-        codec::put_varint(&mut out, n as u64);
+        put_varint(&mut out, n as u64);
         for &(start, end) in &self.selections[..n] {
             put_anchor(&mut out, start);
             put_anchor(&mut out, end);
@@ -107,7 +108,7 @@ fn put_anchor(out: &mut Vec<u8>, anchor: Anchor) {
     out.push(kind);
     if let Some(dot) = dot {
         codec::put_replica(out, dot.replica);
-        codec::put_varint(out, dot.seq);
+        put_varint(out, dot.seq);
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::bytes::put_bytes;
 use crate::base::time::{Millis, WallTime};
 use crate::crdt::VersionVector;
 use crate::protocol::capability::{Mode, Secret};
@@ -99,7 +100,7 @@ fn every_truncated_frame_with_a_repaired_length_is_an_error_or_means_something_e
         let body = reader.bytes(limits::FRAME_BYTES_MAX, "a frame").expect("one frame");
         for n in 0..body.len() {
             let mut repaired = Vec::new();
-            codec::put_bytes(&mut repaired, &body[..n]);
+            put_bytes(&mut repaired, &body[..n]);
             check_canonical(&repaired);
             assert_ne!(decode_all(&repaired), Ok(vec![frame.clone()]));
         }
