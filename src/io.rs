@@ -18,9 +18,6 @@ pub mod server;
 /// One connection to a peer as whole packets out and in, dialed or accepted alike.
 pub mod transport;
 
-/// The gate for text that is printed: nothing in it acts on a terminal.
-pub mod plain;
-
 /// What ends the program from outside.
 pub mod signals;
 

@@ -1,10 +1,10 @@
 //! `coedit docs`: the documents that this machine knows.
 
 use crate::io::paths::Paths;
-use crate::io::plain::plain;
 use crate::io::storage::StorageError;
 use crate::io::storage::journal::{Journal, ListedDocument};
 use crate::protocol::link_url::LinkUrl;
+use crate::view::safe;
 
 /// Returns the documents in the journal, newest first, whoever has them open.
 ///
@@ -29,5 +29,5 @@ fn line(known: &ListedDocument) -> String {
     let path = known.path.as_ref().map_or_else(|| "(no file)".to_owned(), |path| path.display().to_string());
     let link = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());
     let link = link.map_or_else(|| "not shared".to_owned(), |link| link.public_text());
-    plain(&format!("{path}  {link}  {} kB", known.bytes.div_ceil(1024)))
+    safe::line(&format!("{path}  {link}  {} kB", known.bytes.div_ceil(1024)))
 }

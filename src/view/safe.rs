@@ -102,6 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn controls_and_direction_marks_in_a_line_are_written_out() {
+        assert_eq!(line("a\x1b[31mb\u{202e}c\u{9b}d"), "a^[[31mb<U+202E>c<U+009B>d");
+        assert_eq!(line("\u{2028}\u{fff9}\u{feff}\u{2066}"), "<U+2028><U+FFF9><U+FEFF><U+2066>");
+        assert_eq!(line("grüße 日本 👩"), "grüße 日本 👩");
+    }
+
+    #[test]
     fn sequences_are_shown_and_not_executed() {
         for (hostile, shown) in [
             ("\u{1b}]52;c;aGk=\u{7}", "^[]52;c;aGk=^G"),
