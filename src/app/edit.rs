@@ -17,6 +17,7 @@ use crate::base::time::MonoTime;
 use crate::crdt::ReplicaId;
 use crate::document::Document;
 use crate::editor::{Effect, Model, Msg, update};
+use crate::io::entropy;
 use crate::io::files::{self, OpenFile};
 use crate::io::terminal::{Terminal, msg_of};
 use crate::view::{self, paint::Painter, theme::Theme};
@@ -37,9 +38,7 @@ pub struct Options {
 /// When the file cannot be read or there is no terminal.
 pub fn run(options: Options) -> anyhow::Result<()> {
     let loaded = files::load(&options.path)?;
-    let mut seed = [0; 8];
-    getrandom::fill(&mut seed).context("the system has no random numbers")?;
-    let mut document = Document::new(ReplicaId::new(u64::from_le_bytes(seed)));
+    let mut document = Document::new(ReplicaId::new(entropy::u64()));
     document.insert(0, &loaded.text.to_string())?;
     document.clear_undo();
     let mut model = Model::new(document, loaded.meta);

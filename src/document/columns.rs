@@ -217,9 +217,6 @@ impl Columns {
             }
             let mut op = whole.tail(self.author, seq - whole.seq);
             op.len = end - seq;
-            if op.kind == Kind::Insert && op.len == 0 {
-                return None;
-            }
             let found = (at, op);
             seq = end;
             if whole.end() == end {

@@ -74,7 +74,7 @@ impl Document {
         parts: Vec<Columns>,
         marks: &mut Vec<(u32, Mark)>,
     ) -> Result<(), ApplyError> {
-        let mut early = false;
+        let mut has_grown = false;
         for part in parts {
             let log = &mut self.logs[part.author as usize];
             if part.end() <= log.end() {
@@ -92,9 +92,9 @@ impl Document {
             }
             marks.push((part.author, log.mark()));
             log.append(&part);
-            early = true;
+            has_grown = true;
         }
-        while early && self.take_in_waiting(marks) {}
+        while has_grown && self.take_in_waiting(marks) {}
         let n_bytes: usize = self.waiting.iter().map(|w| w.text.len() + w.ops.len() * 8).sum();
         if WAITING_CHANGES_MAX < self.waiting.len() || WAITING_BYTES_MAX < n_bytes {
             return Err(ApplyError::TooManyWaiting { n: self.waiting.len(), max: WAITING_CHANGES_MAX });
