@@ -11,6 +11,7 @@ mod lock;
 /// The store of a relay: many documents, nothing acknowledged before it is on disk.
 pub mod relay_store;
 mod schema;
+mod serve;
 
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,6 @@ use std::path::PathBuf;
 
 /// The longest time that opening or writing waits for another process to finish its transaction.
 const BUSY_MS: u64 = 5_000;
-
-/// Commands that one transaction takes together, so that the first of them is not kept waiting by the rest.
-const GROUP_MAX: usize = 1_024;
 
 /// Why something could not be read or written. The text is one sentence for the user.
 #[derive(Debug, thiserror::Error)]

@@ -7,10 +7,11 @@ mod rows;
 mod worker;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
 use super::StorageError;
+use super::serve::{Order, serve};
 use crate::base::time::WallTime;
 use worker::{Command, Find, Worker};
 
@@ -123,7 +124,7 @@ pub struct ListedDocument {
 /// The journal, served by a thread. Dropping it writes what waits and lets go of the documents.
 #[derive(Debug)]
 pub struct Journal {
-    commands: Option<Sender<Command>>,
+    orders: Option<Sender<Order<Command>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -137,13 +138,13 @@ impl Journal {
         folder: PathBuf,
         on_event: Box<dyn Fn(JournalEvent) + Send>,
     ) -> Result<Journal, StorageError> {
-        let (commands, received) = mpsc::channel();
+        let (orders, received) = mpsc::channel();
         let path = folder.clone();
         let thread = thread::Builder::new()
             .name("journal".to_string())
-            .spawn(move || Worker::new(folder, on_event).run(&received))
+            .spawn(move || serve(Worker::new(folder, on_event), &received))
             .map_err(|why| StorageError::NotOpened { path, why })?;
-        Ok(Journal { commands: Some(commands), thread: Some(thread) })
+        Ok(Journal { orders: Some(orders), thread: Some(thread) })
     }
 
     /// Returns the document of the file at `path` and keeps it for this process.
@@ -265,7 +266,7 @@ impl Journal {
     /// # Errors
     /// `NotWritten` if something cannot be written even after a few tries; it is lost then.
     pub fn flush_and_close(self) -> Result<(), StorageError> {
-        self.ask(Command::Close)
+        self.answer(Order::Close)
     }
 
     fn find(&self, find: Find) -> Result<Option<StoredDocument>, StorageError> {
@@ -273,23 +274,34 @@ impl Journal {
     }
 
     fn send(&self, command: Command) -> Result<(), StorageError> {
-        let commands = self.commands.as_ref().ok_or(StorageError::Closed)?;
-        commands.send(command).map_err(|_| StorageError::Closed)
+        self.order(Order::Do(command))
     }
 
     fn ask<T>(
         &self,
         command: impl FnOnce(Sender<Result<T, StorageError>>) -> Command,
     ) -> Result<T, StorageError> {
-        let (reply, replies): (_, Receiver<Result<T, StorageError>>) = mpsc::channel();
-        self.send(command(reply))?;
+        self.answer(|reply| Order::Do(command(reply)))
+    }
+
+    fn answer<T>(
+        &self,
+        order: impl FnOnce(Sender<Result<T, StorageError>>) -> Order<Command>,
+    ) -> Result<T, StorageError> {
+        let (reply, replies) = mpsc::channel();
+        self.order(order(reply))?;
         replies.recv().unwrap_or(Err(StorageError::Closed))
+    }
+
+    fn order(&self, order: Order<Command>) -> Result<(), StorageError> {
+        let orders = self.orders.as_ref().ok_or(StorageError::Closed)?;
+        orders.send(order).map_err(|_| StorageError::Closed)
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.commands = None;
+        self.orders = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
 use super::StorageError;
+use super::serve::{Order, serve};
 use crate::base::time::WallTime;
 use worker::{Command, Worker};
 
@@ -109,7 +110,7 @@ pub enum RelayEvent {
 /// The store, served by a thread. Dropping it writes what waits and lets go of the folder.
 #[derive(Debug)]
 pub struct RelayStore {
-    commands: Option<Sender<Command>>,
+    orders: Option<Sender<Order<Command>>>,
     thread: Option<JoinHandle<()>>,
     waiting: Arc<AtomicUsize>,
 }
@@ -127,12 +128,12 @@ impl RelayStore {
     ) -> Result<RelayStore, StorageError> {
         let waiting = Arc::new(AtomicUsize::new(0));
         let worker = Worker::open(&folder, on_event, Arc::clone(&waiting))?;
-        let (commands, received) = mpsc::channel();
+        let (orders, received) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("relay store".to_string())
-            .spawn(move || worker.run(&received))
+            .spawn(move || serve(worker, &received))
             .map_err(|why| StorageError::NotOpened { path: folder, why })?;
-        Ok(RelayStore { commands: Some(commands), thread: Some(thread), waiting })
+        Ok(RelayStore { orders: Some(orders), thread: Some(thread), waiting })
     }
 
     /// Asks for a document; `Loaded` or `LoadFailed` follows. What was appended before is in it.
@@ -192,19 +193,23 @@ impl RelayStore {
     /// `NotWritten` if something cannot be written even after a few tries; none of it was acknowledged.
     pub fn shutdown(self) -> Result<(), StorageError> {
         let (reply, replies) = mpsc::channel();
-        self.send(Command::Close(reply))?;
+        self.order(Order::Close(reply))?;
         replies.recv().unwrap_or(Err(StorageError::Closed))
     }
 
     fn send(&self, command: Command) -> Result<(), StorageError> {
-        let commands = self.commands.as_ref().ok_or(StorageError::Closed)?;
-        commands.send(command).map_err(|_| StorageError::Closed)
+        self.order(Order::Do(command))
+    }
+
+    fn order(&self, order: Order<Command>) -> Result<(), StorageError> {
+        let orders = self.orders.as_ref().ok_or(StorageError::Closed)?;
+        orders.send(order).map_err(|_| StorageError::Closed)
     }
 }
 
 impl Drop for RelayStore {
     fn drop(&mut self) {
-        self.commands = None;
+        self.orders = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

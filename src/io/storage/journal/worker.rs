@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::thread;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -11,16 +10,12 @@ use rusqlite::Connection;
 use super::rows::{self, Write};
 use super::{JournalEvent, ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
 use crate::io::paths::create_private_folder;
-use crate::io::storage::GROUP_MAX;
 use crate::io::storage::database::{Database, Kind};
 use crate::io::storage::group::{Answer, Commit, Group};
 use crate::io::storage::lock::FileLock;
+use crate::io::storage::serve::Serve;
 
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-
-/// Tries of the last commit, and the time between them.
-const CLOSE_TRIES: usize = 3;
-const CLOSE_RETRY_EVERY: Duration = Duration::from_millis(200);
 
 type Reply<T> = Sender<Result<T, StorageError>>;
 
@@ -48,7 +43,6 @@ pub(super) enum Command {
     Release(Uid),
     State(String, Reply<Option<Vec<u8>>>),
     SetState(String, Vec<u8>),
-    Close(Reply<()>),
 }
 
 /// A document that this process has.
@@ -76,69 +70,6 @@ impl Worker {
         Worker { folder, on_event, group, open: HashMap::new(), sharing: None }
     }
 
-    /// Serves commands until it is closed or nobody can send any more.
-    pub(super) fn run(mut self, commands: &Receiver<Command>) {
-        loop {
-            let first = match self.group.wait() {
-                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(wait) => commands.recv_timeout(wait),
-            };
-            let mut next = match first {
-                Ok(command) => Some(command),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => {
-                    let _ = self.finish();
-                    return;
-                }
-            };
-            let mut n = 0;
-            while let Some(command) = next {
-                if let Command::Close(reply) = command {
-                    let finished = self.finish();
-                    // The locks go before the answer, so that whoever has it can open again.
-                    drop(self);
-                    let _ = reply.send(finished);
-                    return;
-                }
-                self.handle(command);
-                n += 1;
-                next = if n < GROUP_MAX { commands.try_recv().ok() } else { None };
-            }
-            let _ = self.commit();
-        }
-    }
-
-    fn handle(&mut self, command: Command) {
-        match command {
-            Command::Find(find, reply) => {
-                let _ = self.commit();
-                let _ = reply.send(self.find(&find));
-            }
-            Command::List(reply) => {
-                let _ = self.commit();
-                let _ = reply.send(self.read(rows::list));
-            }
-            Command::State(key, reply) => {
-                let _ = self.commit();
-                let _ = reply.send(self.read(|connection| rows::state(connection, &key)));
-            }
-            Command::Create(document, reply) => self.create(document, reply),
-            Command::Append { uid, bytes, token } => self.group.push(Write::Append { uid, bytes, token }),
-            Command::SetFileHash(uid, hash) => self.group.push(Write::SetFileHash(uid, hash)),
-            Command::SetLink(uid, link) => self.group.push(Write::SetLink(uid, link)),
-            Command::SetPath(uid, path) => self.group.push(Write::SetPath(uid, path)),
-            Command::ReplaceSnapshot { uid, snapshot, after } => {
-                let before = self.open.get(&uid).map_or(0, |open| open.before);
-                self.group.push(Write::ReplaceSnapshot { uid, snapshot, before, after });
-            }
-            Command::Remove(uid) => self.group.push(Write::Remove(uid)),
-            Command::Release(uid) => self.group.push(Write::Release(uid)),
-            Command::SetState(key, value) => self.group.push(Write::SetState(key, value)),
-            // Answered where the loop can end.
-            Command::Close(reply) => drop(reply.send(self.finish())),
-        }
-    }
-
     fn create(&mut self, document: Box<NewDocument>, reply: Reply<()>) {
         let fresh = !self.open.contains_key(&document.uid);
         match self.lock(document.uid, 0) {
@@ -161,39 +92,6 @@ impl Worker {
                 self.open.remove(&document.uid);
             }
             let _ = reply.send(Err(error));
-        }
-    }
-
-    /// Writes what waits and tells what came of it. Returns the error if nothing could be written.
-    fn commit(&mut self) -> Option<StorageError> {
-        if !self.group.waiting().is_empty() {
-            // If this fails, so does opening the database, and that is told below.
-            let _ = self.share();
-        }
-        let mut done = self.group.commit();
-        if let Commit::Failed { error: StorageError::Damaged { .. }, .. } = &done
-            && self.set_aside().is_ok()
-        {
-            self.group.hurry();
-            done = self.group.commit();
-        }
-        match done {
-            Commit::Nothing => None,
-            Commit::Written { answers, recovered } => {
-                for answer in answers {
-                    self.tell(answer);
-                }
-                if recovered {
-                    (self.on_event)(JournalEvent::Recovered);
-                }
-                None
-            }
-            Commit::Failed { error, is_new } => {
-                if is_new {
-                    (self.on_event)(JournalEvent::Failed { sentence: error.to_string() });
-                }
-                Some(error)
-            }
         }
     }
 
@@ -310,22 +208,76 @@ impl Worker {
         (self.on_event)(JournalEvent::MovedAside { sentence });
         Ok(())
     }
+}
 
-    fn finish(&mut self) -> Result<(), StorageError> {
-        let mut last = None;
-        for n in 0..CLOSE_TRIES {
-            if 0 < n {
-                thread::sleep(CLOSE_RETRY_EVERY);
+impl Serve for Worker {
+    type Command = Command;
+    type Write = Write;
+    const CLOSE_RETRY_EVERY: Duration = Duration::from_millis(200);
+
+    fn group(&mut self) -> &mut Group<Write> {
+        &mut self.group
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Find(find, reply) => {
+                let _ = self.commit();
+                let _ = reply.send(self.find(&find));
             }
+            Command::List(reply) => {
+                let _ = self.commit();
+                let _ = reply.send(self.read(rows::list));
+            }
+            Command::State(key, reply) => {
+                let _ = self.commit();
+                let _ = reply.send(self.read(|connection| rows::state(connection, &key)));
+            }
+            Command::Create(document, reply) => self.create(document, reply),
+            Command::Append { uid, bytes, token } => self.group.push(Write::Append { uid, bytes, token }),
+            Command::SetFileHash(uid, hash) => self.group.push(Write::SetFileHash(uid, hash)),
+            Command::SetLink(uid, link) => self.group.push(Write::SetLink(uid, link)),
+            Command::SetPath(uid, path) => self.group.push(Write::SetPath(uid, path)),
+            Command::ReplaceSnapshot { uid, snapshot, after } => {
+                let before = self.open.get(&uid).map_or(0, |open| open.before);
+                self.group.push(Write::ReplaceSnapshot { uid, snapshot, before, after });
+            }
+            Command::Remove(uid) => self.group.push(Write::Remove(uid)),
+            Command::Release(uid) => self.group.push(Write::Release(uid)),
+            Command::SetState(key, value) => self.group.push(Write::SetState(key, value)),
+        }
+    }
+
+    fn commit(&mut self) -> Option<StorageError> {
+        if !self.group.waiting().is_empty() {
+            // If this fails, so does opening the database, and that is told below.
+            let _ = self.share();
+        }
+        let mut done = self.group.commit();
+        if let Commit::Failed { error: StorageError::Damaged { .. }, .. } = &done
+            && self.set_aside().is_ok()
+        {
             self.group.hurry();
-            match self.commit() {
-                None => return Ok(()),
-                Some(error) => last = Some(error),
+            done = self.group.commit();
+        }
+        match done {
+            Commit::Nothing => None,
+            Commit::Written { answers, recovered } => {
+                for answer in answers {
+                    self.tell(answer);
+                }
+                if recovered {
+                    (self.on_event)(JournalEvent::Recovered);
+                }
+                None
+            }
+            Commit::Failed { error, is_new } => {
+                if is_new {
+                    (self.on_event)(JournalEvent::Failed { sentence: error.to_string() });
+                }
+                Some(error)
             }
         }
-        let n = self.group.waiting().len();
-        let path = self.group.database.path().to_path_buf();
-        Err(StorageError::NotWritten { n, path, why: last.map_or_else(String::new, |e| e.to_string()) })
     }
 }
 

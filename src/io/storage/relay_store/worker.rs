@@ -4,23 +4,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::Duration;
 
 use super::rows::{self, Write};
 use super::{DocId, RelayDocument, RelayEvent, RelaySnapshot, StorageError};
 use crate::base::time::WallTime;
 use crate::io::paths::create_private_folder;
-use crate::io::storage::GROUP_MAX;
 use crate::io::storage::database::{Database, Kind};
 use crate::io::storage::group::{Answer, Commit, Group};
 use crate::io::storage::lock::FileLock;
+use crate::io::storage::serve::Serve;
 
 const RETRY_EVERY: Duration = Duration::from_millis(500);
-
-/// Tries of the last commit.
-const CLOSE_TRIES: usize = 3;
 
 /// What the thread is asked to do; see the functions of `RelayStore`.
 pub(super) enum Command {
@@ -28,7 +23,6 @@ pub(super) enum Command {
     Create { doc_id: DocId, document: Box<RelayDocument>, created: WallTime },
     Append { doc_id: DocId, token: u64, bytes: Vec<u8> },
     StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, upto: u64 },
-    Close(Sender<Result<(), StorageError>>),
 }
 
 /// What the thread holds.
@@ -60,61 +54,6 @@ impl Worker {
         Ok(Worker { on_event, group, before: HashMap::new(), loads: Vec::new(), waiting, _lock: lock })
     }
 
-    /// Serves commands until it is closed or nobody can send any more.
-    pub(super) fn run(mut self, commands: &Receiver<Command>) {
-        loop {
-            let first = match self.group.wait() {
-                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(wait) => commands.recv_timeout(wait),
-            };
-            let mut next = match first {
-                Ok(command) => Some(command),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => {
-                    let _ = self.finish();
-                    return;
-                }
-            };
-            let mut n = 0;
-            while let Some(command) = next {
-                if let Command::Close(reply) = command {
-                    let finished = self.finish();
-                    // The lock goes before the answer, so that whoever has it can open again.
-                    drop(self);
-                    let _ = reply.send(finished);
-                    return;
-                }
-                self.handle(command);
-                n += 1;
-                next = if n < GROUP_MAX { commands.try_recv().ok() } else { None };
-            }
-            let _ = self.commit();
-        }
-    }
-
-    fn handle(&mut self, command: Command) {
-        match command {
-            Command::Load(doc_id) => {
-                if self.is_waiting(doc_id) {
-                    let _ = self.commit();
-                }
-                self.load(doc_id);
-            }
-            Command::Create { doc_id, document, created } => {
-                self.group.push(Write::Create { doc_id, document, created });
-            }
-            Command::Append { doc_id, token, bytes } => {
-                self.group.push(Write::Append { doc_id, token, bytes });
-            }
-            Command::StoreSnapshot { doc_id, snapshot, upto } => {
-                let before = self.before.get(&doc_id).copied().unwrap_or(0);
-                self.group.push(Write::StoreSnapshot { doc_id, snapshot, before, upto });
-            }
-            // Answered where the loop can end.
-            Command::Close(reply) => drop(reply.send(self.finish())),
-        }
-    }
-
     fn is_waiting(&self, doc_id: DocId) -> bool {
         self.group.waiting().iter().any(|write| write.doc_id() == doc_id)
     }
@@ -141,31 +80,6 @@ impl Worker {
                 RelayEvent::LoadFailed { doc_id, sentence: error.to_string() }
             }
         });
-    }
-
-    /// Writes what waits and tells what came of it. Returns the error if nothing could be written.
-    fn commit(&mut self) -> Option<StorageError> {
-        match self.group.commit() {
-            Commit::Nothing => None,
-            Commit::Written { answers, recovered } => {
-                for answer in answers {
-                    self.tell(answer);
-                }
-                if recovered {
-                    (self.on_event)(RelayEvent::Recovered);
-                }
-                for doc_id in std::mem::take(&mut self.loads) {
-                    self.load(doc_id);
-                }
-                None
-            }
-            Commit::Failed { error, is_new } => {
-                if is_new {
-                    (self.on_event)(RelayEvent::PersistFailed { sentence: error.to_string() });
-                }
-                Some(error)
-            }
-        }
     }
 
     fn tell(&self, (write, result): Answer<Write>) {
@@ -199,21 +113,59 @@ impl Worker {
         };
         (self.on_event)(RelayEvent::Refused { doc_id, token, sentence });
     }
+}
 
-    fn finish(&mut self) -> Result<(), StorageError> {
-        let mut last = None;
-        for n in 0..CLOSE_TRIES {
-            if 0 < n {
-                thread::sleep(RETRY_EVERY);
+impl Serve for Worker {
+    type Command = Command;
+    type Write = Write;
+    const CLOSE_RETRY_EVERY: Duration = RETRY_EVERY;
+
+    fn group(&mut self) -> &mut Group<Write> {
+        &mut self.group
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Load(doc_id) => {
+                if self.is_waiting(doc_id) {
+                    let _ = self.commit();
+                }
+                self.load(doc_id);
             }
-            self.group.hurry();
-            match self.commit() {
-                None => return Ok(()),
-                Some(error) => last = Some(error),
+            Command::Create { doc_id, document, created } => {
+                self.group.push(Write::Create { doc_id, document, created });
+            }
+            Command::Append { doc_id, token, bytes } => {
+                self.group.push(Write::Append { doc_id, token, bytes });
+            }
+            Command::StoreSnapshot { doc_id, snapshot, upto } => {
+                let before = self.before.get(&doc_id).copied().unwrap_or(0);
+                self.group.push(Write::StoreSnapshot { doc_id, snapshot, before, upto });
             }
         }
-        let n = self.group.waiting().len();
-        let path = self.group.database.path().to_path_buf();
-        Err(StorageError::NotWritten { n, path, why: last.map_or_else(String::new, |e| e.to_string()) })
+    }
+
+    fn commit(&mut self) -> Option<StorageError> {
+        match self.group.commit() {
+            Commit::Nothing => None,
+            Commit::Written { answers, recovered } => {
+                for answer in answers {
+                    self.tell(answer);
+                }
+                if recovered {
+                    (self.on_event)(RelayEvent::Recovered);
+                }
+                for doc_id in std::mem::take(&mut self.loads) {
+                    self.load(doc_id);
+                }
+                None
+            }
+            Commit::Failed { error, is_new } => {
+                if is_new {
+                    (self.on_event)(RelayEvent::PersistFailed { sentence: error.to_string() });
+                }
+                Some(error)
+            }
+        }
     }
 }
