@@ -277,6 +277,19 @@ impl Document {
         writer.finish()
     }
 
+    /// Returns the text as it was at an earlier version, by replaying what it covers: the cost of merging that much.
+    ///
+    /// # Errors
+    /// If the version leaves out causes of what it covers, in which case it was never one of this document's.
+    pub fn text_at(&self, version: &VersionVector) -> Result<Rope, ApplyError> {
+        let mut past = Document::new(self.replica());
+        past.apply(&self.changes_between(&VersionVector::default(), version, &ReplicaTable::default()))?;
+        match past.version() == *version {
+            true => Ok(past.rope().clone()),
+            false => Err(ApplyError::Malformed("no version of this document")),
+        }
+    }
+
     /// Returns the text.
     pub fn rope(&self) -> &Rope {
         self.text.rope()

@@ -23,7 +23,11 @@ mod update;
 use ropey::Rope;
 
 use crate::base::time::MonoTime;
-use crate::document::{Anchor, Applied, Bias, Document};
+use crate::document::{Applied, Bias, Document};
+use crate::protocol::ConnectionId;
+use crate::protocol::link_url::LinkUrl;
+use crate::protocol::presence::{Activity, Presence};
+use crate::sync::Status;
 
 use edit::Run;
 use file::FileMeta;
@@ -31,7 +35,7 @@ use find::Find;
 use key::{Key, Mouse};
 use layout::Layout;
 use mouse::Clicks;
-use people::{Connection, Peer, Person};
+use people::{LastSeen, Peer};
 use prompt::Prompt;
 use selection::Selection;
 pub use update::update;
@@ -55,9 +59,13 @@ pub enum Msg {
     /// Edits of others were merged into the document (through `document_mut`).
     RemoteApplied(Applied),
     /// Who is here now, without oneself.
-    People(Vec<Person>),
+    People(Vec<(ConnectionId, Presence)>),
     /// The state of the connection.
-    Connection(Connection),
+    Connection(Status),
+    /// The terminal's window got the keyboard: other programs may have done something meanwhile.
+    FocusGained,
+    /// The file is not what it was when it was last read or written here.
+    FileChanged,
     /// The save ended. `revision` is that of the effect.
     Saved {
         /// Which state of the text was written.
@@ -91,7 +99,11 @@ pub enum Effect {
         revision: u64,
         /// Whether a change by another program may be written over.
         overwrite: bool,
+        /// Where to, if the text has no file yet.
+        path: Option<String>,
     },
+    /// Look whether another program changed the file; if so, answer with `Msg::FileChanged`.
+    CheckFile,
     /// Read the file, and answer with `Msg::Theirs`.
     LoadTheirs,
     /// Leave the editor.
@@ -102,7 +114,7 @@ pub enum Effect {
     CopyToClipboard(String),
     /// The document was edited here: journal it and tell the room.
     DocumentEdited,
-    /// Our own cursor or selection moved: see `Model::own_cursor` and `own_selection`.
+    /// What others are shown of this user changed: see `Model::presence`.
     PresenceChanged,
     /// Try to connect at once.
     RetryNow,
@@ -158,9 +170,12 @@ pub struct Model {
     pub(crate) notice: Option<Notice>,
     pub(crate) find: Find,
     pub(crate) people: Vec<Peer>,
-    pub(crate) connection: Connection,
+    pub(crate) connection: Status,
     pub(crate) own_name: String,
-    pub(crate) link: Option<String>,
+    own_color: u8,
+    pub(crate) link: Option<LinkUrl>,
+    seen: LastSeen,
+    activity: Activity,
     clipboard: Clipboard,
     run: Option<Run>,
     clicks: Clicks,
@@ -192,9 +207,12 @@ impl Model {
             notice: None,
             find: Find::default(),
             people: Vec::new(),
-            connection: Connection::Alone,
+            connection: Status::Alone,
             own_name: String::new(),
+            own_color: 0,
             link: None,
+            seen: LastSeen::default(),
+            activity: Activity::Idle,
             clipboard: Clipboard::default(),
             run: None,
             clicks: Clicks::default(),
@@ -244,6 +262,11 @@ impl Model {
         self.revision != self.saved_revision
     }
 
+    /// The text has a file of this name from now on.
+    pub fn set_file_name(&mut self, name: String) {
+        (self.file.name, self.file.has_path) = (name, true);
+    }
+
     /// Says that the text is not what the file holds: it was recovered or came from a shared document. `base`
     /// is what the file held when it was last in step, for a later merge.
     pub fn mark_modified(&mut self, base: Rope) {
@@ -251,10 +274,9 @@ impl Model {
         self.revision += 1;
     }
 
-    /// Sets the name under which the user appears, and the link to show, if the document is shared.
-    pub fn set_identity(&mut self, name: String, link: Option<String>) {
-        self.own_name = name;
-        self.link = link;
+    /// Sets the name and the colour (of 16) that others see, and the link to show, if the document is shared.
+    pub fn set_identity(&mut self, name: String, color: u8, link: Option<LinkUrl>) {
+        (self.own_name, self.own_color, self.link) = (name, color, link);
     }
 
     /// Puts the caret at a line and column, both from 1 and clamped to the text.
@@ -264,24 +286,26 @@ impl Model {
         self.center();
     }
 
-    /// Returns the place of one's own cursor, to be shown to others.
-    pub fn own_cursor(&self) -> Anchor {
-        self.document.anchor(self.selection.head, Bias::Left)
-    }
-
-    /// Returns one's own selection, to be shown to others; `None` when nothing is selected.
-    pub fn own_selection(&self) -> Option<(Anchor, Anchor)> {
+    /// Returns what others are shown of this user.
+    pub fn presence(&self) -> Presence {
         let range = self.selection.range();
-        let anchors =
-            || (self.document.anchor(range.start, Bias::Right), self.document.anchor(range.end, Bias::Left));
-        (!self.selection.is_empty()).then(anchors)
+        let ends =
+            (self.document.anchor(range.start, Bias::Right), self.document.anchor(range.end, Bias::Left));
+        Presence {
+            name: self.own_name.clone(),
+            color: self.own_color,
+            cursor: Some(self.document.anchor(self.selection.head, Bias::Left)),
+            selections: if range.is_empty() { Vec::new() } else { vec![ends] },
+            activity: self.activity,
+        }
     }
 
     /// Returns when a `Msg::Tick` is due; `None` when nothing on the screen changes by itself.
     pub fn deadline(&self, now: MonoTime) -> Option<MonoTime> {
         let notice = self.notice.as_ref().map(|notice| notice.until);
         let labels = self.people.iter().filter_map(|peer| peer.label_until).filter(|&until| now < until);
-        labels.chain(notice).chain(self.connection.next_change(now)).min()
+        let activity = self.link.as_ref().and_then(|_| self.seen.next_change(now));
+        labels.chain(notice).chain(self.connection.next_change(now)).chain(activity).min()
     }
 
     /// Returns the columns and rows of the screen.

@@ -34,17 +34,13 @@ pub struct Linked {
 /// All that is kept for one document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// The canonical path of its file, if it has one.
-    pub path: Option<String>,
     /// How it is shared, if it is.
     pub linked: Option<Linked>,
     /// Its history's random name; `None` while it is empty and another side decides.
     pub epoch: Option<[u8; 16]>,
     /// The file's bytes when they were last read or written here; `None` if there was no file.
     pub file: Option<FileHash>,
-    /// The text at that time, with `\n` ends of line: what an edit of the file by others is compared to.
-    pub base: String,
-    /// The version at that time.
+    /// The version at that time: the text then is what an edit of the file by others is compared to.
     pub saved: VersionVector,
     /// `Document::save` of some time; empty if there is none.
     pub snapshot: Vec<u8>,
@@ -68,8 +64,6 @@ pub enum Finding {
     FileChanged {
         /// Operations in the document that the file never had; 0 if the document could follow the file.
         n_edits: u64,
-        /// The text that both started from.
-        base: String,
     },
 }
 
@@ -110,7 +104,7 @@ impl Record {
     pub fn compare(&self, doc: &Document, file: Option<FileHash>) -> Finding {
         let n_edits = doc.version().n_ops_beyond(&self.saved);
         if file != self.file {
-            return Finding::FileChanged { n_edits, base: self.base.clone() };
+            return Finding::FileChanged { n_edits };
         }
         match n_edits {
             0 => Finding::Same,

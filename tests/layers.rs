@@ -12,8 +12,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("journal", &["base", "crdt", "document"]),
     ("sync", &["base", "crdt", "document", "protocol", "journal"]),
     ("relay", &["base", "crdt", "document", "protocol", "journal", "sync"]),
-    ("editor", &["base", "crdt", "document", "protocol"]),
-    ("view", &["base", "crdt", "document", "protocol", "editor"]),
+    ("editor", &["base", "crdt", "document", "protocol", "sync"]),
+    ("view", &["base", "crdt", "document", "protocol", "sync", "editor"]),
     ("io", &["base", "crdt", "document", "protocol", "journal", "sync", "relay", "editor", "view"]),
     ("app", &["base", "crdt", "document", "protocol", "journal", "sync", "relay", "editor", "view", "io"]),
 ];

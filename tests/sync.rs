@@ -395,9 +395,9 @@ fn a_stalled_connection_shows_as_offline_soon_and_nothing_is_lost() {
     let Status::Offline { n_kept, .. } = status else { panic!("{status:?}") };
     assert!(50 < n_kept, "{n_kept}");
     assert!(
-        status.words(MonoTime(world.now)).starts_with("offline · "),
+        status.words("", MonoTime(world.now)).starts_with("offline · "),
         "{}",
-        status.words(MonoTime(world.now))
+        status.words("", MonoTime(world.now))
     );
     world.is_stalled = false;
     world.run(40_000);

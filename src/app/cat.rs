@@ -6,8 +6,9 @@ use anyhow::{anyhow, bail};
 
 use crate::app::session::{self, Ending};
 use crate::app::setting::Setting;
-use crate::app::{docs, share, text};
+use crate::app::{docs, share};
 use crate::document::Document;
+use crate::io::{files, paths};
 use crate::protocol::link_url::LinkUrl;
 
 /// What a user named: a link, or a file with or without one.
@@ -27,16 +28,17 @@ pub fn target(setting: &Setting, named: &str) -> anyhow::Result<Target> {
     if is_link {
         return Ok(Target::Link(LinkUrl::parse(named)?));
     }
-    let now = text::read(Path::new(named))?;
+    let loaded = files::load_text(Path::new(named))?;
+    let path = paths::canonical(Path::new(named))?;
     // Listed, not found: an editor that has the file open has its lock.
-    let known = docs::all(&setting.paths)?.into_iter().find(|known| known.path.as_deref() == Some(&now.path));
+    let known = docs::all(&setting.paths)?.into_iter().find(|known| known.path.as_deref() == Some(&path));
     if let Some(link) = known.as_ref().and_then(|known| known.link.as_ref()) {
         return Ok(Target::Link(LinkUrl::parse(link)?));
     }
     match known {
-        Some(_) => Ok(Target::Text(session::kept_text(setting, &now)?)),
-        None if now.hash.is_none() => bail!("{named} is neither a file nor a link"),
-        None => Ok(Target::Text(now.text)),
+        Some(_) => Ok(Target::Text(session::kept_text(setting, &loaded)?)),
+        None if loaded.is_new() => bail!("{named} is neither a file nor a link"),
+        None => Ok(Target::Text(loaded.text)),
     }
 }
 

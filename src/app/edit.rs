@@ -1,128 +1,178 @@
-//! `coedit FILE`: the editor's event loop.
+//! The editor's event loop: one document, its session and the screen.
 
-use std::path::PathBuf;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use crossterm::event::EventStream;
 use futures_util::Stream;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::app::cli::Files;
 use crate::app::run::Launch;
-use crate::app::session::How;
+use crate::app::session::{self, Ending, Event, How, News, Opened, Session};
 use crate::app::setting::Setting;
+use crate::app::{share, text};
 use crate::base::time::MonoTime;
-use crate::crdt::ReplicaId;
-use crate::document::Document;
-use crate::editor::{Effect, Model, Msg, update};
-use crate::io::entropy;
-use crate::io::files::{self, OpenFile};
+use crate::editor::{Effect, Model, Msg, SaveDone, update};
+use crate::io::files::{self, Loaded, OpenFile};
+use crate::io::signals::{Request, Requests};
 use crate::io::terminal::{Terminal, msg_of};
+use crate::io::{clock, entropy};
+use crate::journal::Finding;
+use crate::protocol::presence::N_COLORS;
 use crate::view::{self, paint::Painter, theme::Theme};
 
-/// What to edit.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The file. Need not exist.
-    pub path: PathBuf,
-    /// The line and column to start at, from 1.
-    pub place: Option<(usize, usize)>,
-}
+/// How many messages of others are taken in before a frame shows them.
+const EVENTS_PER_FRAME_MAX: usize = 256;
 
-/// Edits a file until the user quits.
+/// Opens what the command line asks for and edits it until the user quits.
 ///
 /// # Errors
 ///
-/// When the file cannot be read or there is no terminal.
-pub fn run(options: Options) -> anyhow::Result<()> {
-    let loaded = files::load(&options.path)?;
-    let mut document = Document::new(ReplicaId::new(entropy::u64()));
-    document.insert(0, &loaded.text.to_string())?;
-    document.clear_undo();
-    let mut model = Model::new(document, loaded.meta);
-    if let Some((line, column)) = options.place {
-        model.go_to(line, column);
+/// When it cannot be opened or there is no terminal.
+pub fn launch(setting: Setting, launch: Launch) -> anyhow::Result<()> {
+    if !std::io::stdout().is_terminal() {
+        bail!("coedit needs a terminal for its screen; run it in one, or use `coedit cat` and `coedit put`");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(Shell::new(model, loaded.file)?.run())
+    runtime.block_on(edit(&setting, launch))
 }
 
-/// Opens what the command line asks for.
-///
-/// # Errors
-///
-/// When it cannot be opened, or asks for more than the editor does yet.
-pub fn launch(_setting: Setting, launch: Launch) -> anyhow::Result<()> {
-    match (launch.how, launch.files.paths.into_iter().next()) {
-        (How::Edit, Some(path)) => run(Options { path, place: launch.files.line_col }),
-        (How::Edit, None) => bail!("there is nothing to open; name a file, as in `coedit notes.txt`"),
-        _ => bail!(
-            "shared texts cannot be opened on the screen yet; use `coedit share FILE --relay URL --detach`, \
-             `coedit cat LINK` and `coedit put LINK`"
-        ),
+async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
+    let loaded = load(&launch.files)?;
+    let is_share = matches!(launch.how, How::Share { .. });
+    let is_join = matches!(launch.how, How::Join(_));
+    let mut opened = session::open(setting, &loaded, launch.how).await?;
+    if is_join && opened.doc.version().is_empty() {
+        // Nothing to look at yet, and a link that leads nowhere is better said here than on an empty screen.
+        let settled = opened.session.settle(&mut opened.doc, share::PATIENCE).await;
+        if let Err(sentence) = settled {
+            opened.session.end(&mut opened.doc, Ending::Clean).await;
+            return Err(anyhow!("could not join: {sentence}"));
+        }
+    }
+    let link = opened.session.link().map(ToString::to_string).filter(|_| is_share);
+    if let Some(link) = &link {
+        // Before the screen is taken, so that it is still there afterwards.
+        writeln!(std::io::stdout(), "{link}")?;
+    }
+    let mut shell = Shell::new(setting, loaded, opened)?;
+    if let Some(link) = link {
+        let is_copied = shell.terminal.copy(&link)?;
+        let how = if is_copied { "the link is on the clipboard, and " } else { "" };
+        shell.handle(Msg::Notice(format!("shared: {how}F2 shows it")))?;
+    }
+    if let Some((line, column)) = launch.files.line_col {
+        shell.model.go_to(line, column);
+    }
+    let done = shell.run().await;
+    let ending = shell.ending.unwrap_or(Ending::Abrupt);
+    // The terminal first: whatever the journal has to say is then seen.
+    drop(shell.terminal);
+    shell.session.end(shell.model.document_mut(), ending).await;
+    done
+}
+
+fn load(files: &Files) -> anyhow::Result<Loaded> {
+    match (files.paths.as_slice(), files.is_standard_input) {
+        ([], true) => Ok(Loaded::untitled(text::read_standard_input()?)),
+        ([], false) => Ok(Loaded::untitled(String::new())),
+        ([path], false) => Ok(files::load(path)?),
+        _ => bail!("coedit edits one file at a time; start it once for each, in terminals side by side"),
     }
 }
 
 /// What woke the loop.
 enum Woken {
     Terminal(Vec<crossterm::event::Event>),
-    Terminate,
-    Suspend,
-    Continued,
+    Session(Box<Event>),
+    Request(Request),
     Deadline,
-}
-
-/// The signals that end or stop an editor.
-struct Signals {
-    terminate: Signal,
-    hang_up: Signal,
-    stop: Signal,
-    resume: Signal,
 }
 
 /// The shell around the model. It decides nothing.
 struct Shell {
     model: Model,
-    file: OpenFile,
+    file: Option<OpenFile>,
+    session: Session,
     terminal: Terminal,
     painter: Painter,
     theme: Theme,
-    started: Instant,
-    quits: bool,
+    /// The document was edited since the session was told.
+    is_edited: bool,
+    /// What others see of the user changed since the session was told.
+    is_moved: bool,
+    ending: Option<Ending>,
 }
 
 impl Shell {
-    fn new(model: Model, file: OpenFile) -> anyhow::Result<Shell> {
+    fn new(setting: &Setting, loaded: Loaded, opened: Opened) -> anyhow::Result<Shell> {
+        let Opened { session, doc, finding, base, expected } = opened;
+        let Loaded { file, meta, .. } = loaded;
+        let (name, is_shared) = (meta.name.clone(), session.link().is_some());
+        let is_taken = session.link().is_some() && file.as_ref().is_some_and(|file| file.hash() != expected);
+        let mut model = Model::new(doc, meta);
+        let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
+        model.set_identity(setting.name.clone(), color, session.link().cloned());
+        if *model.rope() != base {
+            model.mark_modified(base);
+        }
         let terminal = Terminal::take().context("coedit needs a terminal for its screen; run it in one")?;
-        let (painter, theme) = (Painter::new(), Theme::default());
-        Ok(Shell { model, file, terminal, painter, theme, started: Instant::now(), quits: false })
+        let mut shell = Shell {
+            model,
+            file,
+            session,
+            terminal,
+            painter: Painter::new(),
+            theme: Theme::default(),
+            is_edited: false,
+            is_moved: true,
+            ending: None,
+        };
+        if let Some(file) = &mut shell.file {
+            file.expect(expected);
+        }
+        let (columns, rows) = shell.terminal.size();
+        shell.terminal.set_title(&format!("{name} · coedit"))?;
+        shell.handle(Msg::Resize(columns, rows))?;
+        shell.handle(Msg::Connection(shell.session.status().clone()))?;
+        match finding {
+            Finding::Same if is_taken => shell.handle(Msg::Notice(format!(
+                "{name} exists and holds something else; saving will ask what to do with it"
+            )))?,
+            Finding::Same => {}
+            Finding::Unsaved { n_edits } => {
+                let words = match is_shared {
+                    true => format!("{n_edits} edits of the shared text are not in {name} yet; Ctrl-S saves"),
+                    false => format!("recovered {n_edits} edits that were not saved; Ctrl-S saves them"),
+                };
+                shell.handle(Msg::Notice(words))?;
+            }
+            Finding::FileChanged { n_edits } => {
+                shell.handle(Msg::Notice(format!("recovered {n_edits} edits that are not in {name}")))?;
+                shell.handle(Msg::FileChanged)?;
+            }
+        }
+        Ok(shell)
     }
 
-    async fn run(mut self) -> anyhow::Result<()> {
+    async fn run(&mut self) -> anyhow::Result<()> {
         let mut events = EventStream::new();
-        let mut signals = Signals {
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
-            resume: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
-        };
-        let (columns, rows) = self.terminal.size();
-        let name = format!("{} · coedit", self.model.file().name);
-        self.terminal.set_title(&name)?;
-        self.handle(Msg::Resize(columns, rows))?;
-        while !self.quits {
+        let mut requests = Requests::listen()?;
+        self.flush()?;
+        while self.ending.is_none() {
             self.draw()?;
+            let deadline = self.model.deadline(clock::mono_now());
             let woken = tokio::select! {
                 events = drain(&mut events) => Woken::Terminal(events?),
-                _ = signals.terminate.recv() => Woken::Terminate,
-                _ = signals.hang_up.recv() => Woken::Terminate,
-                _ = signals.stop.recv() => Woken::Suspend,
-                _ = signals.resume.recv() => Woken::Continued,
-                () = sleep_until(self.started, self.model.deadline(self.now())) => Woken::Deadline,
+                event = self.session.next_event() => Woken::Session(Box::new(event)),
+                request = requests.next() => Woken::Request(request),
+                () = sleep_until(deadline) => Woken::Deadline,
             };
             self.wake(woken)?;
+            self.flush()?;
         }
         Ok(())
     }
@@ -132,27 +182,66 @@ impl Shell {
             Woken::Terminal(events) => {
                 for msg in events.into_iter().filter_map(msg_of) {
                     self.handle(msg)?;
-                    if self.quits {
+                    if self.ending.is_some() {
                         break;
                     }
                 }
             }
-            Woken::Terminate => self.quits = true,
-            Woken::Suspend => self.suspend()?,
-            // Somebody stopped us without asking, and the screen may be anything now.
-            Woken::Continued => self.painter.forget(),
+            Woken::Session(event) => {
+                let mut next = Some(*event);
+                for _ in 0..EVENTS_PER_FRAME_MAX {
+                    let Some(event) = next else { break };
+                    self.lend(|session, doc, news| session.handle(event, doc, news))?;
+                    next = self.session.try_next_event();
+                }
+                if let Some(event) = next {
+                    self.lend(|session, doc, news| session.handle(event, doc, news))?;
+                }
+            }
+            Woken::Request(Request::End) => self.ending = Some(Ending::Abrupt),
+            Woken::Request(Request::Stop) => self.suspend()?,
+            Woken::Request(Request::Resume) => {
+                self.terminal.take_again()?;
+                self.redraw_all()?;
+            }
             Woken::Deadline => self.handle(Msg::Tick)?,
         }
         Ok(())
     }
 
-    fn now(&self) -> MonoTime {
-        MonoTime(self.started.elapsed().as_millis() as u64)
+    /// Lends the document to the session and works in what comes of it.
+    fn lend(
+        &mut self,
+        work: impl FnOnce(&mut Session, &mut crate::document::Document, &mut Vec<News>),
+    ) -> anyhow::Result<()> {
+        let mut news = Vec::new();
+        work(&mut self.session, self.model.document_mut(), &mut news);
+        for item in news {
+            let msg = match item {
+                News::TextChanged(applied) => Msg::RemoteApplied(applied),
+                News::People => Msg::People(self.session.people()),
+                News::Status => Msg::Connection(self.session.status().clone()),
+                News::JournalFailed(sentence) => Msg::Notice(sentence),
+            };
+            self.handle(msg)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the session what was edited and where the user is now: once for all that came together.
+    fn flush(&mut self) -> anyhow::Result<()> {
+        if std::mem::take(&mut self.is_edited) {
+            self.lend(|session, doc, news| session.edited(doc, news))?;
+        }
+        if std::mem::take(&mut self.is_moved) && self.session.link().is_some() {
+            let presence = self.model.presence();
+            self.lend(|session, doc, news| session.presence(Some(presence), doc, news))?;
+        }
+        Ok(())
     }
 
     fn handle(&mut self, msg: Msg) -> anyhow::Result<()> {
-        let now = self.now();
-        for effect in update(&mut self.model, msg, now) {
+        for effect in update(&mut self.model, msg, clock::mono_now()) {
             self.carry_out(effect)?;
         }
         Ok(())
@@ -160,28 +249,76 @@ impl Shell {
 
     fn carry_out(&mut self, effect: Effect) -> anyhow::Result<()> {
         match effect {
-            Effect::Save { text, revision, overwrite } => {
-                let result =
-                    self.file.save(&text, self.model.file(), overwrite).map_err(|error| error.to_string());
+            Effect::Save { text, revision, overwrite, path } => {
+                // What is saved must be in the journal first, or it would count as newer than the file.
+                self.flush()?;
+                let result = self.save(&text, overwrite, path).map_err(|error| format!("{error:#}"));
                 self.handle(Msg::Saved { revision, result })?;
             }
             Effect::LoadTheirs => {
-                let theirs = files::load(&self.file.path).map_err(|error| error.to_string()).map(|loaded| {
-                    self.file = loaded.file;
-                    loaded.text
-                });
+                let theirs = self.load_theirs().map_err(|error| format!("{error:#}"));
                 self.handle(Msg::Theirs(theirs))?;
             }
-            Effect::Quit => self.quits = true,
+            Effect::CheckFile => {
+                if self.file.as_ref().is_some_and(OpenFile::is_changed_outside) {
+                    self.handle(Msg::FileChanged)?;
+                }
+            }
+            Effect::Quit => self.ending = Some(Ending::Clean),
             Effect::Suspend => self.suspend()?,
-            Effect::CopyToClipboard(text) => self.terminal.copy(&text)?,
-            Effect::DocumentEdited | Effect::PresenceChanged | Effect::RetryNow => {}
+            Effect::CopyToClipboard(text) => {
+                if !self.terminal.copy(&text)? {
+                    let words = "too long for the terminal's clipboard; Ctrl-V pastes it within coedit";
+                    self.handle(Msg::Notice(words.to_owned()))?;
+                }
+            }
+            Effect::DocumentEdited => self.is_edited = true,
+            Effect::PresenceChanged => self.is_moved = true,
+            Effect::RetryNow => self.lend(|session, doc, news| session.retry_now(doc, news))?,
         }
         Ok(())
     }
 
+    fn save(
+        &mut self,
+        text: &ropey::Rope,
+        overwrite: bool,
+        path: Option<String>,
+    ) -> anyhow::Result<SaveDone> {
+        let is_new = path.is_some();
+        if let Some(path) = path {
+            self.file = Some(OpenFile::new(PathBuf::from(path)));
+        }
+        let file = self.file.as_mut().ok_or_else(|| anyhow!("this text has no file"))?;
+        if is_new {
+            let path = file.canonical()?;
+            let name = Path::file_name(&path).unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            self.model.set_file_name(name);
+            self.session.moved(path);
+        }
+        let done = file.save(text, self.model.file(), overwrite)?;
+        if let (SaveDone::Written(_), Some(hash)) = (&done, file.hash()) {
+            self.session.saved(self.model.document(), hash);
+        }
+        Ok(done)
+    }
+
+    fn load_theirs(&mut self) -> anyhow::Result<ropey::Rope> {
+        let file = self.file.as_ref().ok_or_else(|| anyhow!("this text has no file"))?;
+        let loaded = files::load(&file.path)?;
+        if let Some(why) = loaded.meta.read_only {
+            bail!("not merged: {why}");
+        }
+        self.file = loaded.file;
+        Ok(ropey::Rope::from(loaded.text))
+    }
+
     fn suspend(&mut self) -> anyhow::Result<()> {
         self.terminal.suspend()?;
+        self.redraw_all()
+    }
+
+    fn redraw_all(&mut self) -> anyhow::Result<()> {
         self.painter.forget();
         let (columns, rows) = self.terminal.size();
         self.handle(Msg::Resize(columns, rows))
@@ -190,7 +327,7 @@ impl Shell {
     fn draw(&mut self) -> anyhow::Result<()> {
         let (columns, rows) = self.model.size();
         let mut buffer = view::blank(columns, rows);
-        let cursor = view::draw(&self.model, &self.theme, self.now(), &mut buffer);
+        let cursor = view::draw(&self.model, &self.theme, clock::mono_now(), &mut buffer);
         let frame = self.painter.frame(buffer, cursor);
         Ok(self.terminal.write(&frame)?)
     }
@@ -214,11 +351,9 @@ async fn drain(events: &mut EventStream) -> std::io::Result<Vec<crossterm::event
 }
 
 /// Waits until a time; for ever when there is none.
-async fn sleep_until(started: Instant, deadline: Option<MonoTime>) {
+async fn sleep_until(deadline: Option<MonoTime>) {
     match deadline {
-        Some(MonoTime(ms)) => {
-            tokio::time::sleep_until((started + std::time::Duration::from_millis(ms)).into()).await;
-        }
+        Some(at) => tokio::time::sleep_until(clock::instant(at).into()).await,
         None => std::future::pending().await,
     }
 }

@@ -262,6 +262,13 @@ impl Session {
         }
     }
 
+    /// The document's file is this one from now on.
+    pub fn moved(&mut self, path: std::path::PathBuf) {
+        if let Some(keep) = &mut self.keep {
+            keep.moved(path);
+        }
+    }
+
     /// Ends the session: says goodbye, and leaves in the journal what the next start needs.
     pub async fn end(mut self, doc: &mut Document, ending: Ending) {
         self.step(Input::Shutdown, doc, &mut Vec::new());

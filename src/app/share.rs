@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 
 use crate::app::session::{self, Ending, How, Opened};
 use crate::app::setting::Setting;
-use crate::app::text;
+use crate::io::files;
 use crate::journal::Finding;
 use crate::protocol::link_url::ServerUrl;
 
@@ -22,12 +22,12 @@ pub async fn detached(setting: &Setting, file: &Path, relay: Option<ServerUrl>) 
     let Some(relay) = relay.or_else(|| setting.relay.clone()) else {
         bail!("--detach needs a relay that keeps the text; give one with --relay http://HOST:PORT");
     };
-    let now = text::read(file)?;
-    if now.hash.is_none() {
+    let loaded = files::load_text(file)?;
+    if loaded.is_new() {
         bail!("{} does not exist; share a file that does", file.display());
     }
     let how = How::Share { relay: Some(relay), listen: None };
-    let Opened { mut session, mut doc, finding } = session::open(setting, now, how).await?;
+    let Opened { mut session, mut doc, finding, .. } = session::open(setting, &loaded, how).await?;
     if let Finding::FileChanged { .. } = finding {
         bail!(
             "{} was changed by another program since it was shared; open it with coedit to merge",

@@ -1,96 +1,79 @@
-//! Who else is here, and the state of the connection, as the screen shows them.
+//! Who else is here, as the screen shows them.
 
 use crate::base::time::MonoTime;
-use crate::document::Anchor;
+use crate::protocol::ConnectionId;
+use crate::protocol::presence::{Activity, Presence};
+
+use super::Model;
 
 /// How long a name is shown beside a cursor that moved, in milliseconds.
 pub const LABEL_MS: u64 = 2_000;
 
-/// Somebody else in the document, as the room last heard of him.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    /// Which connection; the serving side hands it out.
-    pub id: u32,
-    /// The name. Untrusted: made safe when drawn.
-    pub name: String,
-    /// Index into the palette of 16.
-    pub color: u8,
-    /// Where the cursor is, if anywhere.
-    pub cursor: Option<Anchor>,
-    /// What is selected.
-    pub selections: Vec<(Anchor, Anchor)>,
-    /// What the person is doing, in a word for the list ("typing", "idle", "away").
-    pub activity: &'static str,
-}
+/// How long after an edit its author counts as typing, in milliseconds.
+const TYPING_MS: u64 = 3_000;
 
-/// A person, with what the screen remembers.
+/// How long after the last key somebody counts as away, in milliseconds.
+const AWAY_MS: u64 = 5 * 60_000;
+
+/// Somebody else in the document, with what the screen remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// What was last heard.
-    pub person: Person,
+    /// Which connection; the serving side hands it out.
+    pub id: ConnectionId,
+    /// What was last heard. Its name is untrusted: made safe when drawn.
+    pub presence: Presence,
     /// Until when the name is shown at the cursor; set when the cursor moves.
     pub label_until: Option<MonoTime>,
     /// The last place the cursor resolved to. Kept while the character it names is not here yet.
     pub at: Option<usize>,
 }
 
-/// The state of the connection, in the words of the status line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Connection {
-    /// The document is not shared.
-    #[default]
-    Alone,
-    /// The first connection is being made.
-    Connecting,
-    /// Everything is on the other side's disk.
-    Synced {
-        /// The other side, as it is shown ("relay.example 24 ms").
-        with: String,
-    },
-    /// So many edits are on their way.
-    Sending {
-        /// How many are not acknowledged yet.
-        n: u64,
-    },
-    /// The other side cannot be reached.
-    Offline {
-        /// How many edits are kept for it.
-        n_kept: u64,
-        /// When the next attempt starts; `None` while one runs.
-        retry_at: Option<MonoTime>,
-    },
-    /// Connected with a link that can only read.
-    ReadOnly,
-    /// The other side refused.
-    Denied(String),
+/// When the user last did something.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastSeen {
+    /// The last key or click.
+    pub input: MonoTime,
+    /// The last edit, if there was one.
+    pub edit: Option<MonoTime>,
 }
 
-impl Connection {
-    /// Returns the words for the status line.
-    pub fn words(&self, now: MonoTime) -> String {
-        match self {
-            Connection::Alone => "alone".to_owned(),
-            Connection::Connecting => "connecting".to_owned(),
-            Connection::Synced { with } if with.is_empty() => "synced".to_owned(),
-            Connection::Synced { with } => format!("synced · {with}"),
-            Connection::Sending { n } => format!("sending {n}"),
-            Connection::Offline { n_kept, retry_at } => {
-                let retry = retry_at.map_or("connecting".to_owned(), |at| {
-                    format!("retry in {} s", at.since(now).0.div_ceil(1_000))
-                });
-                let edits = if *n_kept == 1 { "edit" } else { "edits" };
-                format!("offline · {n_kept} {edits} kept · {retry}")
-            }
-            Connection::ReadOnly => "read only".to_owned(),
-            Connection::Denied(why) => format!("denied: {why}"),
+impl LastSeen {
+    /// What the user is doing.
+    pub fn activity(self, now: MonoTime) -> Activity {
+        match self.edit {
+            Some(at) if now.since(at).0 < TYPING_MS => Activity::Typing,
+            _ if now.since(self.input).0 < AWAY_MS => Activity::Idle,
+            _ => Activity::Away,
         }
     }
 
-    /// Returns when the words change by themselves.
-    pub fn next_change(&self, now: MonoTime) -> Option<MonoTime> {
-        let Connection::Offline { retry_at: Some(at), .. } = self else { return None };
-        let left_ms = at.since(now).0;
-        (0 < left_ms).then(|| MonoTime(now.0 + (left_ms - 1) % 1_000 + 1))
+    /// When the activity changes by itself.
+    pub fn next_change(self, now: MonoTime) -> Option<MonoTime> {
+        match self.activity(now) {
+            Activity::Typing => self.edit.map(|at| MonoTime(at.0 + TYPING_MS)),
+            Activity::Idle => Some(MonoTime(self.input.0 + AWAY_MS)),
+            Activity::Away => None,
+        }
+    }
+}
+
+impl Model {
+    /// Takes in who is here now. A cursor that moved shows its name for a while.
+    pub(crate) fn set_people(&mut self, people: Vec<(ConnectionId, Presence)>, now: MonoTime) {
+        let before = std::mem::take(&mut self.people);
+        self.people = people
+            .into_iter()
+            .map(|(id, presence)| {
+                let known = before.iter().find(|peer| peer.id == id);
+                let moved = known.is_none_or(|peer| peer.presence.cursor != presence.cursor);
+                let label_until =
+                    if moved { Some(MonoTime(now.0 + LABEL_MS)) } else { known.and_then(|p| p.label_until) };
+                let resolved = presence.cursor.and_then(|anchor| self.document().resolve(anchor));
+                // A cursor behind an edit that is not here yet stays where it was.
+                let at = resolved.or_else(|| presence.cursor.and(known.and_then(|peer| peer.at)));
+                Peer { id, presence, label_until, at }
+            })
+            .collect();
     }
 }
 
@@ -99,12 +82,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_countdown_asks_to_be_woken_once_a_second() {
-        let offline = Connection::Offline { n_kept: 340, retry_at: Some(MonoTime(10_000)) };
-        assert_eq!(offline.words(MonoTime(6_000)), "offline · 340 edits kept · retry in 4 s");
-        assert_eq!(offline.next_change(MonoTime(6_000)), Some(MonoTime(7_000)));
-        assert_eq!(offline.next_change(MonoTime(6_300)), Some(MonoTime(7_000)));
-        assert_eq!(offline.next_change(MonoTime(10_000)), None);
-        assert_eq!(Connection::Alone.next_change(MonoTime(0)), None);
+    fn typing_ends_after_a_pause_and_a_long_pause_is_away() {
+        let seen = LastSeen { input: MonoTime(1_000), edit: Some(MonoTime(1_000)) };
+        assert_eq!(seen.activity(MonoTime(2_000)), Activity::Typing);
+        let idle_at = seen.next_change(MonoTime(2_000)).expect("it ends");
+        assert_eq!(seen.activity(idle_at), Activity::Idle);
+        let away_at = seen.next_change(idle_at).expect("it ends");
+        assert_eq!(seen.activity(away_at), Activity::Away);
+        assert_eq!(seen.next_change(away_at), None);
     }
 }

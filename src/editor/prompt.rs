@@ -19,6 +19,11 @@ pub enum Prompt {
         /// What was typed so far.
         input: String,
     },
+    /// Which file to save to.
+    SaveAs {
+        /// What was typed so far.
+        input: String,
+    },
     /// What to do with unsaved edits.
     Quit,
     /// What to do about a file that another program changed.
@@ -31,6 +36,7 @@ impl Prompt {
         match self {
             Prompt::Find => "Find: ",
             Prompt::Goto { .. } => "Go to LINE[:COL]: ",
+            Prompt::SaveAs { .. } => "Save as: ",
             Prompt::Quit => "Unsaved changes: [s]ave  [d]iscard  [c]ancel",
             Prompt::Conflict => "Another program changed the file: [m]erge  [o]verwrite  [c]ancel",
         }
@@ -43,6 +49,7 @@ impl Model {
         match self.prompt.clone() {
             Some(Prompt::Find) => self.find_key(key),
             Some(Prompt::Goto { input }) => self.goto_key(key, input, now),
+            Some(Prompt::SaveAs { input }) => self.save_as_key(key, input, effects),
             Some(Prompt::Quit) => self.quit_key(key, now, effects),
             Some(Prompt::Conflict) => self.conflict_key(key, effects),
             None => {}
@@ -57,7 +64,7 @@ impl Model {
                 self.find.needle.push_str(&line);
                 self.find_from_origin();
             }
-            Some(Prompt::Goto { input }) => input.push_str(&line),
+            Some(Prompt::Goto { input } | Prompt::SaveAs { input }) => input.push_str(&line),
             _ => {}
         }
     }
@@ -99,10 +106,9 @@ impl Model {
     }
 
     fn goto_key(&mut self, key: Key, mut input: String, now: MonoTime) {
-        match key.code {
-            KeyCode::Char(c) if !key.ctrl && !key.alt && input.len() < INPUT_CHARS_MAX => input.push(c),
-            KeyCode::Backspace => _ = input.pop(),
-            KeyCode::Enter => {
+        match line_key(key, &mut input) {
+            Typed::More => self.prompt = Some(Prompt::Goto { input }),
+            Typed::Given => {
                 self.prompt = None;
                 match parse_place(&input) {
                     Some((line, column)) => {
@@ -112,12 +118,24 @@ impl Model {
                     None => self
                         .notify(format!("{input:?} is not a line; type a number such as 120 or 120:8"), now),
                 }
-                return;
             }
-            KeyCode::Esc => return self.prompt = None,
-            _ => return,
+            Typed::Cancelled => self.prompt = None,
         }
-        self.prompt = Some(Prompt::Goto { input });
+    }
+
+    fn save_as_key(&mut self, key: Key, mut input: String, effects: &mut Vec<Effect>) {
+        match line_key(key, &mut input) {
+            Typed::Given if input.is_empty() => {}
+            Typed::More => self.prompt = Some(Prompt::SaveAs { input }),
+            Typed::Given => {
+                self.prompt = None;
+                effects.push(self.save_effect(false, Some(input)));
+            }
+            Typed::Cancelled => {
+                self.prompt = None;
+                self.quits_after_save = false;
+            }
+        }
     }
 
     fn quit_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
@@ -141,7 +159,7 @@ impl Model {
             }
             KeyCode::Char('o' | 'O') => {
                 self.prompt = None;
-                effects.push(self.save_effect(true));
+                effects.push(self.save_effect(true, None));
             }
             KeyCode::Char('c' | 'C') | KeyCode::Esc => {
                 self.prompt = None;
@@ -150,6 +168,25 @@ impl Model {
             _ => {}
         }
     }
+}
+
+/// What a key did to a line that is being typed.
+enum Typed {
+    More,
+    Given,
+    Cancelled,
+}
+
+/// Works a key into a line that is being typed.
+fn line_key(key: Key, input: &mut String) -> Typed {
+    match key.code {
+        KeyCode::Char(c) if !key.ctrl && !key.alt && input.len() < INPUT_CHARS_MAX => input.push(c),
+        KeyCode::Backspace => _ = input.pop(),
+        KeyCode::Enter => return Typed::Given,
+        KeyCode::Esc => return Typed::Cancelled,
+        _ => {}
+    }
+    Typed::More
 }
 
 /// Reads `LINE` or `LINE:COL`, from 1.

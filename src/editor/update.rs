@@ -8,7 +8,6 @@ use crate::document::{Applied, TextChange};
 use super::command::{Action, action_of};
 use super::edit::Kind;
 use super::key::{Key, KeyCode};
-use super::people::{LABEL_MS, Peer, Person};
 use super::prompt::Prompt;
 use super::selection::{Selection, shift_right};
 use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme};
@@ -18,11 +17,19 @@ pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
     let mut effects = Vec::new();
     let (revision, selection) = (model.revision, model.selection);
     let is_remote = matches!(msg, Msg::RemoteApplied(_));
+    if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
+        model.seen.input = now;
+    }
     let keeps_view = model.dispatch(msg, now, &mut effects);
     if revision != model.revision && !is_remote {
         effects.push(Effect::DocumentEdited);
+        model.seen.edit = Some(now);
     }
-    if (selection.anchor, selection.head) != (model.selection.anchor, model.selection.head) {
+    let activity = model.seen.activity(now);
+    let is_other_activity = std::mem::replace(&mut model.activity, activity) != activity;
+    if is_other_activity
+        || (selection.anchor, selection.head) != (model.selection.anchor, model.selection.head)
+    {
         effects.push(Effect::PresenceChanged);
     }
     if !keeps_view {
@@ -45,11 +52,22 @@ impl Model {
             Msg::Resize(columns, rows) => self.size = (columns, rows),
             Msg::Tick => return self.tick(now),
             Msg::RemoteApplied(applied) => return self.remote(&applied),
-            Msg::People(people) => return self.set_people(people, now),
+            Msg::People(people) => {
+                self.set_people(people, now);
+                return true;
+            }
             Msg::Connection(connection) => {
                 self.connection = connection;
                 return true;
             }
+            Msg::FocusGained => {
+                // A question that is open already is not asked again.
+                if self.prompt.is_none() && self.file.has_path {
+                    effects.push(Effect::CheckFile);
+                }
+                return true;
+            }
+            Msg::FileChanged => self.prompt = Some(Prompt::Conflict),
             Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
             Msg::Theirs(Ok(theirs)) => self.merge_theirs(theirs, now),
             Msg::Theirs(Err(why)) => self.notify(why, now),
@@ -80,24 +98,6 @@ impl Model {
             self.scroll.top = self.rope().char_to_line(top_at.min(self.document.len_chars()));
         }
         !is_shown
-    }
-
-    fn set_people(&mut self, people: Vec<Person>, now: MonoTime) -> bool {
-        let before = std::mem::take(&mut self.people);
-        self.people = people
-            .into_iter()
-            .map(|person| {
-                let known = before.iter().find(|peer| peer.person.id == person.id);
-                let moved = known.is_none_or(|peer| peer.person.cursor != person.cursor);
-                let label_until =
-                    if moved { Some(MonoTime(now.0 + LABEL_MS)) } else { known.and_then(|p| p.label_until) };
-                let resolved = person.cursor.and_then(|anchor| self.document.resolve(anchor));
-                // A cursor behind an edit that is not here yet stays where it was.
-                let at = resolved.or_else(|| person.cursor.and(known.and_then(|peer| peer.at)));
-                Peer { person, label_until, at }
-            })
-            .collect();
-        true
     }
 
     fn key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
@@ -189,21 +189,21 @@ impl Model {
 
     /// Asks the shell to save.
     pub(crate) fn save(&mut self, overwrite: bool, now: MonoTime, effects: &mut Vec<Effect>) {
-        if !self.file.has_path {
-            self.quits_after_save = false;
-            return self.notify("this text has no file; start with `coedit FILE` to have one", now);
-        }
         if self.file.read_only.is_some() {
             self.quits_after_save = false;
             self.may_edit(now);
             return;
         }
-        effects.push(self.save_effect(overwrite));
+        if !self.file.has_path {
+            self.prompt = Some(Prompt::SaveAs { input: String::new() });
+            return;
+        }
+        effects.push(self.save_effect(overwrite, None));
     }
 
-    pub(crate) fn save_effect(&mut self, overwrite: bool) -> Effect {
+    pub(crate) fn save_effect(&mut self, overwrite: bool, path: Option<String>) -> Effect {
         self.saving = self.rope().clone();
-        Effect::Save { text: self.rope().clone(), revision: self.revision, overwrite }
+        Effect::Save { text: self.rope().clone(), revision: self.revision, overwrite, path }
     }
 
     fn saved(

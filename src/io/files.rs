@@ -11,6 +11,11 @@ use sha2::{Digest, Sha256};
 use crate::base::limits::DOCUMENT_CHARS_MAX;
 use crate::editor::SaveDone;
 use crate::editor::file::{FileMeta, LineEnding};
+use crate::io::paths;
+use crate::journal::FileHash;
+
+/// The byte order mark of UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A file that is edited, and how it looked when it was last read or written.
 #[derive(Clone, Debug)]
@@ -25,7 +30,7 @@ pub struct OpenFile {
 struct Stamp {
     modified: Option<SystemTime>,
     n_bytes: u64,
-    hash: [u8; 32],
+    hash: FileHash,
 }
 
 /// Why a file could not be read or written. Each says what happened, why, and what to do next.
@@ -37,6 +42,17 @@ pub enum FileError {
     /// The path is that of a device, a socket or a pipe.
     #[error("{0} is not an ordinary file; copy what it holds into one")]
     Special(PathBuf),
+    /// The file holds other bytes than text.
+    #[error("{0} is not text in UTF-8; convert it first, with iconv for example")]
+    NotText(PathBuf),
+    /// The file's folder is not there.
+    #[error("{path} cannot be opened: {error}; create its folder first, or name another file")]
+    NoFolder {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The file holds more than a document can.
     #[error(
         "{path} has {n_bytes} bytes, and a document holds at most {DOCUMENT_CHARS_MAX} characters; split the file"
@@ -67,10 +83,10 @@ pub enum FileError {
 
 /// A file's text with what is known beside it.
 pub struct Loaded {
-    /// The file, for saving to it.
-    pub file: OpenFile,
+    /// The file, for saving to it; `None` for a text that has none yet.
+    pub file: Option<OpenFile>,
     /// The text, with line feeds only.
-    pub text: Rope,
+    pub text: String,
     /// What the editor shows and keeps.
     pub meta: FileMeta,
 }
@@ -89,7 +105,7 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
         Ok(about) => about,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let file = OpenFile { path: path.to_owned(), stamp: None };
-            return Ok(Loaded { file, text: Rope::new(), meta });
+            return Ok(Loaded { file: Some(file), text: String::new(), meta });
         }
         Err(error) => return Err(refused(error)),
     };
@@ -105,41 +121,62 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
     }
     let mut bytes = Vec::with_capacity(about.len() as usize + 1);
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(refused)?;
-    let stamp = Stamp {
-        modified: about.modified().ok(),
-        n_bytes: bytes.len() as u64,
-        hash: Sha256::digest(&bytes).into(),
-    };
-    let text = decode(&bytes, &mut meta);
-    Ok(Loaded { file: OpenFile { path: path.to_owned(), stamp: Some(stamp) }, text, meta })
+    let stamp = Stamp { modified: about.modified().ok(), n_bytes: bytes.len() as u64, hash: hash_of(&bytes) };
+    let text = decode(bytes, &mut meta);
+    Ok(Loaded { file: Some(OpenFile { path: path.to_owned(), stamp: Some(stamp) }), text, meta })
+}
+
+/// Reads a file as `load` does, for a program that has no screen to show other bytes on.
+///
+/// # Errors
+///
+/// As `load`, and when it is not text in UTF-8.
+pub fn load_text(path: &Path) -> Result<Loaded, FileError> {
+    let loaded = load(path)?;
+    match loaded.meta.read_only {
+        None => Ok(loaded),
+        Some(_) => Err(FileError::NotText(path.to_owned())),
+    }
+}
+
+impl Loaded {
+    /// Makes a text that has no file yet.
+    pub fn untitled(text: String) -> Loaded {
+        let meta = FileMeta { name: "untitled".to_owned(), ..FileMeta::default() };
+        Loaded { file: None, text, meta }
+    }
+
+    /// Returns whether there is no such file yet.
+    pub fn is_new(&self) -> bool {
+        self.file.as_ref().is_none_or(|file| file.stamp.is_none())
+    }
 }
 
 /// Turns a file's bytes into text, and notes in `meta` what the text does not say.
-pub fn decode(bytes: &[u8], meta: &mut FileMeta) -> Rope {
-    meta.has_bom = bytes.starts_with(b"\xef\xbb\xbf");
-    let bytes = if meta.has_bom { &bytes[3..] } else { bytes };
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => {
-            meta.read_only = Some(
-                "this file is not UTF-8; it is shown, and cannot be edited, so that no byte of it is lost"
-                    .to_owned(),
-            );
-            std::borrow::Cow::Owned(show_invalid(bytes))
-        }
-    };
-    let n_lf = text.bytes().filter(|&b| b == b'\n').count();
+pub fn decode(mut bytes: Vec<u8>, meta: &mut FileMeta) -> String {
+    meta.has_bom = bytes.starts_with(BOM);
+    if meta.has_bom {
+        bytes.drain(..BOM.len());
+    }
+    let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+        meta.read_only = Some(
+            "this file is not UTF-8; it is shown, and cannot be edited, so that no byte of it is lost"
+                .to_owned(),
+        );
+        show_invalid(error.as_bytes())
+    });
     let n_crlf = text.matches("\r\n").count();
     meta.line_ending = match n_crlf {
         0 => LineEnding::Lf,
-        n if n == n_lf => LineEnding::CrLf,
+        n if n == text.bytes().filter(|&byte| byte == b'\n').count() => LineEnding::CrLf,
         _ => LineEnding::Mixed,
     };
-    if meta.line_ending == LineEnding::CrLf {
-        Rope::from_str(&text.replace("\r\n", "\n"))
-    } else {
-        Rope::from_str(&text)
-    }
+    if meta.line_ending == LineEnding::CrLf { text.replace("\r\n", "\n") } else { text }
+}
+
+/// Returns the name of these bytes.
+fn hash_of(bytes: &[u8]) -> FileHash {
+    FileHash(Sha256::digest(bytes).into())
 }
 
 /// Writes each byte that is not part of valid UTF-8 as `<ff>`.
@@ -167,14 +204,33 @@ impl OpenFile {
                 let same = stamp.n_bytes == about.len()
                     && stamp.modified.is_some()
                     && stamp.modified == about.modified().ok();
-                !same && fs::read(&self.path).is_ok_and(|bytes| Sha256::digest(bytes)[..] != stamp.hash)
+                !same && fs::read(&self.path).is_ok_and(|bytes| hash_of(&bytes) != stamp.hash)
             }
         }
     }
 
+    /// Returns a file that is to be written for the first time: one that is there already counts as changed outside.
+    pub fn new(path: PathBuf) -> OpenFile {
+        OpenFile { path, stamp: None }
+    }
+
+    /// Returns the absolute path with symbolic links followed.
+    ///
+    /// # Errors
+    ///
+    /// When the file's folder is not there.
+    pub fn canonical(&self) -> Result<PathBuf, FileError> {
+        paths::canonical(&self.path).map_err(|error| FileError::NoFolder { path: self.path.clone(), error })
+    }
+
     /// Returns the hash of the bytes that were last read or written; `None` while there is no file.
-    pub fn hash(&self) -> Option<[u8; 32]> {
+    pub fn hash(&self) -> Option<FileHash> {
         self.stamp.as_ref().map(|stamp| stamp.hash)
+    }
+
+    /// Says what the file was when the text that is edited was last in step with it: not now, but in an earlier run.
+    pub fn expect(&mut self, hash: Option<FileHash>) {
+        self.stamp = hash.map(|hash| Stamp { modified: None, n_bytes: 0, hash });
     }
 
     /// Saves the text. Unless `overwrite` is set, a file that another program changed is left alone.
@@ -240,7 +296,7 @@ fn write_beside(
     about: Option<&fs::Metadata>,
     text: &Rope,
     meta: &FileMeta,
-) -> io::Result<([u8; 32], u64)> {
+) -> io::Result<(FileHash, u64)> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = target.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
     let (temporary, file) = create_beside(folder, name)?;
@@ -291,7 +347,7 @@ fn keep_owner(_file: &File, _about: &fs::Metadata) {}
 
 /// Writes over the file itself, for one whose other names must go on naming the same text. Its length is cut
 /// only after the whole new text is in it.
-fn write_in_place(target: &Path, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32], u64)> {
+fn write_in_place(target: &Path, text: &Rope, meta: &FileMeta) -> io::Result<(FileHash, u64)> {
     let file = OpenOptions::new().write(true).open(target)?;
     let (hash, n_bytes) = write_text(&file, text, meta)?;
     file.set_len(n_bytes)?;
@@ -300,7 +356,7 @@ fn write_in_place(target: &Path, text: &Rope, meta: &FileMeta) -> io::Result<([u
 }
 
 /// Writes the text as the file has it: with its byte order mark and its line ends.
-fn write_text(file: &File, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32], u64)> {
+fn write_text(file: &File, text: &Rope, meta: &FileMeta) -> io::Result<(FileHash, u64)> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     let mut hash = Sha256::new();
     let mut n_bytes = 0;
@@ -310,7 +366,7 @@ fn write_text(file: &File, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32]
         out.write_all(bytes)
     };
     if meta.has_bom {
-        put(b"\xef\xbb\xbf")?;
+        put(BOM)?;
     }
     for chunk in text.chunks() {
         match meta.line_ending {
@@ -319,7 +375,7 @@ fn write_text(file: &File, text: &Rope, meta: &FileMeta) -> io::Result<([u8; 32]
         }
     }
     out.flush()?;
-    Ok((hash.finalize().into(), n_bytes))
+    Ok((FileHash(hash.finalize().into()), n_bytes))
 }
 
 #[cfg(test)]

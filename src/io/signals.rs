@@ -1,4 +1,4 @@
-//! What ends the program from outside.
+//! What ends or stops the program from outside.
 
 use std::io;
 
@@ -39,6 +39,68 @@ impl Termination {
         #[cfg(not(unix))]
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What somebody outside wants of a program with a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// To end.
+    End,
+    /// To stop until it is continued.
+    Stop,
+    /// It was continued.
+    Resume,
+}
+
+/// Waits for the signals that end or stop a program with a screen.
+#[derive(Debug)]
+pub struct Requests {
+    end: Termination,
+    #[cfg(unix)]
+    hang_up: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    stop: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    resume: tokio::signal::unix::Signal,
+}
+
+impl Requests {
+    /// Starts to listen; from now on the signals do nothing by themselves.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn listen() -> io::Result<Requests> {
+        let end = Termination::listen()?;
+        #[cfg(unix)]
+        {
+            use rustix::process::Signal;
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Requests {
+                end,
+                hang_up: signal(SignalKind::hangup())?,
+                stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
+                resume: signal(SignalKind::from_raw(Signal::CONT.as_raw()))?,
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Requests { end })
+    }
+
+    /// Returns the next request.
+    pub async fn next(&mut self) -> Request {
+        #[cfg(unix)]
+        tokio::select! {
+            () = self.end.wait() => Request::End,
+            _ = self.hang_up.recv() => Request::End,
+            _ = self.stop.recv() => Request::Stop,
+            _ = self.resume.recv() => Request::Resume,
+        }
+        #[cfg(not(unix))]
+        {
+            self.end.wait().await;
+            Request::End
         }
     }
 }

@@ -17,8 +17,8 @@ use crate::view::safe;
 
 /// Alternate screen, bracketed paste, mouse buttons with drags in decimal coordinates, focus. Motion without a
 /// button is not asked for: it would wake the program for nothing.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?1002h\x1b[?1006h\x1b[?25h";
-const LEAVE: &[u8] = b"\x1b[m\x1b[?1006l\x1b[?1002l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?1002h\x1b[?1006h\x1b[?1004h\x1b[?25h";
+const LEAVE: &[u8] = b"\x1b[m\x1b[?1004l\x1b[?1006l\x1b[?1002l\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// Whether the terminal is ours, so that it is given back once, whoever comes first.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -76,17 +76,19 @@ impl Terminal {
         self.write(format!("\x1b]2;{title}\x1b\\").as_bytes())
     }
 
-    /// Offers a text to the terminal's clipboard (OSC 52), exactly as it is, unless it is too large for one.
+    /// Offers a text to the terminal's clipboard (OSC 52), exactly as it is. Returns whether it did: one that is too
+    /// large for terminals it does not.
     ///
     /// # Errors
     ///
     /// When the terminal is gone.
-    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+    pub fn copy(&mut self, text: &str) -> io::Result<bool> {
         if CLIPBOARD_BYTES_MAX < text.len() {
-            return Ok(());
+            return Ok(false);
         }
         let coded = base64::engine::general_purpose::STANDARD.encode(text);
-        self.write(format!("\x1b]52;c;{coded}\x1b\\").as_bytes())
+        self.write(format!("\x1b]52;c;{coded}\x1b\\").as_bytes())?;
+        Ok(true)
     }
 
     /// Gives the terminal back, stops this process until the shell continues it, and takes it again.
@@ -97,7 +99,18 @@ impl Terminal {
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
         // SIGSTOP and not SIGTSTP, which we listen to ourselves.
+        #[cfg(unix)]
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        self.enter()
+    }
+
+    /// Takes the terminal again after this process was stopped without being asked: it may be in any state.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn take_again(&mut self) -> io::Result<()> {
+        disable_raw_mode()?;
         self.enter()
     }
 }
@@ -125,7 +138,7 @@ fn give_back_on_panic() {
             let place = info.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
             let what = info.payload_as_str().unwrap_or("unknown cause");
             eprintln!(
-                "coedit: stopped by a fault of its own{}: {}. What was not saved is lost; the file is as it was last saved",
+                "coedit: stopped by a fault of its own{}: {}. Every edit is in the journal; open the file again to go on",
                 safe::line(&place),
                 safe::line(what)
             );
@@ -151,6 +164,7 @@ pub fn msg_of(event: Event) -> Option<Msg> {
         }
         Event::Paste(text) => Some(Msg::Paste(text)),
         Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
+        Event::FocusGained => Some(Msg::FocusGained),
         _ => None,
     }
 }

@@ -5,7 +5,6 @@ fn edited(base: &str) -> (Document, Record) {
     doc.insert(0, base).expect("in range");
     let record = Record {
         file: Some(FileHash([1; 32])),
-        base: base.to_owned(),
         saved: doc.version(),
         snapshot: doc.save(),
         ..Record::default()
@@ -33,11 +32,13 @@ fn document_comes_back_from_snapshot_and_batches() {
 }
 
 #[test]
-fn file_that_another_program_changed_is_told_with_the_text_before() {
-    let (doc, record) = edited("one\n");
+fn file_that_another_program_changed_is_told_and_the_text_before_is_there() {
+    let (mut doc, record) = edited("one\n");
     let found = record.compare(&doc, Some(FileHash([2; 32])));
-    assert_eq!(found, Finding::FileChanged { n_edits: 0, base: "one\n".to_owned() });
+    assert_eq!(found, Finding::FileChanged { n_edits: 0 });
     assert_eq!(record.compare(&doc, record.file), Finding::Same);
+    doc.delete(0..2).expect("in range");
+    assert_eq!(doc.text_at(&record.saved).expect("sound").to_string(), "one\n");
 }
 
 #[test]

@@ -62,31 +62,38 @@ pub enum Status {
 }
 
 impl Status {
-    /// Returns the words for the status line at `now`.
+    /// Returns the words for the status line at `now`. `with` is the other side's host; it may be empty.
     ///
     /// ```
     /// use coedit::base::time::MonoTime;
     /// use coedit::sync::Status;
     ///
     /// let status = Status::Offline { n_kept: 340, retry_at: Some(MonoTime(4_000)), reason: "refused".to_owned() };
-    /// assert_eq!(status.words(MonoTime(100)), "offline · 340 edits kept · retry in 4 s");
+    /// assert_eq!(status.words("relay.example", MonoTime(100)), "offline · 340 edits kept · retry in 4 s");
     /// ```
-    pub fn words(&self, now: MonoTime) -> String {
+    pub fn words(&self, with: &str, now: MonoTime) -> String {
         match self {
             Status::Alone => "alone".to_owned(),
             Status::Hosting { n_links: 0 } => "hosting".to_owned(),
             Status::Hosting { n_links } => format!("hosting · {n_links} joined"),
             Status::Connecting { n_kept: 0 } => "connecting".to_owned(),
             Status::Connecting { n_kept } => format!("connecting · {}", edits_kept(*n_kept)),
-            Status::Synced { rtt } => with_rtt("synced", *rtt),
-            Status::Sending { n, rtt } => with_rtt(&format!("sending {n}"), *rtt),
+            Status::Synced { rtt } => connected("synced", with, *rtt),
+            Status::Sending { n, rtt } => connected(&format!("sending {n}"), with, *rtt),
             Status::Offline { n_kept, retry_at, reason: _ } => offline(*n_kept, *retry_at, now),
             Status::Paused { n_kept, sentence } => format!("waiting · {} · {sentence}", edits_kept(*n_kept)),
-            Status::ReadOnly { n_kept: 0, rtt } => with_rtt("read only", *rtt),
+            Status::ReadOnly { n_kept: 0, rtt } => connected("read only", with, *rtt),
             Status::ReadOnly { n_kept, .. } => format!("read only · {} here only", edits_kept(*n_kept)),
             Status::Denied { n_kept: 0, sentence } => format!("denied: {sentence}"),
             Status::Denied { n_kept, sentence } => format!("denied: {sentence} · {}", edits_kept(*n_kept)),
         }
+    }
+
+    /// Returns when the words change by themselves: the countdown, once a second.
+    pub fn next_change(&self, now: MonoTime) -> Option<MonoTime> {
+        let Status::Offline { retry_at: Some(at), .. } = self else { return None };
+        let left_ms = at.since(now).0;
+        (0 < left_ms).then(|| now.after(Millis((left_ms - 1) % 1_000 + 1)))
     }
 
     /// Returns whether a connection stands and has been welcomed.
@@ -98,11 +105,11 @@ impl Status {
     }
 }
 
-fn with_rtt(words: &str, rtt: Option<Millis>) -> String {
-    match rtt {
-        Some(Millis(ms)) => format!("{words} · {ms} ms"),
-        None => words.to_owned(),
-    }
+fn connected(words: &str, with: &str, rtt: Option<Millis>) -> String {
+    let rtt = rtt.map(|Millis(ms)| format!("{ms} ms"));
+    let about: Vec<&str> =
+        [Some(with).filter(|with| !with.is_empty()), rtt.as_deref()].into_iter().flatten().collect();
+    if about.is_empty() { words.to_owned() } else { format!("{words} · {}", about.join(" ")) }
 }
 
 fn edits_kept(n: u64) -> String {
@@ -124,7 +131,24 @@ mod tests {
 
     #[track_caller]
     fn check(status: Status, words: &str) {
-        assert_eq!(status.words(MonoTime(0)), words);
+        assert_eq!(status.words("", MonoTime(0)), words);
+    }
+
+    #[test]
+    fn countdown_asks_to_be_woken_once_a_second() {
+        let offline =
+            Status::Offline { n_kept: 340, retry_at: Some(MonoTime(10_000)), reason: String::new() };
+        assert_eq!(offline.words("h", MonoTime(6_000)), "offline · 340 edits kept · retry in 4 s");
+        assert_eq!(offline.next_change(MonoTime(6_000)), Some(MonoTime(7_000)));
+        assert_eq!(offline.next_change(MonoTime(6_300)), Some(MonoTime(7_000)));
+        assert_eq!(offline.next_change(MonoTime(10_000)), None);
+        assert_eq!(Status::Alone.next_change(MonoTime(0)), None);
+    }
+
+    #[test]
+    fn other_side_is_named_while_it_is_connected() {
+        let synced = Status::Synced { rtt: Some(Millis(24)) };
+        assert_eq!(synced.words("relay.example", MonoTime(0)), "synced · relay.example 24 ms");
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub fn title(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
         .people
         .iter()
         .map(|peer| {
-            (safe::name(&peer.person.name, peer.person.id), Style::new().fg(theme.person(peer.person.color)))
+            let name = safe::name(&peer.presence.name, peer.id.0);
+            (name, Style::new().fg(theme.person(peer.presence.color)))
         })
         .collect();
     if !people.is_empty() {
@@ -62,7 +63,8 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
         left.push_str(&safe::line(&notice.text));
         left.push_str(" · ");
     }
-    left.push_str(&safe::line(&model.connection.words(now)));
+    let with = model.link.as_ref().map_or("", |link| &link.server.host);
+    left.push_str(&safe::line(&model.connection.words(with, now)));
     if !model.people.is_empty() {
         left.push_str(&format!(" · {} here", model.people.len() + 1));
     }
@@ -82,7 +84,7 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Op
     let mut x = put(buffer, 0, width, row, &format!(" {}", prompt.label()), theme.prompt);
     let input = match prompt {
         Prompt::Find => &model.find.needle,
-        Prompt::Goto { input } => input,
+        Prompt::Goto { input } | Prompt::SaveAs { input } => input,
         Prompt::Quit | Prompt::Conflict => return Some(Position::new(x.min(width.saturating_sub(1)), row)),
     };
     // The end of the input stays in view.

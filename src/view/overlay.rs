@@ -6,6 +6,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::editor::Model;
 use crate::editor::command::COMMANDS;
+use crate::editor::people::Peer;
+use crate::protocol::presence::Activity;
 
 use super::theme::Theme;
 use super::{put, safe};
@@ -29,17 +31,21 @@ pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
         format!("{} (you)", safe::name(&model.own_name, 0))
     };
     let mut rows = vec![(you, theme.overlay)];
-    for peer in &model.people {
-        let person = &peer.person;
-        let name = safe::name(&person.name, person.id);
-        let line = model.document().resolve(person.cursor.unwrap_or(crate::document::Anchor::Start));
+    for Peer { id, presence, .. } in &model.people {
+        let name = safe::name(&presence.name, id.0);
+        let line = presence.cursor.and_then(|cursor| model.document().resolve(cursor));
         let line = line.map_or(String::new(), |at| format!("line {}", model.rope().char_to_line(at) + 1));
-        let row = format!("{name:<34} #{:04x}  {:<7} {line}", person.id & 0xffff, person.activity);
-        rows.push((row, theme.overlay.fg(theme.person(person.color))));
+        let activity = match presence.activity {
+            Activity::Typing => "typing",
+            Activity::Idle => "idle",
+            Activity::Away => "away",
+        };
+        let row = format!("{name:<34} #{:04x}  {activity:<7} {line}", id.0 & 0xffff);
+        rows.push((row, theme.overlay.fg(theme.person(presence.color))));
     }
     if let Some(link) = &model.link {
         rows.push((String::new(), theme.overlay));
-        rows.push((safe::line(link), theme.overlay));
+        rows.push((safe::line(&link.to_string()), theme.overlay));
     }
     panel("Who is here (Esc closes)", &rows, theme, buffer);
 }

@@ -56,8 +56,8 @@ fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
     };
     let mut lit: Vec<Lit> = Vec::new();
     for peer in &model.people {
-        let style = Style::new().bg(theme.person(peer.person.color)).fg(ratatui::style::Color::Indexed(16));
-        for &(from, to) in &peer.person.selections {
+        let style = Style::new().bg(theme.person(peer.presence.color)).fg(ratatui::style::Color::Indexed(16));
+        for &(from, to) in &peer.presence.selections {
             if let (Some(from), Some(to)) = (model.document().resolve(from), model.document().resolve(to)) {
                 lit.push(Lit {
                     range: from.min(to)..from.max(to),
@@ -166,11 +166,11 @@ fn cursor_of(
     peer: &crate::editor::people::Peer,
     buffer: &mut Buffer,
 ) {
-    let Some(anchor) = peer.person.cursor else { return };
+    let Some(anchor) = peer.presence.cursor else { return };
     let Some(at) = model.document().resolve(anchor).or(peer.at) else { return };
     let at = grapheme::floor(model.rope(), at);
     let Some(cell) = cell_of(model, layout, at).filter(|&cell| buffer.area.contains(cell)) else { return };
-    let style = theme.on_person(peer.person.color);
+    let style = theme.on_person(peer.presence.color);
     buffer[cell].set_style(style);
     if peer.label_until.is_none_or(|until| until <= now) {
         return;
@@ -178,7 +178,7 @@ fn cursor_of(
     let last = layout.text_top + layout.text_rows;
     let y = if layout.text_top < cell.y { cell.y - 1 } else { cell.y + 1 };
     if y < last {
-        let label = format!(" {} ", safe::name(&peer.person.name, peer.person.id));
+        let label = format!(" {} ", safe::name(&peer.presence.name, peer.id.0));
         let cells = unicode_width::UnicodeWidthStr::width(label.as_str()) as u16;
         let x = cell.x.min(buffer.area.width.saturating_sub(cells)).max(layout.gutter);
         put(buffer, x, buffer.area.width, y, &label, style);

@@ -1,6 +1,7 @@
 //! The journal's side of a session: when a record begins, moves and ends.
 
-use ropey::Rope;
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use crate::crdt::{ReplicaId, VersionVector};
@@ -23,10 +24,9 @@ pub enum Ending {
 
 /// What is kept of a document beside its edits.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Beside {
+struct State {
     role: Option<String>,
     has_epoch: bool,
-    base: String,
     saved: Vec<(u64, u64)>,
     acknowledged: Vec<(u64, u64)>,
 }
@@ -35,10 +35,10 @@ struct Beside {
 pub(super) struct Keep {
     journal: Journal,
     uid: Uid,
+    /// The canonical path of the document's file, if it has one.
+    path: Option<PathBuf>,
     /// All but texts: those are taken from the document when they are needed.
     head: Record,
-    /// The text that the file has; a clone of a rope shares its pieces.
-    base: Rope,
     /// Set from the first batch on, or if there was a record; cleared when the record goes.
     is_begun: bool,
     last_token: Option<PersistToken>,
@@ -46,33 +46,39 @@ pub(super) struct Keep {
 
 impl Keep {
     /// Makes the journal's side of a document that is kept under `uid`, or that is not kept yet.
-    pub(super) fn new(journal: Journal, uid: Option<Uid>, head: Record, base: Rope) -> Keep {
+    pub(super) fn new(journal: Journal, uid: Option<Uid>, path: Option<PathBuf>, head: Record) -> Keep {
         let is_begun = uid.is_some();
         let uid = uid.unwrap_or_else(entropy::bytes);
-        Keep { journal, uid, head, base, is_begun, last_token: None }
+        Keep { journal, uid, path, head, is_begun, last_token: None }
     }
 
-    /// Writes the whole record now; returns once it is synced.
-    pub(super) fn begin(&mut self, doc: &Document) -> Result<(), StorageError> {
-        self.put_beside(&self.head.acknowledged)?;
+    /// Writes the record's head, and the whole record if there is none yet. Returns once a new one is synced.
+    pub(super) fn begin_now(&mut self, doc: &Document) -> Result<(), StorageError> {
         if self.is_begun {
-            return self
-                .journal
-                .set_link(self.uid, self.head.linked.as_ref().map(|linked| linked.url.clone()));
+            self.put_state(&self.head.acknowledged)?;
+            self.journal.set_path(self.uid, self.path.clone())?;
+            let link = self.head.linked.as_ref().map(|linked| linked.url.clone());
+            return self.journal.set_link(self.uid, link);
         }
-        let name = self.head.path.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or("untitled");
-        self.journal.create(NewDocument {
+        self.journal.create(self.whole(doc))?;
+        self.is_begun = true;
+        Ok(())
+    }
+
+    /// All that a new record begins with.
+    fn whole(&self, doc: &Document) -> NewDocument {
+        let name = self.path.as_deref().and_then(Path::file_name);
+        NewDocument {
             uid: self.uid,
-            path: self.head.path.as_ref().map(Into::into),
+            path: self.path.clone(),
             link: self.head.linked.as_ref().map(|linked| linked.url.clone()),
             epoch: self.head.epoch.unwrap_or_default(),
             file_hash: self.head.file.map(|hash| hash.0.to_vec()),
-            name: name.to_owned(),
+            name: name.map_or_else(|| "untitled".to_owned(), |name| name.to_string_lossy().into_owned()),
             created: clock::wall_now(),
+            state: self.state(&self.head.acknowledged),
             snapshot: doc.save(),
-        })?;
-        self.is_begun = true;
-        Ok(())
+        }
     }
 
     pub(super) fn append(
@@ -82,7 +88,9 @@ impl Keep {
         bytes: Vec<u8>,
     ) -> Result<(), StorageError> {
         if !self.is_begun {
-            self.begin(doc)?;
+            // Not waited for: the first key of a large text must not wait for a disk either.
+            self.journal.begin(self.whole(doc))?;
+            self.is_begun = true;
         }
         self.last_token = Some(token);
         self.journal.append(self.uid, bytes, token.0)
@@ -105,7 +113,6 @@ impl Keep {
 
     pub(super) fn saved(&mut self, doc: &Document, hash: FileHash) {
         (self.head.file, self.head.saved) = (Some(hash), doc.version());
-        self.base = doc.rope().clone();
         if !self.is_begun {
             return;
         }
@@ -116,7 +123,7 @@ impl Keep {
             return;
         }
         // Only an ended thread refuses these, and then appends, which are reported, are refused too.
-        let _ = self.put_beside(&self.head.acknowledged);
+        let _ = self.put_state(&self.head.acknowledged);
         let _ = self.journal.set_file_hash(self.uid, Some(hash.0.to_vec()));
         if let Some(token) = self.last_token {
             let _ = self.journal.replace_snapshot(self.uid, doc.save(), token.0);
@@ -126,10 +133,10 @@ impl Keep {
     pub(super) fn end(mut self, doc: &Document, acknowledged: &VersionVector, ending: Ending) {
         let is_linked = self.head.linked.is_some();
         if is_linked && !self.is_begun {
-            let _ = self.begin(doc);
+            let _ = self.begin_now(doc);
         }
         match (is_linked, ending) {
-            (true, _) => drop(self.put_beside(acknowledged)),
+            (true, _) => drop(self.put_state(acknowledged)),
             (false, Ending::Clean) if self.is_begun => drop(self.journal.remove(self.uid)),
             (false, _) => {}
         }
@@ -138,49 +145,51 @@ impl Keep {
         }
     }
 
-    fn put_beside(&self, acknowledged: &VersionVector) -> Result<(), StorageError> {
+    /// The document's file is this one from now on.
+    pub(super) fn moved(&mut self, path: PathBuf) {
+        self.path = Some(path.clone());
+        if self.is_begun {
+            let _ = self.journal.set_path(self.uid, Some(path));
+        }
+    }
+
+    fn put_state(&self, acknowledged: &VersionVector) -> Result<(), StorageError> {
+        self.journal.set_state(self.uid, self.state(acknowledged))
+    }
+
+    fn state(&self, acknowledged: &VersionVector) -> Vec<u8> {
         let role = self.head.linked.as_ref().map(|linked| match linked.role {
             Role::Owner => "owner".to_owned(),
             Role::Host => "host".to_owned(),
             Role::Guest => "guest".to_owned(),
         });
-        let beside = Beside {
+        let state = State {
             role,
             has_epoch: self.head.epoch.is_some(),
-            base: self.base.to_string(),
             saved: pairs(&self.head.saved),
             acknowledged: pairs(acknowledged),
         };
-        let value = serde_json::to_vec(&beside).unwrap_or_default();
-        self.journal.set_state(&key(&self.uid), value)
+        serde_json::to_vec(&state).unwrap_or_default()
     }
 }
 
 /// Returns what the journal has of a document as a record.
-pub(super) fn record(journal: &Journal, stored: StoredDocument) -> Result<Record, StorageError> {
-    let value = journal.state(&key(&stored.uid))?.unwrap_or_default();
-    let beside: Beside = serde_json::from_slice(&value).unwrap_or_default();
-    let role = match beside.role.as_deref() {
+pub(super) fn record(stored: StoredDocument) -> Record {
+    let state: State = serde_json::from_slice(&stored.state).unwrap_or_default();
+    let role = match state.role.as_deref() {
         Some("owner") => Role::Owner,
         Some("host") => Role::Host,
         _ => Role::Guest,
     };
-    Ok(Record {
-        path: stored.path.and_then(|path| path.to_str().map(str::to_owned)),
+    Record {
         linked: stored.link.map(|url| Linked { url, role }),
-        epoch: beside.has_epoch.then_some(stored.epoch),
+        epoch: state.has_epoch.then_some(stored.epoch),
         file: stored.file_hash.and_then(|hash| hash.try_into().ok()).map(FileHash),
-        base: beside.base,
-        saved: version(&beside.saved),
+        saved: version(&state.saved),
         snapshot: stored.snapshot.unwrap_or_default(),
         batches: stored.batches,
-        acknowledged: version(&beside.acknowledged),
-    })
-}
-
-fn key(uid: &Uid) -> String {
-    let digits: String = uid.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("document {digits}")
+        acknowledged: version(&state.acknowledged),
+    }
 }
 
 fn pairs(version: &VersionVector) -> Vec<(u64, u64)> {

@@ -1,18 +1,21 @@
 //! How a session begins: from a file, its journal, and what the user asked for.
 
-use anyhow::bail;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use ropey::Rope;
 
 use super::keep::{self, Keep};
 use super::{Channels, Session};
 use crate::app::address;
 use crate::app::setting::Setting;
-use crate::app::text::FileNow;
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
+use crate::io::files::Loaded;
 use crate::io::server::Probes;
 use crate::io::storage::journal::{Journal, Uid};
 use crate::io::{entropy, paths};
-use crate::journal::{Finding, Linked, Record, Role};
+use crate::journal::{FileHash, Finding, Linked, Record, Role};
 use crate::protocol::capability::Secret;
 use crate::protocol::link_url::{LinkUrl, ServerUrl};
 use crate::protocol::{DocumentId, Epoch, SessionId};
@@ -43,6 +46,10 @@ pub struct Opened {
     pub doc: Document,
     /// What the user must be told, and asked.
     pub finding: Finding,
+    /// The text that the file had when it was last in step with the document.
+    pub base: Rope,
+    /// The hash that the file had then.
+    pub expected: Option<FileHash>,
 }
 
 /// What a new session is made of.
@@ -52,16 +59,17 @@ struct Plan {
     finding: Finding,
     /// Under which name the journal has it.
     uid: Option<Uid>,
+    path: Option<PathBuf>,
 }
 
 /// Opens a file: from its journal if there is one, else from its text; then as `how` says.
 ///
 /// # Errors
 /// In one sentence: in use by another process, a damaged journal, a port in use, a link to another document.
-pub async fn open(setting: &Setting, file: FileNow, how: How) -> anyhow::Result<Opened> {
+pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Result<Opened> {
     let channels = Channels::new();
     let journal = start_journal(setting, &channels)?;
-    let mut plan = plan(&journal, &file, &how)?;
+    let mut plan = plan(&journal, loaded, &how)?;
     let mut accepting = None;
     let had_link = plan.record.linked.is_some();
     match how {
@@ -82,19 +90,23 @@ pub async fn open(setting: &Setting, file: FileNow, how: How) -> anyhow::Result<
     let link = plan.record.linked.as_ref().map(|linked| LinkUrl::parse(&linked.url)).transpose()?;
     let must_begin =
         plan.record.linked.is_some() && (plan.uid.is_none() || !had_link || role == Some(Role::Host));
-    let Plan { mut doc, mut record, finding, uid } = plan;
+    let Plan { mut doc, mut record, finding, uid, path } = plan;
+    let base = match finding {
+        Finding::Same => doc.rope().clone(),
+        _ => doc.text_at(&record.saved).context("the journal's note of the last save is damaged")?,
+    };
+    let expected = record.file;
     let config = config(&doc, &record, link.as_ref());
-    let base = ropey::Rope::from(std::mem::take(&mut record.base));
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
-    let mut keep = Keep::new(journal, uid, record, base);
+    let mut keep = Keep::new(journal, uid, path, record);
     if must_begin {
-        keep.begin(&doc)?;
+        keep.begin_now(&doc)?;
     }
     let upstream = link.clone().filter(|_| config.upstream.is_some());
     let mut session = Session::new(config, channels, Some(keep), upstream, &mut doc);
     session.link = link;
     session.accepting = accepting;
-    Ok(Opened { session, doc, finding })
+    Ok(Opened { session, doc, finding, base, expected })
 }
 
 /// Joins without a file or a journal, for commands that end at once.
@@ -120,33 +132,26 @@ pub fn document_of(text: &str) -> anyhow::Result<Document> {
     Ok(doc)
 }
 
-fn plan(journal: &Journal, file: &FileNow, how: &How) -> anyhow::Result<Plan> {
-    if let Some(stored) = journal.find_by_path(&file.path)? {
+fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
+    let path = loaded.file.as_ref().map(|file| file.canonical()).transpose()?;
+    // What is not text is only shown: nothing is kept for it.
+    let path = path.filter(|_| loaded.meta.read_only.is_none());
+    let hash = loaded.file.as_ref().and_then(|file| file.hash());
+    if let Some(stored) = path.as_deref().map(|path| journal.find_by_path(path)).transpose()?.flatten() {
         let uid = Some(stored.uid);
-        let record = keep::record(journal, stored)?;
+        let record = keep::record(stored);
         // Nothing is moved or deleted: what is damaged may still be read by somebody who knows how.
         let doc = record.recover(ReplicaId::new(entropy::u64()))?;
-        let finding = record.compare(&doc, file.hash);
-        return Ok(Plan { doc, record, finding, uid });
+        let finding = record.compare(&doc, hash);
+        return Ok(Plan { doc, record, finding, uid, path });
     }
+    // Whoever joins takes the history that is there, and what the file holds is asked about when it is saved.
     let is_join = matches!(how, How::Join(_));
-    if is_join && !file.text.is_empty() {
-        bail!(
-            "{} exists already and is not this document; name another file: coedit join LINK FILE",
-            file.path.display()
-        );
-    }
-    let doc = document_of(&file.text)?;
-    let record = Record {
-        path: file.path.to_str().map(str::to_owned),
-        // Whoever joins takes the history that is there.
-        epoch: (!is_join).then(entropy::bytes),
-        file: file.hash,
-        base: file.text.clone(),
-        saved: doc.version(),
-        ..Record::default()
-    };
-    Ok(Plan { doc, record, finding: Finding::Same, uid: None })
+    let (text, file) = if is_join { ("", None) } else { (loaded.text.as_str(), hash) };
+    let doc = document_of(text)?;
+    let epoch = (!is_join).then(entropy::bytes);
+    let record = Record { epoch, file, saved: doc.version(), ..Record::default() };
+    Ok(Plan { doc, record, finding: Finding::Same, uid: None, path })
 }
 
 fn start_journal(setting: &Setting, channels: &Channels) -> anyhow::Result<Journal> {
@@ -240,7 +245,7 @@ fn durable(doc: &Document) -> VersionVector {
 ///
 /// # Errors
 /// In one sentence: in use by another process, damaged.
-pub fn kept_text(setting: &Setting, file: &FileNow) -> anyhow::Result<String> {
+pub fn kept_text(setting: &Setting, loaded: &Loaded) -> anyhow::Result<String> {
     let journal = start_journal(setting, &Channels::new())?;
-    Ok(plan(&journal, file, &How::Edit)?.doc.to_string())
+    Ok(plan(&journal, loaded, &How::Edit)?.doc.to_string())
 }

@@ -5,8 +5,9 @@ fn round_trip(bytes: &[u8]) -> (Loaded, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.txt");
     fs::write(&path, bytes).unwrap();
-    let mut loaded = load(&path).unwrap();
-    let done = loaded.file.save(&loaded.text.clone(), &loaded.meta.clone(), false).unwrap();
+    let loaded = load(&path).unwrap();
+    let mut file = loaded.file.clone().unwrap();
+    let done = file.save(&Rope::from_str(&loaded.text), &loaded.meta.clone(), false).unwrap();
     assert_eq!(done, SaveDone::Written(None));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     (loaded, fs::read(&path).unwrap())
@@ -49,27 +50,26 @@ fn a_change_by_another_program_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     fs::write(&path, "one").unwrap();
-    let mut loaded = load(&path).unwrap();
+    let loaded = load(&path).unwrap();
+    let mut file = loaded.file.clone().unwrap();
     fs::write(&path, "two!").unwrap();
-    assert!(loaded.file.is_changed_outside());
+    assert!(file.is_changed_outside());
     let text = Rope::from_str("mine");
-    assert_eq!(loaded.file.save(&text, &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
+    assert_eq!(file.save(&text, &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
     assert_eq!(fs::read_to_string(&path).unwrap(), "two!");
-    assert_eq!(loaded.file.save(&text, &loaded.meta, true).unwrap(), SaveDone::Written(None));
+    assert_eq!(file.save(&text, &loaded.meta, true).unwrap(), SaveDone::Written(None));
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
-    assert!(!loaded.file.is_changed_outside());
+    assert!(!file.is_changed_outside());
 }
 
 #[test]
 fn a_file_that_appeared_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new");
-    let mut loaded = load(&path).unwrap();
+    let loaded = load(&path).unwrap();
+    let mut file = loaded.file.clone().unwrap();
     fs::write(&path, "theirs").unwrap();
-    assert_eq!(
-        loaded.file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(),
-        SaveDone::ChangedOutside
-    );
+    assert_eq!(file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
 }
 
 #[cfg(unix)]
@@ -82,14 +82,15 @@ fn mode_symbolic_link_and_hard_link_are_kept() {
     fs::write(&path, "one").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     symlink("a", &link).unwrap();
-    let mut loaded = load(&link).unwrap();
-    loaded.file.save(&Rope::from_str("two"), &loaded.meta, false).unwrap();
+    let loaded = load(&link).unwrap();
+    let mut file = loaded.file.clone().unwrap();
+    file.save(&Rope::from_str("two"), &loaded.meta, false).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&path).unwrap(), "two");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
 
     fs::hard_link(&path, &other).unwrap();
-    let done = loaded.file.save(&Rope::from_str("3"), &loaded.meta, false).unwrap();
+    let done = file.save(&Rope::from_str("3"), &loaded.meta, false).unwrap();
     assert!(matches!(done, SaveDone::Written(Some(_))));
     assert_eq!(fs::read_to_string(&other).unwrap(), "3");
 }

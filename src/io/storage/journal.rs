@@ -77,6 +77,8 @@ pub struct NewDocument {
     pub name: String,
     /// When it was made.
     pub created: WallTime,
+    /// What the caller remembers beside it.
+    pub state: Vec<u8>,
     /// All that it holds.
     pub snapshot: Vec<u8>,
 }
@@ -98,6 +100,8 @@ pub struct StoredDocument {
     pub name: String,
     /// When it was made.
     pub created: WallTime,
+    /// What the caller remembers beside it.
+    pub state: Vec<u8>,
     /// What it held when it was last cut.
     pub snapshot: Option<Vec<u8>>,
     /// The changes since then, oldest first.
@@ -188,6 +192,15 @@ impl Journal {
         self.ask(|reply| Command::Create(Box::new(document), reply))
     }
 
+    /// Adds a document and keeps it for this process, without waiting. What cannot be written yet is tried again
+    /// before anything later; what never can is told as `Refused`.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn begin(&self, document: NewDocument) -> Result<(), StorageError> {
+        self.send(Command::Begin(Box::new(document)))
+    }
+
     /// Adds a change of a document. Returns at once; `Written` with `token` follows when it is on disk.
     /// Tokens grow within one document.
     ///
@@ -245,20 +258,12 @@ impl Journal {
         self.send(Command::Release(uid))
     }
 
-    /// Returns what is remembered under `key` for all documents.
-    ///
-    /// # Errors
-    /// If the journal cannot be read.
-    pub fn state(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        self.ask(|reply| Command::State(key.to_string(), reply))
-    }
-
-    /// Remembers `value` under `key` for all documents.
+    /// Records what the caller remembers beside a document.
     ///
     /// # Errors
     /// If the thread has ended.
-    pub fn set_state(&self, key: &str, value: Vec<u8>) -> Result<(), StorageError> {
-        self.send(Command::SetState(key.to_string(), value))
+    pub fn set_state(&self, uid: Uid, state: Vec<u8>) -> Result<(), StorageError> {
+        self.send(Command::SetState(uid, state))
     }
 
     /// Writes what waits, lets go of the documents and ends the thread.

@@ -13,7 +13,8 @@ pub(super) const JOURNAL: &str = "
         epoch BLOB NOT NULL CHECK (length(epoch) = 16),
         file_hash BLOB,
         name TEXT NOT NULL,
-        created INTEGER NOT NULL
+        created INTEGER NOT NULL,
+        state BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX document_link ON document (link) WHERE link IS NOT NULL;
     CREATE TABLE snapshot (
@@ -27,7 +28,6 @@ pub(super) const JOURNAL: &str = "
         bytes BLOB NOT NULL
     ) STRICT;
     CREATE INDEX batch_uid ON batch (uid, n);
-    CREATE TABLE state (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT;
 ";
 
 /// The format of the relay's store.

@@ -13,8 +13,8 @@ use crate::io::storage::group;
 
 /// One change of the journal.
 pub(super) enum Write {
-    /// A new document, whether it was locked for this, and who waits for it.
-    Create { document: Box<NewDocument>, fresh: bool, reply: Sender<Result<(), StorageError>> },
+    /// A new document, whether it was locked for this, and who waits for it, if anybody.
+    Create { document: Box<NewDocument>, fresh: bool, reply: Option<Sender<Result<(), StorageError>>> },
     /// A change of a document.
     Append { uid: Uid, bytes: Vec<u8>, token: u64 },
     /// The content of the file.
@@ -27,8 +27,8 @@ pub(super) enum Write {
     ReplaceSnapshot { uid: Uid, snapshot: Vec<u8>, before: i64, after: u64 },
     /// The end of a document.
     Remove(Uid),
-    /// Something remembered for all documents.
-    SetState(String, Vec<u8>),
+    /// What the caller remembers beside a document.
+    SetState(Uid, Vec<u8>),
     /// Nothing to write: this process lets go of the document when all before is written.
     Release(Uid),
 }
@@ -75,8 +75,9 @@ impl group::Write for Write {
                 connection.execute("DELETE FROM document WHERE uid = ?1", params![uid])?;
                 1
             }
-            Write::SetState(key, value) => connection
-                .execute("INSERT OR REPLACE INTO state (key, value) VALUES (?1, ?2)", params![key, value])?,
+            Write::SetState(uid, state) => {
+                connection.execute("UPDATE document SET state = ?2 WHERE uid = ?1", params![uid, state])?
+            }
             Write::Release(_) => 1,
         };
         Ok(0 < n_rows)
@@ -85,8 +86,8 @@ impl group::Write for Write {
 
 fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<()> {
     connection.execute(
-        "INSERT INTO document (uid, path, link, epoch, file_hash, name, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO document (uid, path, link, epoch, file_hash, name, created, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             document.uid,
             document.path.as_deref().map(path_bytes),
@@ -95,6 +96,7 @@ fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<(
             document.file_hash,
             document.name,
             number(document.created.0),
+            document.state,
         ],
     )?;
     let inserted = connection.execute(
@@ -129,7 +131,7 @@ pub(super) fn find(connection: &Connection, find: &Find) -> rusqlite::Result<Vec
 pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option<(StoredDocument, i64)>> {
     let document = connection
         .query_row(
-            "SELECT path, link, epoch, file_hash, name, created FROM document WHERE uid = ?1",
+            "SELECT path, link, epoch, file_hash, name, created, state FROM document WHERE uid = ?1",
             params![uid],
             |row| {
                 Ok(StoredDocument {
@@ -140,6 +142,7 @@ pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option
                     file_hash: row.get(3)?,
                     name: row.get(4)?,
                     created: WallTime(row.get::<_, i64>(5)?.max(0) as u64),
+                    state: row.get(6)?,
                     snapshot: None,
                     batches: Vec::new(),
                 })
@@ -179,11 +182,6 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<ListedDocume
         })
     })?;
     rows.collect()
-}
-
-/// Returns what is remembered under `key`.
-pub(super) fn state(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-    connection.query_row("SELECT value FROM state WHERE key = ?1", params![key], |row| row.get(0)).optional()
 }
 
 /// SQLite's integers are signed; numbers beyond are cut to the largest one.

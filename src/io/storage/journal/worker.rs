@@ -34,6 +34,7 @@ pub(super) enum Command {
     Find(Find, Reply<Option<StoredDocument>>),
     List(Reply<Vec<ListedDocument>>),
     Create(Box<NewDocument>, Reply<()>),
+    Begin(Box<NewDocument>),
     Append { uid: Uid, bytes: Vec<u8>, token: u64 },
     SetFileHash(Uid, Option<Vec<u8>>),
     SetLink(Uid, Option<String>),
@@ -41,8 +42,7 @@ pub(super) enum Command {
     ReplaceSnapshot { uid: Uid, snapshot: Vec<u8>, after: u64 },
     Remove(Uid),
     Release(Uid),
-    State(String, Reply<Option<Vec<u8>>>),
-    SetState(String, Vec<u8>),
+    SetState(Uid, Vec<u8>),
 }
 
 /// A document that this process has.
@@ -83,7 +83,7 @@ impl Worker {
                 return;
             }
         }
-        self.group.push(Write::Create { document, fresh, reply });
+        self.group.push(Write::Create { document, fresh, reply: Some(reply) });
         // Whoever creates waits for the answer, so it gets a try of its own.
         self.group.hurry();
         let Some(error) = self.commit() else { return };
@@ -91,8 +91,19 @@ impl Worker {
             if fresh {
                 self.open.remove(&document.uid);
             }
-            let _ = reply.send(Err(error));
+            answer(reply, Err(error));
         }
+    }
+
+    /// Creates a document that nobody waits for: if it cannot be written now, it is tried again with all else.
+    fn begin(&mut self, document: Box<NewDocument>) {
+        let fresh = !self.open.contains_key(&document.uid);
+        let error = match self.lock(document.uid, 0) {
+            Ok(true) => return self.group.push(Write::Create { document, fresh, reply: None }),
+            Ok(false) => StorageError::Locked { name: document.name.clone() },
+            Err(error) => error,
+        };
+        (self.on_event)(JournalEvent::Refused { sentence: error.to_string() });
     }
 
     fn tell(&mut self, (write, result): Answer<Write>) {
@@ -107,8 +118,10 @@ impl Worker {
                     }
                     error => error,
                 });
-                let _ = reply.send(result);
-                return;
+                match (reply, result) {
+                    (None, Err(error)) => JournalEvent::Refused { sentence: error.to_string() },
+                    (reply, result) => return answer(reply, result),
+                }
             }
             (Write::Append { uid, token, .. }, Ok(true)) => JournalEvent::Written { uid, token },
             (Write::Append { uid, token, .. }, Ok(false)) => JournalEvent::Lost { uid, token },
@@ -229,11 +242,8 @@ impl Serve for Worker {
                 let _ = self.commit();
                 let _ = reply.send(self.read(rows::list));
             }
-            Command::State(key, reply) => {
-                let _ = self.commit();
-                let _ = reply.send(self.read(|connection| rows::state(connection, &key)));
-            }
             Command::Create(document, reply) => self.create(document, reply),
+            Command::Begin(document) => self.begin(document),
             Command::Append { uid, bytes, token } => self.group.push(Write::Append { uid, bytes, token }),
             Command::SetFileHash(uid, hash) => self.group.push(Write::SetFileHash(uid, hash)),
             Command::SetLink(uid, link) => self.group.push(Write::SetLink(uid, link)),
@@ -244,7 +254,7 @@ impl Serve for Worker {
             }
             Command::Remove(uid) => self.group.push(Write::Remove(uid)),
             Command::Release(uid) => self.group.push(Write::Release(uid)),
-            Command::SetState(key, value) => self.group.push(Write::SetState(key, value)),
+            Command::SetState(uid, state) => self.group.push(Write::SetState(uid, state)),
         }
     }
 
@@ -278,6 +288,13 @@ impl Serve for Worker {
                 Some(error)
             }
         }
+    }
+}
+
+/// Whoever waited may be gone.
+fn answer(reply: Option<Reply<()>>, result: Result<(), StorageError>) {
+    if let Some(reply) = reply {
+        let _ = reply.send(result);
     }
 }
 

@@ -21,6 +21,7 @@ fn document(uid: Uid, path: &str) -> NewDocument {
         file_hash: Some(vec![3]),
         name: "a.txt".to_string(),
         created: WallTime(4),
+        state: b"state".to_vec(),
         snapshot: b"start".to_vec(),
     }
 }
@@ -51,7 +52,7 @@ fn document_comes_back_after_closing() {
     journal.append(UID, vec![7], 1).expect("open");
     journal.set_file_hash(UID, Some(vec![9])).expect("open");
     journal.set_link(UID, None).expect("open");
-    journal.set_state("name", b"Ada".to_vec()).expect("open");
+    journal.set_state(UID, b"Ada".to_vec()).expect("open");
     journal.flush_and_close().expect("written");
 
     let (journal, _events) = start(&folder);
@@ -60,7 +61,7 @@ fn document_comes_back_after_closing() {
     assert_eq!((found.epoch, found.created, found.name.as_str()), ([2; 16], WallTime(4), "a.txt"));
     assert_eq!((found.snapshot, found.batches), (Some(b"start".to_vec()), vec![vec![7]]));
     assert_eq!((found.file_hash, found.link), (Some(vec![9]), None));
-    assert_eq!(journal.state("name").expect("readable"), Some(b"Ada".to_vec()));
+    assert_eq!(found.state, b"Ada");
     assert_eq!(journal.list().expect("readable")[0].bytes, 6);
     assert_eq!(journal.find_by_path(Path::new("/b.txt")).expect("readable"), None);
 }
