@@ -75,6 +75,11 @@ pub enum Msg {
     },
     /// The text that is in the file now, asked for by `Effect::LoadTheirs`.
     Theirs(Result<Rope, String>),
+    /// The document has just been shared: the link is shown.
+    Shared {
+        /// Whether the link was put on the clipboard.
+        is_copied: bool,
+    },
     /// Something to tell the user.
     Notice(String),
 }

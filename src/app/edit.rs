@@ -47,10 +47,11 @@ async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
     let mut opened = session::open(setting, &loaded, launch.how).await?;
     if is_join && opened.doc.version().is_empty() {
         // Nothing to look at yet, and a link that leads nowhere is better said here than on an empty screen.
+        let host = opened.session.link().map(|link| link.server.to_string());
         let settled = opened.session.settle(&mut opened.doc, share::PATIENCE).await;
         if let Err(sentence) = settled {
             opened.session.end(&mut opened.doc, Ending::Clean).await;
-            return Err(anyhow!("could not join: {sentence}"));
+            return Err(anyhow!("could not join {}: {sentence}", host.unwrap_or_default()));
         }
     }
     let link = opened.session.link().map(ToString::to_string).filter(|_| is_share);
@@ -61,8 +62,7 @@ async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
     let mut shell = Shell::new(setting, loaded, opened)?;
     if let Some(link) = link {
         let is_copied = shell.terminal.copy(&link)?;
-        let how = if is_copied { "the link is on the clipboard, and " } else { "" };
-        shell.handle(Msg::Notice(format!("shared: {how}F2 shows it")))?;
+        shell.handle(Msg::Shared { is_copied })?;
     }
     if let Some((line, column)) = launch.files.line_col {
         shell.model.go_to(line, column);
@@ -138,6 +138,7 @@ impl Shell {
         shell.terminal.set_title(&format!("{name} · coedit"))?;
         shell.handle(Msg::Resize(columns, rows))?;
         shell.handle(Msg::Connection(shell.session.status().clone()))?;
+        shell.handle(Msg::People(shell.session.people()))?;
         match finding {
             Finding::Same if is_taken => shell.handle(Msg::Notice(format!(
                 "{name} exists and holds something else; saving will ask what to do with it"

@@ -71,6 +71,11 @@ impl Model {
             Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
             Msg::Theirs(Ok(theirs)) => self.merge_theirs(theirs, now),
             Msg::Theirs(Err(why)) => self.notify(why, now),
+            Msg::Shared { is_copied } => {
+                self.overlay = Overlay::People;
+                let words = if is_copied { "shared; the link is on the clipboard" } else { "shared" };
+                self.notify(words, now);
+            }
             Msg::Notice(text) => self.notify(text, now),
         }
         false
@@ -90,9 +95,10 @@ impl Model {
         let is_shown = (self.scroll.top..self.scroll.top + rows).contains(&self.caret_line);
         self.shift_through(applied);
         if is_shown {
-            // The caret's line keeps its row, whatever came or went above.
+            // The caret's line keeps its row, whatever came or went above; only the start of the text stays in view.
             let row = self.caret_line - self.scroll.top;
-            self.scroll.top = self.line().saturating_sub(row);
+            let is_at_start = self.scroll.top == 0 && self.line() < rows;
+            self.scroll.top = if is_at_start { 0 } else { self.line().saturating_sub(row) };
         } else {
             let top_at = applied.changes.iter().fold(self.top_at, shift_right);
             self.scroll.top = self.rope().char_to_line(top_at.min(self.document.len_chars()));
@@ -101,8 +107,8 @@ impl Model {
     }
 
     fn key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
-        if self.overlay != Overlay::None {
-            return self.overlay_key(key);
+        if self.overlay != Overlay::None && self.overlay_key(key) {
+            return;
         }
         let action = action_of(key);
         // These work at a prompt, too; the others belong to it.
@@ -126,17 +132,18 @@ impl Model {
         }
     }
 
-    fn overlay_key(&mut self, key: Key) {
-        self.overlay = match (self.overlay, key.code) {
-            (Overlay::Help(row), KeyCode::Down) => Overlay::Help(row + 1),
-            (Overlay::Help(row), KeyCode::PageDown) => Overlay::Help(row + 10),
-            (Overlay::Help(row), KeyCode::Up) => Overlay::Help(row.saturating_sub(1)),
-            (Overlay::Help(row), KeyCode::PageUp) => Overlay::Help(row.saturating_sub(10)),
-            _ => Overlay::None,
+    /// Works a key into the open box. Returns whether it was meant for it: any other key closes the box and acts.
+    fn overlay_key(&mut self, key: Key) -> bool {
+        let last = super::command::COMMANDS.len();
+        let scrolled = match (self.overlay, key.code) {
+            (Overlay::Help(row), KeyCode::Down) => Some(row + 1),
+            (Overlay::Help(row), KeyCode::PageDown) => Some(row + 10),
+            (Overlay::Help(row), KeyCode::Up) => Some(row.saturating_sub(1)),
+            (Overlay::Help(row), KeyCode::PageUp) => Some(row.saturating_sub(10)),
+            _ => None,
         };
-        if let Overlay::Help(row) = &mut self.overlay {
-            *row = (*row).min(super::command::COMMANDS.len());
-        }
+        self.overlay = scrolled.map_or(Overlay::None, |row| Overlay::Help(row.min(last)));
+        scrolled.is_some() || matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::F(1 | 2))
     }
 
     fn act(&mut self, action: Action, extend: bool, now: MonoTime, effects: &mut Vec<Effect>) {

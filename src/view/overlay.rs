@@ -8,6 +8,7 @@ use crate::editor::Model;
 use crate::editor::command::COMMANDS;
 use crate::editor::people::Peer;
 use crate::protocol::presence::Activity;
+use crate::sync::Status;
 
 use super::theme::Theme;
 use super::{put, safe};
@@ -43,9 +44,19 @@ pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
         let row = format!("{name:<34} #{:04x}  {activity:<7} {line}", id.0 & 0xffff);
         rows.push((row, theme.overlay.fg(theme.person(presence.color))));
     }
+    if let Status::Offline { reason, .. } = &model.connection
+        && !reason.is_empty()
+    {
+        rows.push((String::new(), theme.overlay));
+        rows.push((safe::line(&format!("offline: {reason}")), theme.overlay));
+    }
     if let Some(link) = &model.link {
         rows.push((String::new(), theme.overlay));
-        rows.push((safe::line(&link.to_string()), theme.overlay));
+        rows.push(("Others join with: coedit join LINK".to_owned(), theme.overlay));
+        // Cut into rows, never short: half a link leads nowhere.
+        let cells = usize::from(buffer.area.width).saturating_sub(4).max(1);
+        let link: Vec<char> = safe::line(&link.to_string()).chars().collect();
+        rows.extend(link.chunks(cells).map(|part| (part.iter().collect(), theme.overlay)));
     }
     panel("Who is here (Esc closes)", &rows, theme, buffer);
 }

@@ -11,7 +11,7 @@ use crate::support::relay::Relay;
 
 /// A link that is well formed, to a port where nobody listens: port 1 is never given out.
 const NOBODY_THERE: &str =
-    "http://127.0.0.1:1/d/0123456789abcdef0123456789abcdef#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    "http://127.0.0.1:1/d/AAAAAAAAAAAAAAAAAAAAAA#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Panics unless the run failed with one sentence and one of these codes.
 #[track_caller]

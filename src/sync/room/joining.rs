@@ -180,7 +180,8 @@ impl Room {
         wire.send_frame(&Frame::Refuse(why.clone()), step.now, step.out);
         step.out.push(Output::LinkRefused { link, sentence: why.sentence.clone() });
         step.out.push(Output::Close { link });
-        self.upstream_lost(why.sentence, None, step);
+        let reason = format!("what answers there does not speak coedit's protocol: {}", why.sentence);
+        self.upstream_lost(reason, None, step);
     }
 
     pub(super) fn leave_upstream(&mut self, step: &mut Step<'_>) {
