@@ -11,6 +11,7 @@ pub mod file;
 pub mod find;
 pub mod glyph;
 pub mod grapheme;
+pub mod input;
 pub mod key;
 pub mod layout;
 pub mod merge;

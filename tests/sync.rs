@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use coedit::base::limits;
 use coedit::base::rng::Rng;
 use coedit::base::time::{MonoTime, WallTime};
 use coedit::crdt::{ReplicaId, VersionVector};
-use coedit::document::Document;
+use coedit::document::{ApplyError, Document};
 use coedit::protocol::capability::Secret;
+use coedit::protocol::frame::Frame;
 use coedit::protocol::{DocumentId, Epoch, SessionId};
 use coedit::relay::{self, Relay, RelayConfig, Stored};
 use coedit::sync::event::Create;
@@ -513,4 +515,54 @@ fn a_live_keystroke_costs_at_most_fourteen_bytes() {
         world.carry_out(0, out);
         world.run(200);
     }
+}
+
+#[test]
+fn a_history_of_as_many_authors_as_there_may_be_is_taken_in_acknowledged_and_joined() {
+    let mut world = World::shared(11, 2);
+    let mut many = Document::new(ReplicaId::new(1 << 40));
+    let n_authors = limits::DOCUMENT_REPLICAS_MAX as u64 - 10;
+    for author in 1..=n_authors {
+        let mut one = Document::new(ReplicaId::new(u64::MAX - author));
+        one.insert(0, "x").expect("inside");
+        let batch = one.changes_since(&VersionVector::default());
+        world.clients[0].doc.apply(&batch).expect("valid");
+        if author % 2 == 0 {
+            many.apply(&batch).expect("valid");
+        }
+    }
+    world.input(0, Input::Edited);
+    world.run(10_000);
+    world.check_converged();
+    assert_eq!(world.clients[0].room.n_unacknowledged(), 0);
+    world.add("", &secret(), None);
+    world.run(5_000);
+    world.check_converged();
+
+    // One author more than there may be is refused by everybody, and changes nothing.
+    for author in 0..20 {
+        let mut one = Document::new(ReplicaId::new(author + 1_000));
+        one.insert(0, "y").expect("inside");
+        _ = many.apply(&one.changes_since(&VersionVector::default()));
+    }
+    let before = world.text(1);
+    let refused = world.clients[1].doc.apply(&many.changes_since(&VersionVector::default()));
+    assert!(matches!(refused, Err(ApplyError::TooManyReplicas { .. })), "{refused:?}");
+    assert_eq!(world.text(1), before);
+    world.clients[1].doc.check_invariants();
+}
+
+#[test]
+fn a_link_that_asks_and_never_reads_is_ended() {
+    let mut world = World::shared(12, 2);
+    let link = world.clients[1].link.expect("online");
+    let pings: Vec<u8> = (0..10_000u64).flat_map(|n| Frame::Ping(u64::MAX - n).to_packet()).collect();
+    // Nothing is reported as written meanwhile: the socket is full.
+    for _ in 0..60 {
+        world.relay_input(relay::Input::Packet { link, bytes: &pings });
+    }
+    let wire = world.wires.get(&link);
+    assert!(wire.is_none_or(|wire| wire.is_closing), "it is still served");
+    world.run(40_000);
+    world.check_converged();
 }

@@ -2,12 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::Poll;
 
 use anyhow::{Context as _, anyhow, bail};
-use crossterm::event::EventStream;
-use futures_util::Stream;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::app::cli::Files;
 use crate::app::run::Launch;
@@ -18,7 +15,7 @@ use crate::base::time::MonoTime;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
 use crate::io::files::{self, Loaded, OpenFile};
 use crate::io::signals::{Request, Requests};
-use crate::io::terminal::{Terminal, msg_of};
+use crate::io::terminal::Terminal;
 use crate::io::{clock, entropy};
 use crate::journal::Finding;
 use crate::protocol::presence::N_COLORS;
@@ -86,7 +83,8 @@ fn load(files: &Files) -> anyhow::Result<Loaded> {
 
 /// What woke the loop.
 enum Woken {
-    Terminal(Vec<crossterm::event::Event>),
+    /// `None` when the terminal is gone.
+    Terminal(Option<Vec<Msg>>),
     Session(Box<Event>),
     Request(Request),
     Deadline,
@@ -160,14 +158,14 @@ impl Shell {
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
-        let mut events = EventStream::new();
+        let mut input = self.terminal.input()?;
         let mut requests = Requests::listen()?;
         self.flush()?;
         while self.ending.is_none() {
             self.draw()?;
             let deadline = self.model.deadline(clock::mono_now());
             let woken = tokio::select! {
-                events = drain(&mut events) => Woken::Terminal(events?),
+                msgs = drain(&mut input) => Woken::Terminal(msgs),
                 event = self.session.next_event() => Woken::Session(Box::new(event)),
                 request = requests.next() => Woken::Request(request),
                 () = sleep_until(deadline) => Woken::Deadline,
@@ -180,8 +178,9 @@ impl Shell {
 
     fn wake(&mut self, woken: Woken) -> anyhow::Result<()> {
         match woken {
-            Woken::Terminal(events) => {
-                for msg in events.into_iter().filter_map(msg_of) {
+            Woken::Terminal(None) => self.ending = Some(Ending::Abrupt),
+            Woken::Terminal(Some(msgs)) => {
+                for msg in msgs {
                     self.handle(msg)?;
                     if self.ending.is_some() {
                         break;
@@ -204,6 +203,10 @@ impl Shell {
             Woken::Request(Request::Resume) => {
                 self.terminal.take_again()?;
                 self.redraw_all()?;
+            }
+            Woken::Request(Request::Resize) => {
+                let (columns, rows) = self.terminal.size();
+                self.handle(Msg::Resize(columns, rows))?;
             }
             Woken::Deadline => self.handle(Msg::Tick)?,
         }
@@ -334,21 +337,14 @@ impl Shell {
     }
 }
 
-/// Waits for an event and takes all that are there with it: they share one frame.
-async fn drain(events: &mut EventStream) -> std::io::Result<Vec<crossterm::event::Event>> {
-    std::future::poll_fn(|context| {
-        let mut taken = Vec::new();
-        loop {
-            match Pin::new(&mut *events).poll_next(context) {
-                Poll::Ready(Some(Ok(event))) => taken.push(event),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) => return Poll::Ready(Err(std::io::ErrorKind::UnexpectedEof.into())),
-                Poll::Pending if taken.is_empty() => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(Ok(taken)),
-            }
-        }
-    })
-    .await
+/// Waits for what the user does and takes all that is there with it: it shares one frame. `None` when the terminal
+/// is gone.
+async fn drain(input: &mut UnboundedReceiver<Vec<Msg>>) -> Option<Vec<Msg>> {
+    let mut msgs = input.recv().await?;
+    while let Ok(more) = input.try_recv() {
+        msgs.extend(more);
+    }
+    Some(msgs)
 }
 
 /// Waits until a time; for ever when there is none.

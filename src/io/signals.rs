@@ -43,7 +43,7 @@ impl Termination {
     }
 }
 
-/// What somebody outside wants of a program with a screen.
+/// What the world around wants of a program with a screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// To end.
@@ -52,6 +52,8 @@ pub enum Request {
     Stop,
     /// It was continued.
     Resume,
+    /// To look how large the terminal is now.
+    Resize,
 }
 
 /// Waits for the signals that end or stop a program with a screen.
@@ -64,6 +66,8 @@ pub struct Requests {
     stop: tokio::signal::unix::Signal,
     #[cfg(unix)]
     resume: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    resize: tokio::signal::unix::Signal,
 }
 
 impl Requests {
@@ -82,6 +86,7 @@ impl Requests {
                 hang_up: signal(SignalKind::hangup())?,
                 stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
                 resume: signal(SignalKind::from_raw(Signal::CONT.as_raw()))?,
+                resize: signal(SignalKind::window_change())?,
             })
         }
         #[cfg(not(unix))]
@@ -96,6 +101,7 @@ impl Requests {
             _ = self.hang_up.recv() => Request::End,
             _ = self.stop.recv() => Request::Stop,
             _ = self.resume.recv() => Request::Resume,
+            _ = self.resize.recv() => Request::Resize,
         }
         #[cfg(not(unix))]
         {

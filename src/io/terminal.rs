@@ -10,8 +10,11 @@ use crossterm::event::{
     Event, KeyCode as TermKey, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
 };
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::editor::Msg;
+#[cfg(unix)]
+use crate::editor::input::Decoder;
 use crate::editor::key::{Key, KeyCode, Mouse, MouseKind};
 use crate::view::safe;
 
@@ -59,6 +62,17 @@ impl Terminal {
     /// When the terminal is gone.
     pub fn write(&mut self, frame: &[u8]) -> io::Result<()> {
         if frame.is_empty() { Ok(()) } else { self.out.write_all(frame) }
+    }
+
+    /// Starts to read what the user does. Each batch is what came together; the channel ends with the terminal.
+    ///
+    /// # Errors
+    ///
+    /// When there is no terminal to read from, or no thread to be had.
+    pub fn input(&self) -> io::Result<UnboundedReceiver<Vec<Msg>>> {
+        let (on_input, input) = unbounded_channel();
+        read_in_thread(on_input)?;
+        Ok(input)
     }
 
     /// Returns the number of columns and rows.
@@ -146,8 +160,70 @@ fn give_back_on_panic() {
     });
 }
 
+/// How long the rest of a sequence may take after its first byte, in milliseconds. An Esc key waits as long.
+#[cfg(unix)]
+const SEQUENCE_MS: i64 = 30;
+
+/// Reads bytes, because a library that reads keys takes some bytes for text that are none.
+#[cfg(unix)]
+fn read_in_thread(on_input: UnboundedSender<Vec<Msg>>) -> io::Result<()> {
+    use std::io::IsTerminal as _;
+    let stdin = io::stdin();
+    // A text may come on standard input; its user is at the terminal all the same.
+    let mut tty = match stdin.is_terminal() {
+        true => File::from(stdin.as_fd().try_clone_to_owned()?),
+        false => File::open("/dev/tty")?,
+    };
+    std::thread::Builder::new().name("input".to_owned()).spawn(move || {
+        let (mut decoder, mut bytes) = (Decoder::default(), vec![0; 1 << 16]);
+        loop {
+            let mut msgs = Vec::new();
+            if decoder.is_waiting() && !is_readable(&tty, SEQUENCE_MS) {
+                decoder.settle(&mut msgs);
+            } else {
+                match io::Read::read(&mut tty, &mut bytes) {
+                    Ok(0) => return,
+                    Ok(n) => decoder.feed(&bytes[..n], &mut msgs),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return,
+                }
+            }
+            if !msgs.is_empty() && on_input.send(msgs).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_readable(tty: &File, timeout_ms: i64) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let timeout = Timespec { tv_sec: 0, tv_nsec: timeout_ms * 1_000_000 };
+    let mut polled = [PollFd::new(tty, PollFlags::IN)];
+    // After an error reading tells what is wrong.
+    !matches!(poll(&mut polled, Some(&timeout)), Ok(0))
+}
+
+/// Reads events: elsewhere a terminal is no stream of bytes.
+#[cfg(not(unix))]
+fn read_in_thread(on_input: UnboundedSender<Vec<Msg>>) -> io::Result<()> {
+    std::thread::Builder::new().name("input".to_owned()).spawn(move || {
+        while let Ok(event) = crossterm::event::read() {
+            if msg_of(event).is_some_and(|msg| on_input.send(vec![msg]).is_err()) {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
 /// Returns the message for a terminal event, if it means anything to the editor.
-pub fn msg_of(event: Event) -> Option<Msg> {
+#[cfg_attr(
+    unix,
+    allow(dead_code, reason = "checked everywhere, used where a terminal is no stream of bytes")
+)]
+fn msg_of(event: Event) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => key_of(key).map(Msg::Key),
         Event::Mouse(mouse) => {
@@ -169,6 +245,7 @@ pub fn msg_of(event: Event) -> Option<Msg> {
     }
 }
 
+#[cfg_attr(unix, allow(dead_code, reason = "only `msg_of` needs it"))]
 fn key_of(event: KeyEvent) -> Option<Key> {
     let code = match event.code {
         TermKey::Char(c) => KeyCode::Char(c),
