@@ -16,7 +16,7 @@ use std::ops::Range;
 use ropey::Rope;
 
 use crate::base::bytes::Malformed;
-use crate::base::limits::{DOCUMENT_CHARS_MAX, REPLICA_OPS_MAX};
+use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS_MAX};
 use crate::crdt::rga::{Rga, Run};
 use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector};
 use columns::{Columns, Kind, OpRun, ROOT};
@@ -75,6 +75,14 @@ pub enum ApplyError {
         found: u8,
         /// The highest version known here.
         known: u8,
+    },
+    /// The document would name more replicas than can be told to others.
+    #[error(
+        "the text would have been edited by more than {max} replicas; start a new document with its text"
+    )]
+    TooManyReplicas {
+        /// The bound.
+        max: usize,
     },
     /// Too much would have to wait for edits that are not here yet.
     #[error("too many edits wait for earlier ones ({n}, at most {max})")]
@@ -219,7 +227,8 @@ impl Document {
         let chars_left = (DOCUMENT_CHARS_MAX as u64).saturating_sub(self.len_chars() as u64 + 1);
         // An unfinished log of one's own means that this replica's id was used elsewhere.
         let is_own_log_whole = self.applied[0] == self.logs[0].end();
-        if !is_own_log_whole || seqs_left.min(ticks_left).min(chars_left) < n_ops {
+        let has_too_many = DOCUMENT_REPLICAS_MAX < self.ids.len();
+        if has_too_many || !is_own_log_whole || seqs_left.min(ticks_left).min(chars_left) < n_ops {
             return Err(EditError::Full { max: DOCUMENT_CHARS_MAX as u64 });
         }
         Ok(())

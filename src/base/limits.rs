@@ -6,8 +6,9 @@ pub const DOCUMENT_CHARS_MAX: usize = 1 << 31;
 /// Operations of one replica in one document (each inserted and each deleted character is one).
 pub const REPLICA_OPS_MAX: u64 = u32::MAX as u64 - 1;
 
-/// Replicas that one document can name.
-pub const DOCUMENT_REPLICAS_MAX: usize = 1 << 20;
+/// Replicas that one document can name: those whose version vector still fits a packet. One is one process start
+/// that edited; 16,384 are years of daily work on one text.
+pub const DOCUMENT_REPLICAS_MAX: usize = 16_384;
 
 /// Operations that may wait for their causes in one document, counted in changes.
 pub const WAITING_CHANGES_MAX: usize = 10_000;
@@ -35,8 +36,11 @@ pub const TRANSFER_BYTES_MAX: usize = 256 << 20;
 pub const UPLOAD_BYTES_MAX: usize = 64 << 20;
 
 /// Entries of a version vector in a hello or a welcome: at some 13 bytes each they fill most of a packet.
-/// One entry is one process start that edited; 16,384 are years of daily work on one text.
-pub const WIRE_VERSION_ENTRIES_MAX: usize = 16_384;
+pub const WIRE_VERSION_ENTRIES_MAX: usize = DOCUMENT_REPLICAS_MAX;
+
+/// Entries of one acknowledgement; more go into several. At most 15 bytes each, so that one is no longer than a
+/// fragment and a half.
+pub const ACK_ENTRIES_MAX: usize = 6_000;
 
 /// Replicas that the serving side of a room gives short numbers. Others are named in full, which costs
 /// 8 bytes more for each of their runs; so the table stays small in a room that lives for months.
@@ -109,6 +113,10 @@ pub const PERSIST_RETRY_MS: u64 = 2_000;
 /// Bytes given to the shell for one link and not yet written, past which nothing live is queued for it:
 /// it is served from the document once it has drained.
 pub const LINK_QUEUE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes given to the shell for one link and not yet written, past which the link is ended: it reads nothing, and
+/// goes on asking for answers.
+pub const LINK_UNREAD_BYTES_MAX: usize = 4 << 20;
 
 /// Bytes still queued for a link under which a catch-up goes on. Keeps a heartbeat from waiting behind
 /// more than this, and a fast link from ever running dry.

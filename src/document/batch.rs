@@ -5,6 +5,7 @@
 
 use super::columns::{Columns, Kind, OpRun, ROOT};
 use crate::base::bytes::{Malformed, Reader, put_varint};
+use crate::base::limits::DOCUMENT_REPLICAS_MAX;
 use crate::crdt::{ReplicaId, ReplicaTable};
 
 /// The version of the format, in the low 4 bits of the first byte.
@@ -158,6 +159,9 @@ pub(super) fn read(
     let mut own = Vec::new();
     if first & HAS_OWN_IDS != 0 {
         let n = reader.varint()?;
+        if DOCUMENT_REPLICAS_MAX as u64 <= n.saturating_sub(1) {
+            return Err(Malformed("it names more replicas than a document can have"));
+        }
         for _ in 0..n {
             own.push(intern(ReplicaId::new(reader.u64()?)));
         }

@@ -6,7 +6,7 @@ use super::batch;
 use super::columns::{Columns, Kind, Mark, OpRun, ROOT};
 use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
-use crate::base::limits::{WAITING_BYTES_MAX, WAITING_CHANGES_MAX};
+use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_BYTES_MAX, WAITING_CHANGES_MAX};
 use crate::crdt::ReplicaTable;
 use crate::crdt::rga::{ElementId, Run, Span};
 
@@ -65,7 +65,11 @@ impl Document {
             }
             Some(_) => {}
         }
-        Ok(batch::read(batch, names, &mut |id| self.intern(id))?)
+        let parts = batch::read(batch, names, &mut |id| self.intern(id))?;
+        if DOCUMENT_REPLICAS_MAX < self.ids.len() {
+            return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
+        }
+        Ok(parts)
     }
 
     /// Appends the parts to the logs; those that begin past a log's end wait.

@@ -77,6 +77,12 @@ pub enum StorageError {
         /// What SQLite says.
         why: rusqlite::Error,
     },
+    /// It could not be written this time.
+    #[error("the disk there takes no edits at the moment; they are kept here and sent when it does")]
+    NotNow {
+        /// What was wrong, for the log.
+        why: String,
+    },
     /// The thread that serves the database has ended.
     #[error("the storage has already been closed; start coedit again")]
     Closed,

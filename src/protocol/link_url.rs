@@ -46,6 +46,9 @@ pub enum LinkError {
     /// The port is not a number from 1 to 65535.
     #[error("the port in the link is not a number from 1 to 65535")]
     Port,
+    /// Something after the path, where a server's address ends.
+    #[error("a server's address ends before ? or #; it looks like http://HOST:PORT")]
+    Query,
     /// There is no `/d/DOC`.
     #[error("the link names no document; it should contain /d/ and 22 characters")]
     Document,
@@ -116,6 +119,9 @@ impl ServerUrl {
         let (server, path) = parse_server(text)?;
         if text.contains(|ch: char| ch.is_whitespace() || ch.is_control()) {
             return Err(LinkError::Blank);
+        }
+        if path.contains(['?', '#']) {
+            return Err(LinkError::Query);
         }
         Ok(ServerUrl { base_path: path.trim_end_matches('/').to_owned(), ..server })
     }

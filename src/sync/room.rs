@@ -100,6 +100,7 @@ impl Room {
             Input::Written { link, n_bytes } => self.written(link, n_bytes, &mut step),
             Input::LinkClosed { link } => self.link_closed(link, &mut step),
             Input::Edited => {
+                self.name_own_replica(step.doc);
                 self.grow(None, &mut step);
                 self.push_upstream(&mut step);
             }
@@ -180,6 +181,14 @@ impl Room {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
+    /// Whoever serves and types gets a short number, too.
+    fn name_own_replica(&mut self, doc: &Document) {
+        let names = &mut self.serving.names;
+        if self.config.serve.is_some() && names.ids().len() < limits::WIRE_REPLICAS_MAX {
+            names.intern(doc.replica());
+        }
+    }
+
     /// Looks at how the document has grown and asks for that to be persisted.
     fn grow(&mut self, origin: Option<LinkId>, step: &mut Step<'_>) -> Growth {
         let own = step.doc.replica();
@@ -203,7 +212,7 @@ impl Room {
                 }
                 Ok(())
             }
-            Err(error @ ApplyError::TooManyWaiting { .. }) => {
+            Err(error @ (ApplyError::TooManyWaiting { .. } | ApplyError::TooManyReplicas { .. })) => {
                 Err(ended(RefuseCode::OverLimit, error.to_string()))
             }
             Err(error @ ApplyError::NewerFormat { .. }) => Err(ended(RefuseCode::Version, error.to_string())),

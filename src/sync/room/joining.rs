@@ -180,7 +180,12 @@ impl Room {
         wire.send_frame(&Frame::Refuse(why.clone()), step.now, step.out);
         step.out.push(Output::LinkRefused { link, sentence: why.sentence.clone() });
         step.out.push(Output::Close { link });
-        let reason = format!("what answers there does not speak coedit's protocol: {}", why.sentence);
+        let reason = match why.code {
+            RefuseCode::Malformed => {
+                format!("what answers there does not speak coedit's protocol: {}", why.sentence)
+            }
+            _ => why.sentence,
+        };
         self.upstream_lost(reason, None, step);
     }
 

@@ -164,6 +164,10 @@ impl Room {
             let sentence = "more was sent than this server takes from one connection";
             return self.end_link(link, ended(RefuseCode::OverLimit, sentence), step);
         }
+        if limits::LINK_UNREAD_BYTES_MAX < sender.wire.n_queued {
+            let sentence = "this connection asks for answers and does not read them";
+            return self.end_link(link, ended(RefuseCode::OverLimit, sentence), step);
+        }
         // What was typed here since the last look must not count as heard from there.
         if frames.iter().any(|frame| matches!(frame, Frame::Batch(_) | Frame::Fragment(_))) {
             self.grow_from_here(step);

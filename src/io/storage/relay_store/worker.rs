@@ -164,6 +164,11 @@ impl Serve for Worker {
                 if is_new {
                     (self.on_event)(RelayEvent::PersistFailed { sentence: error.to_string() });
                 }
+                // The documents hold what was not written, and ask again: kept here as well it would only grow.
+                for write in self.group.take(|write| matches!(write, Write::Append { .. })) {
+                    let failed = StorageError::NotNow { why: error.to_string() };
+                    self.tell((write, Err(failed)));
+                }
                 Some(error)
             }
         }

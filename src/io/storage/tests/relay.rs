@@ -136,18 +136,18 @@ fn failed_write_is_not_acknowledged_until_it_succeeds() {
     store.append(DOC, 1, vec![1]).expect("open");
     let RelayEvent::PersistFailed { sentence } = next(&events) else { panic!("another event") };
     assert!(sentence.contains("relay.sqlite"), "{sentence}");
+    let event = next(&events);
+    assert!(matches!(event, RelayEvent::Refused { doc_id: DOC, token: Some(1), .. }), "{event:?}");
     store.append(DOC, 2, vec![2, 2]).expect("open");
-    store.load([9; 16]).expect("open");
-    assert_eq!(next(&events), RelayEvent::Loaded { doc_id: [9; 16], document: None });
-    store.load(DOC).expect("open");
-    assert_quiet(&events, 1_100);
-    assert_eq!(store.waiting_bytes(), 3);
+    let event = next(&events);
+    assert!(matches!(event, RelayEvent::Refused { doc_id: DOC, token: Some(2), .. }), "{event:?}");
+    assert_eq!(store.waiting_bytes(), 0, "who asked keeps it, and asks again");
 
     allow_writes(folder.path());
-    assert_eq!([next(&events), next(&events)], [persisted(1), persisted(2)]);
+    store.append(DOC, 3, vec![1, 2, 2]).expect("open");
+    assert_eq!(next(&events), persisted(3));
     assert_eq!(next(&events), RelayEvent::Recovered);
-    let RelayEvent::Loaded { document: Some(found), .. } = next(&events) else { panic!("not loaded") };
-    assert_eq!(found.batches, [vec![1], vec![2, 2]]);
+    assert_eq!(loaded(&store, &events).batches, [vec![1, 2, 2]]);
 }
 
 #[test]

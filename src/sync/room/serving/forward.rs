@@ -101,14 +101,15 @@ impl Room {
         if let Some(names) = unknown_names(&self.serving.names, &mut member.n_names) {
             sender.wire.send_frame(&names, step.now, step.out);
         }
-        let ack = ack_frame(growth.iter().copied(), &self.serving.names);
-        sender.wire.send_frame(&ack, step.now, step.out);
+        for ack in ack_packets(growth.iter().copied(), &self.serving.names) {
+            sender.wire.send(ack, step.now, step.out);
+        }
     }
 
     /// Acknowledges everything durable to those for whom it is due.
     pub(super) fn send_due_acks(&mut self, step: &mut Step<'_>) {
         let first_waiting = self.store.first_asked();
-        let mut ack = None::<Bytes>;
+        let mut acks = None::<Vec<Bytes>>;
         for link in self.serving.links.values_mut() {
             let Some(member) = &mut link.member else { continue };
             let is_written = |token: PersistToken| first_waiting.is_none_or(|first| token < first);
@@ -120,8 +121,9 @@ impl Room {
                 link.wire.send_frame(&names, step.now, step.out);
             }
             let entries = self.store.durable().iter();
-            let frame = ack.get_or_insert_with(|| ack_frame(entries, &self.serving.names).to_packet().into());
-            link.wire.send(frame.clone(), step.now, step.out);
+            for ack in acks.get_or_insert_with(|| ack_packets(entries, &self.serving.names)) {
+                link.wire.send(ack.clone(), step.now, step.out);
+            }
         }
     }
 
@@ -253,13 +255,18 @@ fn unknown_names(names: &ReplicaTable, n_told: &mut usize) -> Option<Frame<'stat
     Some(Frame::Replicas { start, ids })
 }
 
-fn ack_frame(
+/// Returns packets, each an acknowledgement; a fragmented batch can have more authors than fit one.
+fn ack_packets(
     entries: impl Iterator<Item = (crate::crdt::ReplicaId, u64)>,
     names: &ReplicaTable,
-) -> Frame<'static> {
+) -> Vec<Bytes> {
     let entry = |(replica, next)| AckEntry {
         author: names.index_of(replica).map_or(Author::Full(replica), Author::Short),
         next,
     };
-    Frame::Ack(entries.map(entry).collect())
+    let entries: Vec<AckEntry> = entries.map(entry).collect();
+    if entries.is_empty() {
+        return vec![Frame::Ack(entries).to_packet().into()];
+    }
+    entries.chunks(limits::ACK_ENTRIES_MAX).map(|part| Frame::Ack(part.to_vec()).to_packet().into()).collect()
 }
