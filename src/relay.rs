@@ -321,9 +321,9 @@ impl Relay {
             }
         }
         match wish {
-            Some((epoch, access)) => {
-                self.documents.insert(document, Slot::Creating { epoch, access });
-                out.push(Output::Create { document, epoch, access });
+            Some((epoch, access, name)) => {
+                self.documents.insert(document, Slot::Creating { epoch, access, name: name.clone() });
+                out.push(Output::Create { document, epoch, access, name });
             }
             None => drop(self.documents.remove(&document)),
         }
@@ -336,8 +336,9 @@ impl Relay {
         now: MonoTime,
         out: &mut Vec<Output>,
     ) {
-        let Some(&Slot::Creating { epoch, access }) = self.documents.get(&document) else { return };
-        let stored = Stored { epoch, access, snapshot: None, tail: Vec::new() };
+        let Some(Slot::Creating { epoch, access, name }) = self.documents.get(&document) else { return };
+        let (epoch, access, name) = (*epoch, *access, name.clone());
+        let stored = Stored { epoch, access, name, snapshot: None, tail: Vec::new() };
         let limits = self.config.link_limits;
         let opened = result.and_then(|()| Live::load(document, stored, limits, self.rng.next_u64(), now));
         match opened {

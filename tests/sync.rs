@@ -28,6 +28,8 @@ struct Client {
     room: Room,
     link: Option<LinkId>,
     dialing: bool,
+    /// What it was told that the document is called.
+    name: String,
 }
 
 struct Wire {
@@ -91,6 +93,7 @@ impl World {
             document: DOC,
             epoch,
             session: SessionId::from_bytes([n as u8; 16]),
+            name: "notes.txt".to_owned(),
             seed: n,
             durable: VersionVector::default(),
             serve: None,
@@ -98,7 +101,7 @@ impl World {
         };
         let mut out = Vec::new();
         let room = Room::new(config, MonoTime(self.now), &mut doc, &mut out);
-        self.clients.push(Client { doc, room, link: None, dialing: false });
+        self.clients.push(Client { doc, room, link: None, dialing: false, name: String::new() });
         self.carry_out(n as usize, out);
         n as usize
     }
@@ -124,6 +127,7 @@ impl World {
                 // A client's own disk is always ready here.
                 Output::Persist { token, .. } => self.input(i, Input::Persisted { token }),
                 Output::Dial => self.clients[i].dialing = true,
+                Output::Named(name) => self.clients[i].name = name,
                 _ => {}
             }
         }
@@ -167,8 +171,8 @@ impl World {
                 let result = Ok(self.disk.stored.clone());
                 self.relay_input(relay::Input::Loaded { document, result });
             }
-            relay::Output::Create { document, epoch, access } => {
-                self.disk.stored = Some(Stored { epoch, access, snapshot: None, tail: Vec::new() });
+            relay::Output::Create { document, epoch, access, name } => {
+                self.disk.stored = Some(Stored { epoch, access, name, snapshot: None, tail: Vec::new() });
                 self.relay_input(relay::Input::Created { document, result: Ok(()) });
             }
             relay::Output::Append { document, token, bytes } if !self.disk.is_full => {
@@ -342,7 +346,7 @@ impl World {
 #[test]
 fn a_joiner_gets_the_text_and_both_type() {
     let mut world = World::shared(1, 2);
-    assert_eq!(world.text(1), "the first text\n");
+    assert_eq!((world.text(1).as_str(), world.clients[1].name.as_str()), ("the first text\n", "notes.txt"));
     (0..200).for_each(|i| {
         world.edit(i % 2);
         world.run(5);

@@ -2,25 +2,77 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::docs;
-use crate::app::setting::Setting;
-use crate::protocol::link_url::LinkUrl;
+use anyhow::anyhow;
 
-/// Returns the file that a link is opened as when the user names none: the one it was opened as before, or a new name.
-pub fn default_file(setting: &Setting, link: &LinkUrl, folder: &Path) -> PathBuf {
+use crate::app::session::{self, Ending};
+use crate::app::setting::Setting;
+use crate::app::{docs, share};
+use crate::protocol::link_url::LinkUrl;
+use crate::view::safe;
+
+/// Returns the file that a link is opened as when the user names none: the one it was opened as before, or one in
+/// `folder` with the name under which it was shared, and never one that exists.
+///
+/// # Errors
+/// In one sentence, if the link is new here and the other side cannot be asked.
+pub async fn default_file(setting: &Setting, link: &LinkUrl, folder: &Path) -> anyhow::Result<PathBuf> {
     let known = docs::all(&setting.paths).unwrap_or_default().into_iter().filter(|known| {
         let linked = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());
         linked.is_some_and(|known| known.document == link.document)
     });
     if let Some(path) = known.filter_map(|known| known.path).next() {
-        return path;
+        return Ok(path);
     }
-    let name: String =
-        link.document.to_string().chars().filter(char::is_ascii_alphanumeric).take(6).collect();
-    let mut numbers = 2..;
-    let mut file = folder.join(format!("shared-{name}.txt"));
-    while file.exists() {
-        file = folder.join(format!("shared-{name}-{}.txt", numbers.next().unwrap_or(0)));
+    let (mut session, mut doc) = session::open_link(link.clone());
+    let greeted = session.greet(&mut doc, share::PATIENCE).await;
+    let name = session.name().and_then(file_name);
+    session.end(&mut doc, Ending::Clean).await;
+    greeted.map_err(|sentence| anyhow!("could not join {}: {sentence}", link.server))?;
+    let id =
+        link.document.to_string().chars().filter(char::is_ascii_alphanumeric).take(6).collect::<String>();
+    Ok(unused(folder, &name.unwrap_or_else(|| format!("shared-{id}.txt"))))
+}
+
+/// Makes a file name of what somebody else calls a document: no folder, nothing hidden, nothing that a terminal obeys.
+fn file_name(shared: &str) -> Option<String> {
+    let last = shared.rsplit(['/', '\\']).next().unwrap_or("");
+    let name = safe::line(last.trim().trim_start_matches('.'));
+    (!name.is_empty()).then_some(name)
+}
+
+/// Returns the name, or `name-2`, `name-3` and so on: the first that is no file in `folder`.
+fn unused(folder: &Path, name: &str) -> PathBuf {
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
+        _ => (name, String::new()),
+    };
+    let others = (2..1_000).map(|n| folder.join(format!("{stem}-{n}{extension}")));
+    let mut names = std::iter::once(folder.join(name)).chain(others);
+    // `symlink_metadata`, so that a link that leads nowhere counts as taken, too.
+    names.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| folder.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_others_lead_to_no_other_folder_and_hide_nothing() {
+        let name = |shared| file_name(shared);
+        assert_eq!(name("plan.txt").as_deref(), Some("plan.txt"));
+        assert_eq!(name("../../.ssh/authorized_keys").as_deref(), Some("authorized_keys"));
+        assert_eq!(name("C:\\x\\.bashrc").as_deref(), Some("bashrc"));
+        assert_eq!((name(".."), name("a/"), name(" ")), (None, None, None));
+        assert_eq!(name("a\x1b[2Jb").as_deref(), Some("a^[[2Jb"));
     }
-    file
+
+    #[test]
+    fn file_that_exists_is_never_meant() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(unused(folder.path(), "a.txt"), folder.path().join("a.txt"));
+        std::fs::write(folder.path().join("a.txt"), "").expect("written");
+        assert_eq!(unused(folder.path(), "a.txt"), folder.path().join("a-2.txt"));
+        std::fs::write(folder.path().join("Makefile"), "").expect("written");
+        assert_eq!(unused(folder.path(), "Makefile"), folder.path().join("Makefile-2"));
+    }
 }

@@ -222,8 +222,8 @@ impl Actor {
                 Ok(())
             }
             Output::Load { document } => self.store.load(*document.as_bytes()),
-            Output::Create { document, epoch, access } => {
-                self.store.create(*document.as_bytes(), described(epoch, access), clock::wall_now())
+            Output::Create { document, epoch, access, name } => {
+                self.store.create(*document.as_bytes(), described(epoch, access, name), clock::wall_now())
             }
             Output::Append { document, token, bytes } => {
                 self.last_tokens.insert(document, token);
@@ -262,13 +262,8 @@ impl Actor {
     }
 }
 
-fn described(epoch: Epoch, access: Access) -> RelayDocument {
-    RelayDocument {
-        epoch: *epoch.as_bytes(),
-        write_hash: access.write.0,
-        read_hash: access.read.0,
-        name: String::new(),
-    }
+fn described(epoch: Epoch, access: Access, name: String) -> RelayDocument {
+    RelayDocument { epoch: *epoch.as_bytes(), write_hash: access.write.0, read_hash: access.read.0, name }
 }
 
 fn stored(loaded: LoadedDocument) -> Stored {
@@ -276,6 +271,7 @@ fn stored(loaded: LoadedDocument) -> Stored {
     Stored {
         epoch: Epoch::from_bytes(document.epoch),
         access: Access { write: TokenHash(document.write_hash), read: TokenHash(document.read_hash) },
+        name: document.name,
         snapshot: snapshot.map(|snapshot| snapshot.bytes.into()),
         tail: batches.into_iter().map(Into::into).collect(),
     }

@@ -56,7 +56,10 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
         }
         Some(Command::Join { link, file }) => {
             let link = LinkUrl::parse(&link)?;
-            let file = file.unwrap_or_else(|| join::default_file(&setting, &link, Path::new(".")));
+            let file = match file {
+                Some(file) => file,
+                None => block_on(join::default_file(&setting, &link, Path::new(".")))?,
+            };
             let files = cli::Files { paths: vec![file], ..cli::Files::default() };
             edit(setting, Launch { files, how: How::Join(link) })
         }

@@ -70,6 +70,7 @@ pub struct Session {
     keep: Option<Keep>,
     accepting: Option<tokio::task::JoinHandle<()>>,
     is_caught_up: bool,
+    name: Option<String>,
 }
 
 /// The channels of a session that is being made: a server and a journal may need them before there is a room.
@@ -123,6 +124,7 @@ impl Session {
             keep,
             accepting: None,
             is_caught_up: false,
+            name: None,
         };
         session.carry_out(outputs, doc, &mut Vec::new());
         session
@@ -146,6 +148,11 @@ impl Session {
     /// Returns whether all that the other side had when this one came is here now.
     pub fn is_caught_up(&self) -> bool {
         self.is_caught_up
+    }
+
+    /// Returns what the other side calls the document, once it was asked. Untrusted; may be empty.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// Waits for what happens next. May be dropped at any time without losing anything.
@@ -298,19 +305,42 @@ impl Session {
     /// # Errors
     /// In one sentence: refused, not reachable, or not done within `patience`.
     pub async fn settle(&mut self, doc: &mut Document, patience: Duration) -> Result<(), String> {
+        self.run_until(doc, patience, |session| match session.room.status() {
+            Status::Synced { .. } | Status::ReadOnly { n_kept: 0, .. } if session.is_caught_up => {
+                Some(Ok(()))
+            }
+            Status::ReadOnly { .. } if session.is_caught_up => {
+                Some(Err("this link can only read".to_owned()))
+            }
+            Status::Hosting { .. } => Some(Ok(())),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Runs without a screen until the other side has welcomed this one, and so has said what the document is called.
+    ///
+    /// # Errors
+    /// As [`Session::settle`].
+    pub async fn greet(&mut self, doc: &mut Document, patience: Duration) -> Result<(), String> {
+        self.run_until(doc, patience, |session| session.name.is_some().then_some(Ok(()))).await
+    }
+
+    async fn run_until(
+        &mut self,
+        doc: &mut Document,
+        patience: Duration,
+        outcome: impl Fn(&Session) -> Option<Result<(), String>>,
+    ) -> Result<(), String> {
         let until = Instant::now() + patience;
         loop {
-            match self.room.status() {
-                Status::Denied { sentence, .. } => return Err(sentence.clone()),
-                Status::Offline { reason, .. } => return Err(reason.clone()),
-                Status::Synced { .. } | Status::ReadOnly { n_kept: 0, .. } if self.is_caught_up => {
-                    return Ok(());
-                }
-                Status::ReadOnly { .. } if self.is_caught_up => {
-                    return Err("this link can only read".to_owned());
-                }
-                Status::Hosting { .. } => return Ok(()),
-                _ => {}
+            if let Some(outcome) = outcome(self) {
+                return outcome;
+            }
+            if let Status::Denied { sentence, .. } | Status::Offline { reason: sentence, .. } =
+                self.room.status()
+            {
+                return Err(sentence.clone());
             }
             match tokio::time::timeout_at(until, self.next_event()).await {
                 Ok(event) => self.handle(event, doc, &mut Vec::new()),
@@ -350,6 +380,7 @@ impl Session {
                 Output::StatusChanged => news.push(News::Status),
                 Output::EpochAdopted(epoch) => self.adopt(epoch),
                 Output::CaughtUp => self.is_caught_up = true,
+                Output::Named(name) => self.name = Some(name),
                 Output::LinkWelcomed { link } => tracing::info!(link = link.0, "a link joined"),
                 Output::LinkRefused { link, .. } => tracing::info!(link = link.0, "a link was refused"),
             }

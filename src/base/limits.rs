@@ -49,6 +49,9 @@ pub const WIRE_REPLICAS_MAX: usize = 4_096;
 /// Bytes of a refusal's or a goodbye's sentence, and of every other text written for people.
 pub const SENTENCE_BYTES_MAX: usize = 512;
 
+/// Bytes of what a document is called: the longest file name of common file systems.
+pub const DOCUMENT_NAME_BYTES_MAX: usize = 255;
+
 /// Bytes of an operator's token for creating documents.
 pub const OPERATOR_TOKEN_BYTES_MAX: usize = 64;
 

@@ -37,6 +37,9 @@ pub struct CreateWish {
     pub access: Access,
     /// What the operator gave to those who may create; may be empty.
     pub operator_token: Vec<u8>,
+    /// What the document is called, for those who join; may be empty. At most
+    /// [`limits::DOCUMENT_NAME_BYTES_MAX`] bytes on the wire.
+    pub name: String,
 }
 
 /// The serving side's answer to a hello that it accepts.
@@ -56,6 +59,8 @@ pub struct Welcome {
     pub wall: WallTime,
     /// Bytes of the largest batch that the serving side accepts.
     pub upload_bytes_max: u64,
+    /// What the document is called: the name of the file that was shared. Untrusted; may be empty.
+    pub name: String,
 }
 
 /// Why a link is refused or ended.
@@ -153,6 +158,7 @@ impl Hello {
             out.extend_from_slice(&create.access.write.0);
             out.extend_from_slice(&create.access.read.0);
             put_bytes(out, &create.operator_token);
+            codec::put_text(out, &create.name, limits::DOCUMENT_NAME_BYTES_MAX);
         }
         codec::put_version(out, &self.version);
     }
@@ -188,6 +194,7 @@ fn create_wish(reader: &mut Reader<'_>) -> Result<CreateWish, DecodeError> {
     Ok(CreateWish {
         access: Access { write: TokenHash(reader.array(what)?), read: TokenHash(reader.array(what)?) },
         operator_token: reader.bytes(limits::OPERATOR_TOKEN_BYTES_MAX, "an operator's token")?.to_vec(),
+        name: reader.text(limits::DOCUMENT_NAME_BYTES_MAX, "a document's name")?.to_owned(),
     })
 }
 
@@ -202,6 +209,7 @@ impl Welcome {
         put_varint(out, u64::from(self.connection.0));
         put_varint(out, self.wall.0);
         put_varint(out, self.upload_bytes_max);
+        codec::put_text(out, &self.name, limits::DOCUMENT_NAME_BYTES_MAX);
         put_replicas(out, &self.replicas);
         codec::put_version(out, &self.durable);
     }
@@ -224,6 +232,7 @@ impl Welcome {
             connection: connection(reader)?,
             wall: WallTime(reader.varint(u64::MAX, what)?),
             upload_bytes_max: reader.varint(u64::MAX, what)?,
+            name: reader.text(limits::DOCUMENT_NAME_BYTES_MAX, "a document's name")?.to_owned(),
             replicas: replicas(reader)?,
             durable: reader.version()?,
         })

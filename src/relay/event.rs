@@ -58,6 +58,8 @@ pub struct Stored {
     pub epoch: Epoch,
     /// Whose tokens allow what.
     pub access: Access,
+    /// What it is called; may be empty.
+    pub name: String,
     /// The last [`Output::StoreSnapshot`], if there was one.
     pub snapshot: Option<Bytes>,
     /// Every [`Output::Append`] since, in order.
@@ -163,6 +165,8 @@ pub enum Output {
         epoch: Epoch,
         /// Whose tokens allow what.
         access: Access,
+        /// What it is called; may be empty.
+        name: String,
     },
     /// Append to the document's log in the order given and sync; then [`Input::Appended`] with the last token written. Many
     /// documents' appends may share one transaction.

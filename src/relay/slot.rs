@@ -20,7 +20,7 @@ use crate::sync::{self, LinkId, Room, RoomConfig, Serve};
 #[derive(Debug)]
 pub(super) enum Slot {
     Loading,
-    Creating { epoch: Epoch, access: Access },
+    Creating { epoch: Epoch, access: Access, name: String },
     Live(Box<Live>),
 }
 
@@ -68,6 +68,7 @@ impl Live {
             document: id,
             epoch: Some(stored.epoch),
             session: SessionId::from_bytes([0; 16]),
+            name: stored.name,
             seed: rng.next_u64(),
             durable: document.version(),
             serve: Some(Serve { access: stored.access, limits }),
@@ -122,6 +123,7 @@ impl Live {
                 | sync::Output::PeopleChanged
                 | sync::Output::StatusChanged
                 | sync::Output::EpochAdopted(_)
+                | sync::Output::Named(_)
                 | sync::Output::CaughtUp => {}
             }
         }
@@ -157,7 +159,7 @@ impl Live {
 
 impl CreatePolicy {
     /// Returns what to create the document with, or why not.
-    pub(super) fn allows(&self, hello: &Hello) -> Result<(Epoch, Access), Refuse> {
+    pub(super) fn allows(&self, hello: &Hello) -> Result<(Epoch, Access, String), Refuse> {
         let (Some(wish), Some(epoch)) = (&hello.create, hello.epoch) else { return Err(denied()) };
         // Whoever creates must be able to write to it.
         if !bool::from(hello.token.hash().0.ct_eq(&wish.access.write.0)) {
@@ -169,7 +171,7 @@ impl CreatePolicy {
             CreatePolicy::OperatorToken(token) => bool::from(token.ct_eq(&wish.operator_token)),
         };
         if is_allowed {
-            return Ok((epoch, wish.access));
+            return Ok((epoch, wish.access, wish.name.clone()));
         }
         let sentence = "documents can be created at this relay only with its operator's token; ask for it";
         Err(refusal(RefuseCode::CreateDenied, None, sentence))

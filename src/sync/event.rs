@@ -36,6 +36,8 @@ pub struct RoomConfig {
     pub epoch: Option<Epoch>,
     /// This process, for taking over its own hanging connections. Random.
     pub session: SessionId,
+    /// What the document is called, for those who join here or at the upstream that creates it; may be empty.
+    pub name: String,
     /// What the jitter of redials and of goodbyes follows from. Random in earnest, fixed in tests.
     pub seed: u64,
     /// What is already durable on this machine: the version of the document as it was loaded.
@@ -201,6 +203,8 @@ pub enum Output {
     StatusChanged,
     /// The upstream's history was taken for this (empty) document: store it beside the document.
     EpochAdopted(Epoch),
+    /// What the upstream calls the document: untrusted, may be empty. Once for each connection.
+    Named(String),
     /// All that the upstream had when this side joined is here now. Once for each connection.
     CaughtUp,
     /// The link's hello was accepted (its own text begins now), for logs and metrics.

@@ -1,6 +1,6 @@
 //! How a session begins: from a file, its journal, and what the user asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use ropey::Rope;
@@ -96,7 +96,8 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
         _ => doc.text_at(&record.saved).context("the journal's note of the last save is damaged")?,
     };
     let expected = record.file;
-    let config = config(&doc, &record, link.as_ref());
+    let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default());
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
     let mut keep = Keep::new(journal, uid, path, record);
     if must_begin {
@@ -114,7 +115,7 @@ pub fn open_link(link: LinkUrl) -> (Session, Document) {
     let mut doc = Document::new(ReplicaId::new(entropy::u64()));
     let url = link.to_string();
     let record = Record { linked: Some(Linked { url, role: Role::Guest }), ..Record::default() };
-    let config = config(&doc, &record, Some(&link));
+    let config = config(&doc, &record, Some(&link), String::new());
     let session = Session::new(config, Channels::new(), None, Some(link), &mut doc);
     (session, doc)
 }
@@ -215,7 +216,7 @@ async fn host_again(plan: &mut Plan, channels: &Channels) -> anyhow::Result<Acce
     }
 }
 
-fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>) -> RoomConfig {
+fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>, name: String) -> RoomConfig {
     let role = record.linked.as_ref().map(|linked| linked.role);
     let access = link.and_then(|link| link.secret.access());
     let serve = access.filter(|_| role == Some(Role::Host));
@@ -229,6 +230,7 @@ fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>) -> RoomConfig
         document: link.map_or(DocumentId::from_bytes([0; 16]), |link| link.document),
         epoch: record.epoch.map(Epoch::from_bytes),
         session: SessionId::from_bytes(entropy::bytes()),
+        name,
         seed: entropy::u64(),
         durable: durable(doc),
         serve: serve.map(|access| Serve { access, limits: LinkLimits::default() }),

@@ -31,6 +31,7 @@ fn welcome() -> Frame<'static> {
         durable: version(2),
         wall: WallTime(1_700_000_000_000),
         upload_bytes_max: 1 << 26,
+        name: "é.txt".to_owned(),
     }))
 }
 
@@ -41,7 +42,8 @@ fn refuse(retry_after: Option<Millis>) -> Refuse {
 fn every_frame() -> Vec<Frame<'static>> {
     let epoch = Some(Epoch::from_bytes([5; 16]));
     let access = Secret::from_random([6; 32]).access().expect("a secret that can write");
-    let create = Some(CreateWish { access, operator_token: b"operator".to_vec() });
+    let create =
+        Some(CreateWish { access, operator_token: b"operator".to_vec(), name: "plan.txt".to_owned() });
     let short = AckEntry { author: Author::Short(1), next: 70_000 };
     let full = AckEntry { author: Author::Full(ReplicaId::new(9)), next: 1 };
     vec![

@@ -130,6 +130,7 @@ impl Room {
         }
         let create = joining.upstream.create.as_ref().map(|create| CreateWish {
             access: create.access,
+            name: self.config.name.clone(),
             operator_token: create.operator_token.clone(),
         });
         if limits::WIRE_VERSION_ENTRIES_MAX < version.len() {
@@ -308,6 +309,7 @@ impl Room {
             }
             Some(_) => {}
         }
+        step.out.push(Output::Named(welcome.name));
         joining.names = ReplicaTable::default();
         learn_names(&mut joining.names, 0, &welcome.replicas)?;
         joining.acknowledged.merge(&welcome.durable);

@@ -36,6 +36,7 @@ impl Room {
             durable: self.store.durable().clone(),
             wall: welcomed.wall,
             upload_bytes_max: serve.map_or(0, |serve| serve.limits.upload_bytes_max as u64),
+            name: self.config.name.clone(),
         };
         welcomed.wire.send_frame(&Frame::Welcome(Box::new(welcome)), step.now, step.out);
         if let Some(sentence) = self.store.failure() {
