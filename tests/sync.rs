@@ -570,3 +570,21 @@ fn a_link_that_asks_and_never_reads_is_ended() {
     world.run(40_000);
     world.check_converged();
 }
+
+#[test]
+fn nobody_brings_operations_of_somebody_who_is_here() {
+    let mut world = World::shared(13, 3);
+    // Client 1 forges the next operation of client 2.
+    let victim = world.clients[2].doc.replica();
+    let mut forged = Document::new(victim);
+    forged.insert(0, "forged").expect("inside");
+    let batch = Frame::Batch(&forged.changes_since(&VersionVector::default())).to_packet();
+    let link = world.clients[1].link.expect("online");
+    world.relay_input(relay::Input::Packet { link, bytes: &batch });
+    world.run(500);
+    world.clients[2].doc.insert(0, "true ").expect("inside");
+    world.input(2, Input::Edited);
+    world.run(1_000);
+    world.check_converged();
+    assert_eq!(world.text(0), "true the first text\n");
+}

@@ -7,8 +7,8 @@ use super::columns::{Columns, Kind, Mark, OpRun, ROOT};
 use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
 use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_BYTES_MAX, WAITING_CHANGES_MAX};
-use crate::crdt::ReplicaTable;
 use crate::crdt::rga::{ElementId, Run, Span};
+use crate::crdt::{ReplicaId, ReplicaTable};
 
 /// Operations of one author that can be applied together, in an order that respects all causes.
 pub(super) struct Step {
@@ -29,16 +29,25 @@ impl Document {
     /// # Errors
     /// All or nothing: on an error the document is as it was.
     pub fn apply(&mut self, batch: &[u8]) -> Result<Applied, ApplyError> {
-        self.apply_named(batch, &ReplicaTable::default())
+        self.apply_named(batch, &ReplicaTable::default(), &|_| true)
     }
 
-    /// Merges a batch made by `changes_between` with this table of names, or an older state of it.
+    /// Merges a batch made by `changes_between` with this table of names, or an older state of it. Operations of
+    /// authors that `may_bring` refuses are left out, as if they were not in it; what depends on them waits.
     ///
     /// # Errors
     /// As `apply`.
-    pub fn apply_named(&mut self, batch: &[u8], names: &ReplicaTable) -> Result<Applied, ApplyError> {
+    pub fn apply_named(
+        &mut self,
+        batch: &[u8],
+        names: &ReplicaTable,
+        may_bring: &dyn Fn(ReplicaId) -> bool,
+    ) -> Result<Applied, ApplyError> {
         let mut before = Before { n_ids: self.ids.len(), logs: Vec::new(), waiting: Vec::new() };
-        let parts = self.read_parts(batch, names);
+        let parts = self.read_parts(batch, names).map(|mut parts| {
+            parts.retain(|part| may_bring(self.ids[part.author as usize]));
+            parts
+        });
         let steps = parts.and_then(|parts| {
             before.waiting = self.waiting.clone();
             self.take_in(parts, &mut before.logs)?;
@@ -48,7 +57,7 @@ impl Document {
             Ok(steps) => Ok(self.carry_out(&steps)),
             Err(error) => {
                 self.go_back(before);
-                self.apply_without_faulty_waiting(batch, names).unwrap_or(Err(error))
+                self.apply_without_faulty_waiting(batch, names, may_bring).unwrap_or(Err(error))
             }
         }
     }
@@ -276,6 +285,7 @@ impl Document {
         &mut self,
         batch: &[u8],
         names: &ReplicaTable,
+        may_bring: &dyn Fn(ReplicaId) -> bool,
     ) -> Option<Result<Applied, ApplyError>> {
         let (replica, seq) = self.refused.take()?;
         let r = replica as usize;
@@ -287,7 +297,7 @@ impl Document {
         let (waiting, log) = (self.waiting.clone(), self.logs[r].clone());
         self.waiting.retain(|part| !is_faulty(part));
         self.logs[r].truncate(self.applied[r]);
-        let result = self.apply_named(batch, names);
+        let result = self.apply_named(batch, names, may_bring);
         if result.is_err() {
             (self.waiting, self.logs[r]) = (waiting, log);
         }

@@ -198,11 +198,16 @@ impl Room {
     }
 
     /// Merges what came on a link, or says why the link must end. The document is unchanged if so.
-    fn merge(&mut self, whole: Whole, bytes: &[u8], step: &mut Step<'_>) -> Result<(), Ended> {
+    ///
+    /// Nobody brings operations of somebody who is here: those bring their own, and a forged one that came first
+    /// would take the place of the true one everywhere.
+    fn merge(&mut self, link: LinkId, whole: Whole, bytes: &[u8], step: &mut Step<'_>) -> Result<(), Ended> {
+        let own = step.doc.replica();
+        let may_bring = |author| author != own && !self.serving.is_of_another(author, link);
         let applied = match (whole, &self.joining) {
             (Whole::Snapshot, _) => step.doc.apply_snapshot(bytes),
-            (Whole::Batch, Some(joining)) => step.doc.apply_named(bytes, &joining.names),
-            (Whole::Batch, None) => step.doc.apply_named(bytes, &self.serving.names),
+            (Whole::Batch, Some(joining)) => step.doc.apply_named(bytes, &joining.names, &may_bring),
+            (Whole::Batch, None) => step.doc.apply_named(bytes, &self.serving.names, &may_bring),
         };
         match applied {
             Ok(applied) => {

@@ -6,6 +6,7 @@ mod alone;
 mod bad_input;
 mod crowd;
 mod editing;
+mod headless;
 mod hostile;
 mod hosting;
 mod kills;

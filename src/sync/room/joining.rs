@@ -349,7 +349,8 @@ impl Room {
     fn merge_upstream(&mut self, whole: Whole, bytes: &[u8], step: &mut Step<'_>) -> Result<(), Ended> {
         // What was typed since the last look must not count as heard from there.
         self.grow(None, step);
-        self.merge(whole, bytes, step)?;
+        let Some(link) = self.live().map(|live| live.wire.link) else { return Ok(()) };
+        self.merge(link, whole, bytes, step)?;
         let growth: Growth = self.grow(None, step);
         let Some(joining) = &mut self.joining else { return Ok(()) };
         let State::Live(live) = &mut joining.state else { return Ok(()) };

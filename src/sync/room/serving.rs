@@ -94,6 +94,12 @@ impl Serving {
         self.links.values().filter(|link| link.member.is_some()).count()
     }
 
+    /// Returns whether a member on another link than `link` edits as `replica`.
+    pub(super) fn is_of_another(&self, replica: ReplicaId, link: LinkId) -> bool {
+        let edits = |other: &Link| other.member.as_ref().is_some_and(|member| member.replica == replica);
+        self.links.iter().any(|(&id, other)| id != link && edits(other))
+    }
+
     pub(super) fn set_snapshot(&mut self, bytes: Bytes, version: VersionVector) {
         self.snapshot = Some(Snapshot { bytes, version });
     }
@@ -278,7 +284,7 @@ impl Room {
         if self.store.failure().is_some() {
             return Ok(());
         }
-        self.merge(Whole::Batch, bytes, step)?;
+        self.merge(link, Whole::Batch, bytes, step)?;
         *n_batches += 1;
         Ok(())
     }

@@ -1,0 +1,112 @@
+//! Fifty people in one document without a screen each: the program's own session, a real relay, broken connections.
+
+use std::time::{Duration, Instant};
+
+use coedit::app::session::{self, Session};
+use coedit::base::rng::Rng;
+use coedit::document::Document;
+use coedit::protocol::link_url::LinkUrl;
+use coedit::sync::Status;
+
+use crate::support::home::Home;
+use crate::support::number_from_env;
+use crate::support::proxy::Proxy;
+use crate::support::relay::Relay;
+
+/// People, unless `COEDIT_CLIENTS` says otherwise.
+const N_CLIENTS: u64 = 50;
+
+/// Characters that each of them types, none of them deleted.
+const N_CHARS: u64 = 200;
+
+/// Text that is there before.
+const N_CHARS_BEFORE: u64 = 2_000;
+
+/// Memory that the relay may grow by while they type, in kilobytes.
+const RELAY_GROWTH_KB_MAX: u64 = 32_000;
+
+/// After the last disconnection a retry comes within 30 s and its jitter.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Takes in what happens for so long.
+async fn run_for(session: &mut Session, doc: &mut Document, ms: u64) {
+    let until = tokio::time::Instant::now() + Duration::from_millis(ms);
+    while let Ok(event) = tokio::time::timeout_at(until, session.next_event()).await {
+        session.handle(event, doc, &mut Vec::new());
+    }
+}
+
+/// Types at random places while connections break, and returns the text that everybody ends with.
+async fn type_at_random(link: LinkUrl, proxy: &Proxy, i: u64, n_chars_typed: u64) -> String {
+    let mut rng = Rng::new(i);
+    let (mut session, mut doc) = session::open_link(link);
+    session.settle(&mut doc, PATIENCE).await.expect("joined");
+    for _ in 0..N_CHARS {
+        let at = rng.below(doc.len_chars() as u64 + 1) as usize;
+        doc.insert(at, &char::from_u32(0x0410 + i as u32).expect("a letter").to_string()).expect("inside");
+        session.edited(&mut doc, &mut Vec::new());
+        match rng.below(200) {
+            0..4 => proxy.drop_all(),
+            4 => {
+                proxy.stall();
+                run_for(&mut session, &mut doc, rng.below(200)).await;
+                proxy.restore();
+            }
+            _ => {}
+        }
+        run_for(&mut session, &mut doc, rng.below(30)).await;
+    }
+    let give_up_at = Instant::now() + PATIENCE;
+    let is_done = |session: &Session, doc: &Document| {
+        doc.len_chars() as u64 == n_chars_typed + N_CHARS_BEFORE
+            && matches!(session.status(), Status::Synced { .. })
+    };
+    while !is_done(&session, &doc) {
+        assert!(
+            Instant::now() < give_up_at,
+            "client {i} has {} characters: {:?}",
+            doc.len_chars(),
+            session.status()
+        );
+        run_for(&mut session, &mut doc, 50).await;
+    }
+    doc.check_invariants();
+    doc.to_string()
+}
+
+#[test]
+fn fifty_people_with_broken_connections_end_equal_and_the_relay_stays_small() {
+    let n_clients = number_from_env("COEDIT_CLIENTS", N_CLIENTS);
+    let relay = Relay::start();
+    let owner = Home::new("owner");
+    owner.file("crowd.txt", ".".repeat(N_CHARS_BEFORE as usize));
+    let link = owner.share("crowd.txt", &relay.url());
+    let memory_before_kb = relay.memory_kb();
+    let started = Instant::now();
+    let texts: Vec<String> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..n_clients)
+            .map(|i| {
+                let proxy = Proxy::start(relay.port());
+                let link = LinkUrl::parse(&proxy.link_through(&link)).expect("a link");
+                scope.spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    let typing = type_at_random(link, &proxy, i, n_clients * N_CHARS);
+                    runtime.expect("a runtime").block_on(typing)
+                })
+            })
+            .collect();
+        clients.into_iter().map(|client| client.join().expect("no client failed")).collect()
+    });
+    println!("{n_clients} clients typed {N_CHARS} characters each in {:?}", started.elapsed());
+    let growth_kb = relay.memory_kb().saturating_sub(memory_before_kb);
+    println!("the relay grew by {growth_kb} kB");
+    assert!(growth_kb < RELAY_GROWTH_KB_MAX, "the relay grew by {growth_kb} kB");
+    let text = Home::new("reader").ok(&["cat", &link]);
+    for (i, other) in texts.iter().enumerate() {
+        assert_eq!(other, &text, "client {i}");
+    }
+    for i in 0..n_clients {
+        let letter = char::from_u32(0x0410 + i as u32).expect("a letter");
+        assert_eq!(text.matches(letter).count() as u64, N_CHARS, "characters of client {i}");
+    }
+}
