@@ -33,18 +33,118 @@ impl Find {
     }
 }
 
-/// Searches `needle` in a stream of characters (Knuth, Morris, Pratt). Without an upper-case letter in it, case
-/// is ignored.
-pub struct Matcher {
-    needle: Vec<char>,
-    fail: Vec<usize>,
-    folds: bool,
+/// Searches a text for a needle. Without an upper-case letter in it, case is ignored.
+pub enum Matcher {
+    /// The needle is ASCII: its bytes are compared where its rarest one is.
+    Ascii(Ascii),
+    /// Character by character.
+    Chars(Chars),
 }
 
 impl Matcher {
     /// Prepares a search; `None` for an empty needle.
     pub fn new(needle: &str) -> Option<Matcher> {
         let folds = !needle.chars().any(char::is_uppercase);
+        match needle {
+            "" => None,
+            needle if needle.is_ascii() => Some(Matcher::Ascii(Ascii::new(needle, folds))),
+            needle => Some(Matcher::Chars(Chars::new(needle, folds))),
+        }
+    }
+
+    /// Returns the matches in `range` of the rope, in order and without overlap.
+    pub fn matches<'a>(
+        &'a self,
+        rope: &'a Rope,
+        range: Range<usize>,
+    ) -> Box<dyn Iterator<Item = Range<usize>> + 'a> {
+        match self {
+            Matcher::Ascii(ascii) => Box::new(ascii.matches(rope, range)),
+            Matcher::Chars(chars) => Box::new(chars.matches(rope, range)),
+        }
+    }
+}
+
+/// Letters and blanks from the most to the least frequent in prose and source text. What is not here is rarer still.
+const FREQUENT: &[u8] = b" etaoinsrhldcumfpgwybv\n_;,.()k=xj-qz0\t\"1{}/";
+
+/// A needle of ASCII bytes.
+pub struct Ascii {
+    needle: Vec<u8>,
+    folds: bool,
+    /// Which byte of the needle is looked for first.
+    rare: usize,
+}
+
+impl Ascii {
+    fn new(needle: &str, folds: bool) -> Ascii {
+        let needle = needle.as_bytes().to_vec();
+        let rank = |byte: u8| {
+            FREQUENT.iter().position(|&other| other == byte.to_ascii_lowercase()).unwrap_or(FREQUENT.len())
+        };
+        let rare = (0..needle.len()).max_by_key(|&i| rank(needle[i])).unwrap_or(0);
+        Ascii { needle, folds, rare }
+    }
+
+    fn matches<'a>(&'a self, rope: &'a Rope, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut at = rope.char_to_byte(range.start);
+        let end = rope.char_to_byte(range.end);
+        let n = self.needle.len();
+        std::iter::from_fn(move || {
+            let start = self.next(rope, at..end)?;
+            at = start + n;
+            let first = rope.byte_to_char(start);
+            Some(first..first + n)
+        })
+    }
+
+    /// Returns where the first match in a range of bytes starts.
+    fn next(&self, rope: &Rope, range: Range<usize>) -> Option<usize> {
+        let byte = self.needle[self.rare];
+        let other = if self.folds { byte.to_ascii_uppercase() } else { byte };
+        let mut at = range.start + self.rare;
+        while at < range.end {
+            let (chunk, chunk_start, ..) = rope.chunk_at_byte(at);
+            let chunk = chunk.as_bytes();
+            let Some(found) = memchr::memchr2(byte, other, &chunk[at - chunk_start..]) else {
+                at = chunk_start + chunk.len();
+                continue;
+            };
+            let start = at + found - self.rare;
+            if range.end < start + self.needle.len() {
+                return None;
+            }
+            let is_match = match start
+                .checked_sub(chunk_start)
+                .and_then(|from| chunk.get(from..from + self.needle.len()))
+            {
+                Some(bytes) => self.is(bytes.iter().copied()),
+                // It reaches over the end of a chunk.
+                None => self.is(rope.bytes_at(start).take(self.needle.len())),
+            };
+            if is_match {
+                return Some(start);
+            }
+            at += found + 1;
+        }
+        None
+    }
+
+    fn is(&self, bytes: impl Iterator<Item = u8>) -> bool {
+        let fold = |byte: u8| if self.folds { byte.to_ascii_lowercase() } else { byte };
+        bytes.map(fold).eq(self.needle.iter().copied())
+    }
+}
+
+/// A needle of any characters (Knuth, Morris, Pratt).
+pub struct Chars {
+    needle: Vec<char>,
+    fail: Vec<usize>,
+    folds: bool,
+}
+
+impl Chars {
+    fn new(needle: &str, folds: bool) -> Chars {
         let needle: Vec<char> = needle.chars().map(|c| if folds { fold(c) } else { c }).collect();
         let mut fail = vec![0; needle.len()];
         let mut k = 0;
@@ -55,15 +155,10 @@ impl Matcher {
             k += usize::from(needle[i] == needle[k]);
             fail[i] = k;
         }
-        (!needle.is_empty()).then_some(Matcher { needle, fail, folds })
+        Chars { needle, fail, folds }
     }
 
-    /// Returns the matches in `range` of the rope, in order and without overlap.
-    pub fn matches<'a>(
-        &'a self,
-        rope: &'a Rope,
-        range: Range<usize>,
-    ) -> impl Iterator<Item = Range<usize>> + 'a {
+    fn matches<'a>(&'a self, rope: &'a Rope, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
         let mut state = 0;
         let chars = rope.slice(range.clone()).chars();
         let n = self.needle.len();
@@ -181,6 +276,23 @@ mod tests {
         check("Foo foo FOO", "foo", &[0, 4, 8]);
         check("Foo foo FOO", "Foo", &[0]);
         check("ÄÖ äö", "äö", &[0, 3]);
+    }
+
+    #[test]
+    fn both_ways_of_searching_find_the_same_in_texts_of_many_chunks() {
+        let mut rng = crate::base::rng::Rng::new(5);
+        for _ in 0..300 {
+            let letter = |rng: &mut crate::base::rng::Rng| ["a", "b", "A", "é", "\n"][rng.below(5) as usize];
+            let text: String = (0..rng.below(6_000)).map(|_| letter(&mut rng)).collect();
+            let needle: String =
+                (0..1 + rng.below(5)).map(|_| ["a", "b", "A"][rng.below(3) as usize]).collect();
+            let rope = Rope::from_str(&text);
+            let folds = !needle.chars().any(char::is_uppercase);
+            let from = rng.below(rope.len_chars() as u64 + 1) as usize;
+            let ascii: Vec<_> = Ascii::new(&needle, folds).matches(&rope, from..rope.len_chars()).collect();
+            let chars: Vec<_> = Chars::new(&needle, folds).matches(&rope, from..rope.len_chars()).collect();
+            assert_eq!(ascii, chars, "{needle:?} from {from} in {text:?}");
+        }
     }
 
     #[test]
