@@ -73,9 +73,14 @@ pub struct Screen {
 impl Screen {
     /// Starts the program for the person of `home`.
     pub fn spawn(home: &Home, args: &[&str], n_rows: u16, n_columns: u16) -> Screen {
+        Screen::spawn_program(&program(), home, args, n_rows, n_columns)
+    }
+
+    /// Starts any program in the home of a person.
+    pub fn spawn_program(program: &str, home: &Home, args: &[&str], n_rows: u16, n_columns: u16) -> Screen {
         let size = PtySize { rows: n_rows, cols: n_columns, pixel_width: 0, pixel_height: 0 };
         let pair = NativePtySystem::default().openpty(size).expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(program());
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.cwd(home.folder());
         home.variables().into_iter().for_each(|(name, value)| command.env(name, value));

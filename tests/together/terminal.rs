@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use crate::support::home::Home;
+use crate::support::screen::Screen;
 
 #[test]
 fn terminal_is_restored_after_quitting() {
@@ -61,4 +62,29 @@ fn editor_without_a_terminal_says_so() {
     let outcome = ana.run(&["a.txt"]);
     assert_ne!(outcome.code, Some(0));
     assert!(outcome.stderr.contains("terminal"), "{}", outcome.stderr);
+}
+
+/// Set in the process that is to fail with a terminal taken.
+const PANICS: &str = "COEDIT_TEST_PANICS";
+
+#[test]
+fn terminal_is_restored_after_a_fault() {
+    if std::env::var_os(PANICS).is_some() {
+        let mut terminal = coedit::io::terminal::Terminal::take().expect("a terminal");
+        terminal.write(b"taken").expect("a terminal");
+        // Long enough for whoever watches to see it.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        panic!("\x1b]0;CANARY\x07 on purpose");
+    }
+    let ana = Home::new("ana");
+    let this_program = std::env::current_exe().expect("a path");
+    let test = "terminal::terminal_is_restored_after_a_fault";
+    let args = ["-c", &format!("{PANICS}=1 exec {} --exact {test} --nocapture", this_program.display())];
+    let mut screen = Screen::spawn_program("/bin/sh", &ana, &args, 30, 100);
+    screen.wait_for("the terminal is taken", |view| view.contains("taken"));
+    assert_ne!(screen.wait_for_exit(), 0);
+    screen.assert_terminal_restored();
+    screen.wait_for("a sentence about it", |view| {
+        view.contains("stopped by a fault of its own") && view.contains("^[]0;CANARY^G on purpose")
+    });
 }
