@@ -4,6 +4,7 @@
 //! the log. Undoing an insert deletes those of its characters that are still there; undoing a deletion
 //! inserts the characters again, right of their tombstones, except where somebody else's deletion came first.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::columns::{Kind, OpRun};
@@ -17,8 +18,19 @@ pub(super) struct UndoStack {
     redo: Vec<Range<u32>>,
     /// Whether the next edit begins a group of its own.
     closed: bool,
-    /// Characters that were inserted again: (what, as which own seqs), in the order in which it happened.
-    revived: Vec<(Span, u32)>,
+    /// Characters that were inserted again, by author and first seq: how many, and as which own seqs. A character is
+    /// inserted again at most once: after that its revival is.
+    revived: BTreeMap<(u32, u32), (u32, u32)>,
+}
+
+/// A deletion by somebody else of characters that one deleted oneself.
+struct Rival {
+    /// The characters' author and seqs.
+    replica: u32,
+    seqs: Range<u32>,
+    /// Whose log it is in, and which operation there.
+    log: usize,
+    op: OpRun,
 }
 
 impl UndoStack {
@@ -32,15 +44,25 @@ impl UndoStack {
         self.closed = false;
     }
 
-    /// Returns the character that stands for `id` now: `id` itself or its latest revival.
-    fn latest(&self, id: ElementId) -> ElementId {
-        let mut id = id;
-        for (span, seq) in &self.revived {
-            if span.replica == id.replica && (span.seq..span.seq + span.len).contains(&id.seq) {
-                id = ElementId { replica: 0, seq: seq + (id.seq - span.seq) };
+    /// Returns the characters that stand for the first ones of `span` now, themselves or their latest revivals: as
+    /// many as have consecutive ids.
+    fn latest(&self, span: Span) -> Span {
+        let mut latest = span;
+        loop {
+            let key = (latest.replica, latest.seq);
+            let before = self.revived.range(..=key).next_back();
+            let found = before
+                .filter(|((replica, seq), (len, _))| *replica == latest.replica && latest.seq - seq < *len);
+            if let Some((&(_, seq), &(len, to))) = found {
+                let offset = latest.seq - seq;
+                latest = Span { replica: 0, seq: to + offset, len: latest.len.min(len - offset) };
+                continue;
             }
+            let next =
+                self.revived.range(key..).next().filter(|((replica, _), _)| *replica == latest.replica);
+            let n_until_next = next.map_or(u32::MAX, |((_, seq), _)| seq - latest.seq);
+            return Span { len: latest.len.min(n_until_next), ..latest };
         }
-        id
     }
 }
 
@@ -83,103 +105,119 @@ impl Document {
     }
 
     /// Makes the edits that take back one's own operations `seqs`, newest first, and returns their seqs.
+    /// O(others' operations + runs log n).
     fn invert(&mut self, seqs: Range<u32>) -> (Range<u32>, Applied) {
         let start = self.logs[0].end();
         let mut changes = Vec::new();
         let runs: Vec<OpRun> = self.logs[0].runs_in(seqs).map(|(_, op)| op).collect();
+        let rivals = self.rivals(&runs);
         for op in runs.into_iter().rev() {
             match op.kind {
                 Kind::Insert => {
                     let span = Span { replica: 0, seq: op.seq, len: op.len };
                     self.delete_again(span, &mut changes);
                 }
-                Kind::DeleteForward | Kind::DeleteBackward => self.revive(&op, &mut changes),
+                Kind::DeleteForward | Kind::DeleteBackward => self.revive(&op, &rivals, &mut changes),
             }
         }
         let applied = Applied { changes, n_waiting: self.n_waiting() };
         (start..self.logs[0].end(), applied)
     }
 
+    /// Returns others' deletions of what `runs` deleted.
+    fn rivals(&self, runs: &[OpRun]) -> Vec<Rival> {
+        let deletions = runs.iter().filter(|op| op.kind != Kind::Insert);
+        let mut targets: Vec<(u32, Range<u32>)> = deletions.map(|op| (op.replica, op.targets())).collect();
+        if targets.is_empty() {
+            return Vec::new();
+        }
+        // One's own deletions never meet, so starts and ends ascend together.
+        targets.sort_unstable_by_key(|(replica, seqs)| (*replica, seqs.start));
+        let mut rivals = Vec::new();
+        for log in 1..self.logs.len() {
+            for op in self.logs[log].ops.iter().take_while(|op| op.seq < self.applied[log]) {
+                if op.kind == Kind::Insert {
+                    continue;
+                }
+                let seqs = op.targets();
+                let first =
+                    targets.partition_point(|(replica, own)| (*replica, own.end) <= (op.replica, seqs.start));
+                let meets =
+                    |(replica, own): &&(u32, Range<u32>)| *replica == op.replica && own.start < seqs.end;
+                if targets[first..].iter().take_while(meets).next().is_some() {
+                    rivals.push(Rival { replica: op.replica, seqs, log, op: *op });
+                }
+            }
+        }
+        rivals
+    }
+
     /// Deletes what of `span`, or of its revivals, is visible.
     fn delete_again(&mut self, span: Span, changes: &mut Vec<TextChange>) {
-        // From the end, so that a whole run goes as one stretch of the text.
-        for seq in (span.seq..span.seq + span.len).rev() {
-            let id = self.undo.latest(ElementId { replica: span.replica, seq });
-            let Some((at, true)) = self.rga.position(id) else { continue };
-            let own_seq = self.stamp_local();
-            self.rga.delete_local(at, 1, |_| {});
-            let (replica, target) = (id.replica, id.seq);
-            let op = OpRun { seq: own_seq, len: 1, kind: Kind::DeleteForward, replica, target, text: 0 };
-            self.record(op, "");
-            self.text.delete(at as usize, 1);
-            note_change(changes, at as usize, 1, 0);
+        let mut seq = span.seq;
+        while seq < span.seq + span.len {
+            let rest = Span { seq, len: span.seq + span.len - seq, ..span };
+            let latest = self.undo.latest(rest);
+            let Some((n, is_visible)) = self.rga.together(latest) else { return };
+            seq += n;
+            let id = ElementId { replica: latest.replica, seq: latest.seq };
+            if let Some((at, _)) = self.rga.position(id).filter(|_| is_visible) {
+                let own_seq = self.stamp_local();
+                self.rga.delete_local(at, n, |_| {});
+                let (kind, replica, target) = (Kind::DeleteForward, id.replica, id.seq);
+                self.record(OpRun { seq: own_seq, len: n, kind, replica, target, text: 0 }, "");
+                self.text.delete(at as usize, n as usize);
+                note_change(changes, at as usize, n as usize, 0);
+            }
         }
     }
 
     /// Inserts again the characters that `op` deleted, where nobody else deleted them before.
-    fn revive(&mut self, op: &OpRun, changes: &mut Vec<TextChange>) {
+    fn revive(&mut self, op: &OpRun, rivals: &[Rival], changes: &mut Vec<TextChange>) {
         let targets = op.targets();
+        let meets = |rival: &&Rival| {
+            rival.replica == op.replica && rival.seqs.start < targets.end && targets.start < rival.seqs.end
+        };
+        let rivals: Vec<&Rival> = rivals.iter().filter(meets).collect();
         let mut seq = targets.start;
         while seq < targets.end {
-            let n_same = self.n_revivable(op, seq..targets.end);
-            if n_same == 0 {
-                seq += 1;
-                continue;
+            let rest = Span { replica: op.replica, seq, len: targets.end - seq };
+            let latest = self.undo.latest(rest);
+            let Some((n_together, is_visible)) = self.rga.together(latest) else { return };
+            let is_killer = self.is_killer(op, seq, &rivals);
+            let same = |n: &u32| rivals.is_empty() || self.is_killer(op, seq + n, &rivals) == is_killer;
+            let n = 1 + (1..n_together).take_while(same).count() as u32;
+            if is_killer && !is_visible {
+                self.revive_span(Span { len: n, ..rest }, Span { len: n, ..latest }, changes);
             }
-            self.revive_span(Span { replica: op.replica, seq, len: n_same }, changes);
-            seq += n_same;
+            seq += n;
         }
-    }
-
-    /// Returns how many characters from the start of `seqs` on stand together, dead, never revived since,
-    /// and killed by `op`.
-    fn n_revivable(&self, op: &OpRun, seqs: Range<u32>) -> u32 {
-        let first = ElementId { replica: op.replica, seq: seqs.start };
-        let latest = self.undo.latest(first);
-        let is_dead = |id: ElementId| matches!(self.rga.position(id), Some((_, false)));
-        if !is_dead(latest) || !self.is_killer(op, first) {
-            return 0;
-        }
-        if latest != first {
-            return 1;
-        }
-        let span = Span { replica: op.replica, seq: seqs.start, len: seqs.end - seqs.start };
-        let Some((n_together, false)) = self.rga.together(span) else { return 1 };
-        let fits = |n: &u32| {
-            let id = ElementId { replica: op.replica, seq: seqs.start + n };
-            self.undo.latest(id) == id && self.is_killer(op, id)
-        };
-        1 + (1..n_together).take_while(fits).count() as u32
     }
 
     /// Returns whether none of the others' deletions of this character came before `op`: the known deletion
     /// with the smallest (timestamp, replica) is the one that killed it.
-    fn is_killer(&self, op: &OpRun, id: ElementId) -> bool {
+    fn is_killer(&self, op: &OpRun, target: u32, rivals: &[&Rival]) -> bool {
         let key_of = |log: usize, op: &OpRun| {
-            let n = if op.kind == Kind::DeleteBackward { op.target - id.seq } else { id.seq - op.target };
-            (self.logs[log].lamport(op.seq + n), self.ids[log])
+            let n = if op.kind == Kind::DeleteBackward { op.target - target } else { target - op.target };
+            (op.seq + n < self.applied[log]).then(|| (self.logs[log].lamport(op.seq + n), self.ids[log]))
         };
         let own = key_of(0, op);
-        (1..self.logs.len()).all(|log| {
-            let applied = self.applied[log];
-            let kills = |other: &&OpRun| {
-                other.kind != Kind::Insert && other.replica == id.replica && other.targets().contains(&id.seq)
-            };
-            self.logs[log]
-                .ops
-                .iter()
-                .filter(kills)
-                .all(|other| applied <= other.seq || own < key_of(log, other))
-        })
+        let kills = |rival: &&&Rival| rival.seqs.contains(&target);
+        rivals
+            .iter()
+            .filter(kills)
+            .filter_map(|rival| key_of(rival.log, &rival.op))
+            .all(|key| own < Some(key))
     }
 
-    fn revive_span(&mut self, span: Span, changes: &mut Vec<TextChange>) {
+    /// Inserts the characters `span` again, right of what stands for them now.
+    fn revive_span(&mut self, span: Span, latest: Span, changes: &mut Vec<TextChange>) {
         let log = &self.logs[span.replica as usize];
         let Some(at) = log.find(span.seq) else { return };
         // A run of elements may come from several runs of operations.
         let len = span.len.min(log.ops[at].end() - span.seq);
         let text = log.text_of(at, span.seq..span.seq + len).to_owned();
-        let last = self.undo.latest(ElementId { replica: span.replica, seq: span.seq + len - 1 });
+        let last = ElementId { replica: latest.replica, seq: latest.seq + len - 1 };
         let seq = self.stamp_local();
         let run = Run::new(0, seq, self.lamport_max + 1, len);
         let Some(place) = self.rga.insert_remote(Some(last), run) else { return };
@@ -187,9 +225,10 @@ impl Document {
         self.record(op, &text);
         self.text.insert(place as usize, &text, len as usize);
         note_change(changes, place as usize, 0, len as usize);
-        self.undo.revived.push((Span { len, ..span }, seq));
+        self.undo.revived.insert((latest.replica, latest.seq), (len, seq));
         if len < span.len {
-            self.revive_span(Span { seq: span.seq + len, len: span.len - len, ..span }, changes);
+            let rest = |span: Span| Span { seq: span.seq + len, len: span.len - len, ..span };
+            self.revive_span(rest(span), rest(latest), changes);
         }
     }
 }

@@ -240,3 +240,28 @@ fn random_step(rng: &mut Rng, docs: &mut [Document], i: usize) {
         }
     }
 }
+
+#[test]
+fn undoing_and_redoing_a_large_deletion_again_and_again_costs_a_few_operations_each() {
+    let text: String = (0..40_000).map(|i| format!("{i} é漢\n")).collect();
+    let (mut me, mut other) = pair_with(&text);
+    let n_chars = me.len_chars();
+    delete(&mut me, 0..n_chars);
+    for _ in 0..20 {
+        assert!(me.undo().is_some());
+        assert!(me.to_string() == text);
+        assert!(me.redo().is_some());
+        assert_eq!(me.len_chars(), 0);
+    }
+    assert!(me.undo().is_some());
+    let before = other.version();
+    let batch = me.changes_since(&before);
+    // What was inserted again each time travels as text; each deletion is one run.
+    assert!(batch.len() < 22 * (text.len() + 200), "{} bytes", batch.len());
+    sync(&mut me, &mut other);
+    type_at(&mut other, 0, &text);
+    delete(&mut other, 0..n_chars);
+    assert!(other.undo().is_some());
+    sync(&mut me, &mut other);
+    assert_eq!(me.len_chars(), 2 * n_chars);
+}
