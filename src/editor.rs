@@ -65,8 +65,10 @@ pub enum Msg {
     Connection(Status),
     /// The terminal's window got the keyboard: other programs may have done something meanwhile.
     FocusGained,
-    /// The file is not what it was when it was last read or written here.
+    /// The file is not what it was when it was last read or written here: `Effect::CheckFile` found out.
     FileChanged,
+    /// At the start: the text was recovered, and the file was changed by another program meanwhile.
+    Conflict,
     /// The save ended. `revision` is that of the effect.
     Saved {
         /// Which state of the text was written.
@@ -74,8 +76,8 @@ pub enum Msg {
         /// What came of it.
         result: Result<SaveDone, String>,
     },
-    /// The text that is in the file now, asked for by `Effect::LoadTheirs`.
-    Theirs(Result<Rope, String>),
+    /// The text that is in the file now and what goes with it, asked for by `Effect::LoadTheirs`.
+    Theirs(Result<(String, FileMeta), String>),
     /// The document has just been shared: the link is shown.
     Shared {
         /// Whether the link was put on the clipboard.
@@ -92,6 +94,8 @@ pub enum SaveDone {
     Written(Option<String>),
     /// The file was changed by another program since it was read, and was left alone.
     ChangedOutside,
+    /// There is a file that this text never had anything to do with; it was left alone.
+    Exists,
 }
 
 /// Something that the shell must do.
@@ -110,6 +114,8 @@ pub enum Effect {
     },
     /// Look whether another program changed the file; if so, answer with `Msg::FileChanged`.
     CheckFile,
+    /// The text is what the file holds now, as it was last read.
+    InStep,
     /// Read the file, and answer with `Msg::Theirs`.
     LoadTheirs,
     /// Leave the editor.
@@ -193,6 +199,8 @@ pub struct Model {
     /// The text of the save that is under way.
     saving: Rope,
     quits_after_save: bool,
+    /// Where the text is being saved to while it has no file.
+    save_path: Option<String>,
     /// The caret's line and the first shown character after the last message: where they were before an edit of others.
     caret_line: usize,
     top_at: usize,
@@ -227,6 +235,7 @@ impl Model {
             saving: base.clone(),
             base,
             quits_after_save: false,
+            save_path: None,
             caret_line: 0,
             top_at: 0,
         }

@@ -60,6 +60,11 @@ pub enum Finding {
         /// Operations that the file lacks.
         n_edits: u64,
     },
+    /// There was a file, and it is gone. Saving writes it again.
+    FileGone {
+        /// Operations in the document that the file never had.
+        n_edits: u64,
+    },
     /// Another program changed the file meanwhile. Neither side may be overwritten without asking.
     FileChanged {
         /// Operations in the document that the file never had; 0 if the document could follow the file.
@@ -103,6 +108,9 @@ impl Record {
     /// Compares the recovered document with the file as it is now.
     pub fn compare(&self, doc: &Document, file: Option<FileHash>) -> Finding {
         let n_edits = doc.version().n_ops_beyond(&self.saved);
+        if file.is_none() && self.file.is_some() {
+            return Finding::FileGone { n_edits };
+        }
         if file != self.file {
             return Finding::FileChanged { n_edits };
         }

@@ -9,7 +9,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("coedit: {}", safe::line(&format!("{error:#}")));
-            ExitCode::FAILURE
+            // As for a command line that clap refuses.
+            if error.is::<coedit::app::run::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -4,57 +4,80 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 
-use crate::app::session::{self, Ending};
+use crate::app::run::Usage;
+use crate::app::session::{self, Ending, How, Opened, Session};
 use crate::app::setting::Setting;
 use crate::app::{docs, share};
 use crate::document::Document;
-use crate::io::{files, paths};
+use crate::io::files::{self, Loaded};
+use crate::io::paths;
 use crate::protocol::link_url::LinkUrl;
+use crate::view::safe;
 
 /// What a user named: a link, or a file with or without one.
 pub enum Target {
     /// A shared document.
     Link(LinkUrl),
-    /// The text of a file that is not shared, with the edits that its journal holds.
-    Text(String),
+    /// A file, and whether it is shared.
+    File(Box<Loaded>, bool),
 }
 
-/// Finds out what a user named.
+/// Finds out what a user named. A file that is shared and open in an editor on this machine is reached by its link.
 ///
 /// # Errors
 /// In one sentence: not a link, no such file.
 pub fn target(setting: &Setting, named: &str) -> anyhow::Result<Target> {
-    let is_link = named.contains("://");
-    if is_link {
-        return Ok(Target::Link(LinkUrl::parse(named)?));
+    if named.contains("://") {
+        return Ok(Target::Link(LinkUrl::parse(named).map_err(|error| Usage(error.to_string()))?));
     }
     let loaded = files::load_text(Path::new(named))?;
     let path = paths::canonical(Path::new(named))?;
-    // Listed, not found: an editor that has the file open has its lock.
     let known = docs::all(&setting.paths)?.into_iter().find(|known| known.path.as_deref() == Some(&path));
-    if let Some(link) = known.as_ref().and_then(|known| known.link.as_ref()) {
-        return Ok(Target::Link(LinkUrl::parse(link)?));
+    if known.is_none() && loaded.is_new() {
+        bail!("{named} is neither a file nor a link");
     }
-    match known {
-        Some(_) => Ok(Target::Text(session::kept_text(setting, &loaded)?)),
-        None if loaded.is_new() => bail!("{named} is neither a file nor a link"),
-        None => Ok(Target::Text(loaded.text)),
+    let link = known.and_then(|known| known.link);
+    Ok(Target::File(Box::new(loaded), link.is_some()))
+}
+
+/// Opens what a user named, as far as it can be opened beside an editor that has it.
+///
+/// # Errors
+/// In one sentence: a damaged journal.
+pub async fn open(setting: &Setting, target: Target) -> anyhow::Result<(Session, Document)> {
+    let loaded = match target {
+        Target::Link(link) => return Ok(session::open_link(link)),
+        Target::File(loaded, _) => loaded,
+    };
+    let Opened { session, doc, read_only, .. } = session::open(setting, &loaded, How::Edit).await?;
+    if read_only.is_none() {
+        return Ok((session, doc));
+    }
+    // An editor has it. What that one sent is where its link leads.
+    let path = loaded.file.as_ref().map(|file| file.canonical()).transpose()?;
+    let known = docs::all(&setting.paths)?.into_iter().find(|known| known.path == path);
+    match known.and_then(|known| known.link) {
+        Some(link) => Ok(session::open_link(LinkUrl::parse(&link)?)),
+        None => Ok((session, doc)),
     }
 }
 
-/// Returns the current text.
+/// Returns the current text: in sync, or if that cannot be had, what this machine has of a file, with a word about it.
 ///
 /// # Errors
 /// In one sentence: not a link, not reachable, refused.
 pub async fn text_of(setting: &Setting, named: &str) -> anyhow::Result<String> {
-    match target(setting, named)? {
-        Target::Text(text) => Ok(text),
-        Target::Link(link) => {
-            let (mut session, mut doc) = session::open_link(link);
-            let settled = session.settle(&mut doc, share::PATIENCE).await;
-            session.end(&mut doc, Ending::Clean).await;
-            settled.map_err(|sentence| anyhow!(sentence))?;
-            Ok(Document::to_string(&doc))
+    let target = target(setting, named)?;
+    let is_file = matches!(target, Target::File(..));
+    let (mut session, mut doc) = open(setting, target).await?;
+    let settled = session.settle(&mut doc, share::PATIENCE).await;
+    session.end(&mut doc, Ending::Abrupt).await;
+    match settled {
+        Err(sentence) if is_file => {
+            let words = format!("coedit: not in sync ({sentence}); this is the text as it is here");
+            eprintln!("{}", safe::line(&words));
         }
+        settled => settled.map_err(|sentence| anyhow!(sentence))?,
     }
+    Ok(Document::to_string(&doc))
 }

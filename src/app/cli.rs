@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -18,7 +19,7 @@ pub struct Cli {
     pub command: Option<Command>,
     /// Files to edit; they need not exist. - is standard input, `+LINE[:COL]` a place
     #[arg(value_name = "FILE")]
-    pub files: Vec<String>,
+    pub files: Vec<OsString>,
     /// For every command
     #[command(flatten)]
     pub global: Global,
@@ -113,10 +114,10 @@ pub struct Files {
 }
 
 /// Takes places apart from files. A file whose name begins with + is named as ./+…
-pub fn files(names: &[String]) -> Files {
+pub fn files(names: &[OsString]) -> Files {
     let mut found = Files::default();
     for name in names {
-        match name.strip_prefix('+').and_then(line_col) {
+        match name.to_str().and_then(|name| name.strip_prefix('+')).and_then(line_col) {
             Some(place) => found.line_col = Some(place),
             None if name == "-" => found.is_standard_input = true,
             None => found.paths.push(PathBuf::from(name)),
@@ -154,8 +155,8 @@ mod tests {
         let found = files(&cli.files);
         assert_eq!((found.paths, found.line_col), (vec![PathBuf::from("a.txt")], Some((12, 4))));
         assert_eq!(cli.global.name.as_deref(), Some("ana"));
-        assert_eq!(files(&["+3".to_owned()]).line_col, Some((3, 1)));
-        assert_eq!(files(&["+x".to_owned()]).paths, vec![PathBuf::from("+x")]);
+        assert_eq!(files(&["+3".into()]).line_col, Some((3, 1)));
+        assert_eq!(files(&["+x".into()]).paths, vec![PathBuf::from("+x")]);
     }
 
     #[test]

@@ -7,11 +7,12 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::app::cli::Files;
-use crate::app::run::Launch;
+use crate::app::run::{Launch, Usage};
 use crate::app::session::{self, Ending, Event, How, News, Opened, Session};
 use crate::app::setting::Setting;
 use crate::app::{share, text};
 use crate::base::time::MonoTime;
+use crate::editor::file::FileMeta;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
 use crate::io::files::{self, Loaded, OpenFile};
 use crate::io::signals::{Request, Requests};
@@ -66,10 +67,17 @@ async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
     }
     let done = shell.run().await;
     let ending = shell.ending.unwrap_or(Ending::Abrupt);
+    let is_unsaved = shell.model.is_modified();
     // The terminal first: whatever the journal has to say is then seen.
     drop(shell.terminal);
     shell.session.end(shell.model.document_mut(), ending).await;
-    done
+    done?;
+    match (ending, is_unsaved) {
+        // Whoever started an editor for one file, as git does, must not take this for a finished edit.
+        (Ending::Abrupt, true) => bail!("ended from outside; what was not saved comes back with coedit"),
+        (Ending::Abrupt, false) => bail!("ended from outside; everything was saved"),
+        (Ending::Clean | Ending::Forget, _) => Ok(()),
+    }
 }
 
 fn load(files: &Files) -> anyhow::Result<Loaded> {
@@ -77,7 +85,10 @@ fn load(files: &Files) -> anyhow::Result<Loaded> {
         ([], true) => Ok(Loaded::untitled(text::read_standard_input()?)),
         ([], false) => Ok(Loaded::untitled(String::new())),
         ([path], false) => Ok(files::load(path)?),
-        _ => bail!("coedit edits one file at a time; start it once for each, in terminals side by side"),
+        _ => Err(Usage(
+            "coedit edits one file at a time; start it once for each, in terminals side by side".to_owned(),
+        )
+        .into()),
     }
 }
 
@@ -107,14 +118,19 @@ struct Shell {
 
 impl Shell {
     fn new(setting: &Setting, loaded: Loaded, opened: Opened) -> anyhow::Result<Shell> {
-        let Opened { session, doc, finding, base, expected } = opened;
-        let Loaded { file, meta, .. } = loaded;
+        let Opened { session, doc, finding, base, expected, read_only } = opened;
+        let Loaded { file, mut meta, text: text_of_file } = loaded;
+        meta.read_only = meta.read_only.or(read_only);
         let (name, is_shared) = (meta.name.clone(), session.link().is_some());
-        let is_taken = session.link().is_some() && file.as_ref().is_some_and(|file| file.hash() != expected);
+        let is_locked = meta.is_locked;
         let mut model = Model::new(doc, meta);
         let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
         model.set_identity(setting.name.clone(), color, session.link().cloned());
-        if *model.rope() != base {
+        // A file that is new to this document may hold its very text: then it is in step with it.
+        let is_new_to_it = expected.is_none() && file.as_ref().is_some_and(|file| file.hash().is_some());
+        let is_in_step = is_new_to_it && *model.rope() == text_of_file;
+        let is_gone = matches!(finding, Finding::FileGone { .. });
+        if !is_in_step && (is_gone || *model.rope() != base) {
             model.mark_modified(base);
         }
         let terminal = Terminal::take().context("coedit needs a terminal for its screen; run it in one")?;
@@ -129,30 +145,42 @@ impl Shell {
             is_moved: true,
             ending: None,
         };
-        if let Some(file) = &mut shell.file {
-            file.expect(expected);
+        match &mut shell.file {
+            Some(file) if is_in_step => {
+                if let Some(hash) = file.hash() {
+                    shell.session.saved(shell.model.document(), hash);
+                }
+            }
+            Some(file) => file.expect(expected),
+            None => {}
         }
         let (columns, rows) = shell.terminal.size();
         shell.terminal.set_title(&format!("{name} · coedit"))?;
         shell.handle(Msg::Resize(columns, rows))?;
         shell.handle(Msg::Connection(shell.session.status().clone()))?;
         shell.handle(Msg::People(shell.session.people()))?;
-        match finding {
-            Finding::Same if is_taken => shell.handle(Msg::Notice(format!(
-                "{name} exists and holds something else; saving will ask what to do with it"
-            )))?,
-            Finding::Same => {}
-            Finding::Unsaved { n_edits } => {
-                let words = match is_shared {
-                    true => format!("{n_edits} edits of the shared text are not in {name} yet; Ctrl-S saves"),
-                    false => format!("recovered {n_edits} edits that were not saved; Ctrl-S saves them"),
-                };
-                shell.handle(Msg::Notice(words))?;
+        let words = match finding {
+            Finding::Same if is_new_to_it && !is_in_step => {
+                format!("{name} exists and holds something else; saving will ask")
             }
-            Finding::FileChanged { n_edits } => {
-                shell.handle(Msg::Notice(format!("recovered {n_edits} edits that are not in {name}")))?;
-                shell.handle(Msg::FileChanged)?;
+            Finding::Same if is_locked => format!("{name} is read-only for you; saving will not work"),
+            Finding::Same => String::new(),
+            Finding::Unsaved { n_edits } if is_shared => {
+                format!("{} of the shared text not in {name} yet; Ctrl-S saves", edits(n_edits))
             }
+            Finding::Unsaved { n_edits } => format!("recovered {} not saved; Ctrl-S saves", edits(n_edits)),
+            Finding::FileGone { .. } => format!("{name} is gone; Ctrl-S writes it again"),
+            Finding::FileChanged { n_edits: 0 } => String::new(),
+            Finding::FileChanged { n_edits } => format!("recovered {} not in {name}", edits(n_edits)),
+        };
+        if !words.is_empty() {
+            shell.handle(Msg::Notice(words))?;
+        }
+        if let Finding::FileChanged { .. } = finding {
+            shell.handle(Msg::Conflict)?;
+        }
+        if let Some(words) = shell.session.warning() {
+            shell.handle(Msg::Notice(words))?;
         }
         Ok(shell)
     }
@@ -264,9 +292,17 @@ impl Shell {
                 self.handle(Msg::Theirs(theirs))?;
             }
             Effect::CheckFile => {
-                if self.file.as_ref().is_some_and(OpenFile::is_changed_outside) {
+                let file = self.file.as_ref();
+                if file.is_some_and(OpenFile::is_gone) {
+                    let words = format!("{} is gone; Ctrl-S writes it again", self.model.file().name);
+                    self.handle(Msg::Notice(words))?;
+                } else if file.is_some_and(OpenFile::is_changed_outside) {
                     self.handle(Msg::FileChanged)?;
                 }
+            }
+            Effect::InStep => {
+                self.flush()?;
+                self.in_step();
             }
             Effect::Quit => self.ending = Some(Ending::Clean),
             Effect::Suspend => self.suspend()?,
@@ -289,32 +325,49 @@ impl Shell {
         overwrite: bool,
         path: Option<String>,
     ) -> anyhow::Result<SaveDone> {
-        let is_new = path.is_some();
-        if let Some(path) = path {
-            self.file = Some(OpenFile::new(PathBuf::from(path)));
-        }
-        let file = self.file.as_mut().ok_or_else(|| anyhow!("this text has no file"))?;
+        let mut file = match (path, self.file.take()) {
+            (Some(path), _) => OpenFile::new(at_home(&path)),
+            (None, Some(file)) => file,
+            (None, None) => bail!("this text has no file"),
+        };
+        let is_new = !self.model.file().has_path;
+        let done = file.save(text, self.model.file(), overwrite);
         if is_new {
+            // Only a file that was written is the text's from now on.
+            let Ok(SaveDone::Written(_)) = done else { return Ok(done?) };
             let path = file.canonical()?;
             let name = Path::file_name(&path).unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            self.terminal.set_title(&format!("{name} · coedit"))?;
             self.model.set_file_name(name);
             self.session.moved(path);
         }
-        let done = file.save(text, self.model.file(), overwrite)?;
-        if let (SaveDone::Written(_), Some(hash)) = (&done, file.hash()) {
-            self.session.saved(self.model.document(), hash);
+        self.file = Some(file);
+        let done = done?;
+        if let SaveDone::Written(_) = done {
+            self.in_step();
         }
         Ok(done)
     }
 
-    fn load_theirs(&mut self) -> anyhow::Result<ropey::Rope> {
+    /// File and document hold the same text now.
+    fn in_step(&mut self) {
+        if let Some(hash) = self.file.as_ref().and_then(OpenFile::hash) {
+            self.session.saved(self.model.document(), hash);
+        }
+    }
+
+    fn load_theirs(&mut self) -> anyhow::Result<(String, FileMeta)> {
         let file = self.file.as_ref().ok_or_else(|| anyhow!("this text has no file"))?;
         let loaded = files::load(&file.path)?;
+        if loaded.is_new() {
+            self.file = loaded.file;
+            bail!("{} is gone; Ctrl-S writes it again", self.model.file().name);
+        }
         if let Some(why) = loaded.meta.read_only {
             bail!("not merged: {why}");
         }
         self.file = loaded.file;
-        Ok(ropey::Rope::from(loaded.text))
+        Ok((loaded.text, loaded.meta))
     }
 
     fn suspend(&mut self) -> anyhow::Result<()> {
@@ -352,5 +405,18 @@ async fn sleep_until(deadline: Option<MonoTime>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(clock::instant(at).into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// `1 edit` or `12 edits`.
+fn edits(n: u64) -> String {
+    if n == 1 { "1 edit".to_owned() } else { format!("{n} edits") }
+}
+
+/// Reads a path as a shell does: `~/` is the user's home.
+fn at_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
     }
 }

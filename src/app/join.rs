@@ -36,7 +36,7 @@ pub async fn default_file(setting: &Setting, link: &LinkUrl, folder: &Path) -> a
 /// Makes a file name of what somebody else calls a document: no folder, nothing hidden, nothing that a terminal obeys.
 fn file_name(shared: &str) -> Option<String> {
     let last = shared.rsplit(['/', '\\']).next().unwrap_or("");
-    let name = safe::line(last.trim().trim_start_matches('.'));
+    let name = safe::line(last.trim().trim_start_matches(['.', '-']));
     (!name.is_empty()).then_some(name)
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{anyhow, bail};
 
 use crate::app::cat::{self, Target};
-use crate::app::session::{self, Ending};
+use crate::app::session::Ending;
 use crate::app::setting::Setting;
 use crate::app::{diff, share};
 
@@ -12,15 +12,21 @@ use crate::app::{diff, share};
 /// # Errors
 /// In one sentence: not a link, not reachable, refused, read only.
 pub async fn put(setting: &Setting, named: &str, text: &str) -> anyhow::Result<()> {
-    let Target::Link(link) = cat::target(setting, named)? else {
+    let target = cat::target(setting, named)?;
+    if let Target::File(_, false) = target {
         bail!("{named} is not shared; share it first with coedit share {named}");
-    };
-    let (mut session, mut doc) = session::open_link(link);
+    }
+    let is_file = matches!(target, Target::File(..));
+    let (mut session, mut doc) = cat::open(setting, target).await?;
     let mut done = session.settle(&mut doc, share::PATIENCE).await;
-    if done.is_ok() && diff::make_equal(&mut doc, text)? != 0 {
+    // The edits to a file are kept in its journal, so they can be made offline, too.
+    if (done.is_ok() || is_file) && diff::make_equal(&mut doc, text)? != 0 {
         session.edited(&mut doc, &mut Vec::new());
         done = session.settle(&mut doc, share::PATIENCE).await;
     }
-    session.end(&mut doc, Ending::Clean).await;
-    done.map_err(|sentence| anyhow!(sentence))
+    session.end(&mut doc, Ending::Abrupt).await;
+    done.map_err(|sentence| match is_file {
+        true => anyhow!("not sent yet: {sentence}; the edits are kept and sent when {named} is opened again"),
+        false => anyhow!(sentence),
+    })
 }

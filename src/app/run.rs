@@ -1,9 +1,10 @@
 //! From the command line to the command.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Parser;
 
 use crate::app::cli::{self, Cli, Command};
@@ -12,6 +13,11 @@ use crate::app::setting::Setting;
 use crate::app::{cat, config, docs, join, put, relay, share, text};
 use crate::io::paths::Paths;
 use crate::protocol::link_url::{LinkUrl, ServerUrl};
+
+/// The command line asks for something that makes no sense: the program ends with 2 instead of 1.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
 
 /// What the editor is to open.
 #[derive(Clone, Debug)]
@@ -30,11 +36,14 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
     let cli = Cli::parse();
     match cli.command.clone() {
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut cli::description(), "coedit", &mut std::io::stdout());
-            return Ok(());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut cli::description(), "coedit", &mut script);
+            return print(&script);
         }
         Some(Command::Man) => {
-            return Ok(clap_mangen::Man::new(cli::description()).render(&mut std::io::stdout())?);
+            let mut page = Vec::new();
+            clap_mangen::Man::new(cli::description()).render(&mut page)?;
+            return print(&page);
         }
         _ => {}
     }
@@ -42,20 +51,21 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
     match cli.command {
         None => edit(setting, Launch { files: cli::files(&cli.files), how: How::Edit }),
         Some(Command::Share { file, relay, detach: true, .. }) => {
-            let file = file.context("--detach needs a file: coedit share FILE --relay URL --detach")?;
-            let relay =
-                relay.as_deref().map(ServerUrl::parse).transpose().map_err(|error| wrong_relay(&error))?;
-            print(&format!("{}\n", block_on(share::detached(&setting, &file, relay))?))
+            let Some(file) = file else {
+                return Err(
+                    Usage("--detach needs a file: coedit share FILE --relay URL --detach".into()).into()
+                );
+            };
+            let link = block_on(share::detached(&setting, &file, server(relay)?))?;
+            print(format!("{link}\n").as_bytes())
         }
         Some(Command::Share { file, relay, listen, .. }) => {
-            let relay =
-                relay.as_deref().map(ServerUrl::parse).transpose().map_err(|error| wrong_relay(&error))?;
-            let relay = relay.or_else(|| setting.relay.clone()).filter(|_| listen.is_none());
-            let files = cli::Files { paths: file.into_iter().collect(), ..cli::Files::default() };
+            let relay = server(relay)?.or_else(|| setting.relay.clone()).filter(|_| listen.is_none());
+            let files = cli::files(&file.into_iter().map(Into::into).collect::<Vec<OsString>>());
             edit(setting, Launch { files, how: How::Share { relay, listen } })
         }
         Some(Command::Join { link, file }) => {
-            let link = LinkUrl::parse(&link)?;
+            let link = LinkUrl::parse(&link).map_err(|error| Usage(error.to_string()))?;
             let file = match file {
                 Some(file) => file,
                 None => block_on(join::default_file(&setting, &link, Path::new(".")))?,
@@ -70,13 +80,14 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             runtime.block_on(relay::run(&listen, &data))
         }
-        Some(Command::Cat { target }) => print(&block_on(cat::text_of(&setting, &target))?),
+        Some(Command::Cat { target }) => print(block_on(cat::text_of(&setting, &target))?.as_bytes()),
         Some(Command::Put { target }) => {
             let text = text::read_standard_input()?;
             block_on(put::put(&setting, &target, &text))
         }
         Some(Command::Docs) => {
-            print(&docs::lines(&setting.paths)?.iter().map(|line| format!("{line}\n")).collect::<String>())
+            let lines: String = docs::lines(&setting.paths)?.iter().map(|line| format!("{line}\n")).collect();
+            print(lines.as_bytes())
         }
         Some(Command::Completions { .. } | Command::Man) => Ok(()),
     }
@@ -85,15 +96,20 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
 fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
     let paths = Paths::of_user()?;
     let config = config::read(&paths.config).map_err(|error| anyhow!(error))?;
-    let relay =
-        config.relay.as_deref().map(ServerUrl::parse).transpose().map_err(|error| wrong_relay(&error))?;
+    let relay = server(config.relay)?;
     let name = global.name.clone().or(config.name).or_else(|| std::env::var("USER").ok());
     let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "somebody".to_owned());
     Ok(Setting { paths, name, color: global.color.or(config.color).map(|color| color % 16), relay })
 }
 
-fn wrong_relay(error: &crate::protocol::link_url::LinkError) -> anyhow::Error {
-    anyhow!("the relay's address is not one ({error}); it looks like http://HOST:PORT")
+fn server(url: Option<String>) -> anyhow::Result<Option<ServerUrl>> {
+    let Some(url) = url else { return Ok(None) };
+    match ServerUrl::parse(&url) {
+        Ok(server) => Ok(Some(server)),
+        Err(_) => {
+            Err(Usage(format!("{url} is not a relay's address; it looks like http://HOST:PORT")).into())
+        }
+    }
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -101,9 +117,9 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 /// Prints; whoever closed the pipe has read enough.
-fn print(text: &str) -> anyhow::Result<()> {
+fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(anyhow!("cannot print: {}", error.kind()))
         }

@@ -25,7 +25,7 @@ mod keep;
 mod open;
 
 pub use keep::Ending;
-pub use open::{How, Opened, document_of, kept_text, open, open_link};
+pub use open::{How, Opened, document_of, open, open_link};
 
 use keep::Keep;
 
@@ -71,6 +71,8 @@ pub struct Session {
     accepting: Option<tokio::task::JoinHandle<()>>,
     is_caught_up: bool,
     name: Option<String>,
+    warning: Option<String>,
+    dialing: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// The channels of a session that is being made: a server and a journal may need them before there is a room.
@@ -125,6 +127,8 @@ impl Session {
             accepting: None,
             is_caught_up: false,
             name: None,
+            warning: None,
+            dialing: None,
         };
         session.carry_out(outputs, doc, &mut Vec::new());
         session
@@ -145,6 +149,11 @@ impl Session {
         self.link.as_ref()
     }
 
+    /// Returns whether no other side ever had anything of the document.
+    pub fn is_unknown_elsewhere(&self) -> bool {
+        self.room.acknowledged().is_empty()
+    }
+
     /// Returns whether all that the other side had when this one came is here now.
     pub fn is_caught_up(&self) -> bool {
         self.is_caught_up
@@ -153,6 +162,11 @@ impl Session {
     /// Returns what the other side calls the document, once it was asked. Untrusted; may be empty.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Returns what the user should know from the start, once.
+    pub fn warning(&mut self) -> Option<String> {
+        self.warning.take()
     }
 
     /// Waits for what happens next. May be dropped at any time without losing anything.
@@ -312,7 +326,9 @@ impl Session {
             Status::ReadOnly { .. } if session.is_caught_up => {
                 Some(Err("this link can only read".to_owned()))
             }
-            Status::Hosting { .. } => Some(Ok(())),
+            Status::Hosting { .. } | Status::Alone => Some(Ok(())),
+            Status::Paused { n_kept: 0, .. } if session.is_caught_up => Some(Ok(())),
+            Status::Paused { sentence, .. } => Some(Err(sentence.clone())),
             _ => None,
         })
         .await
@@ -405,11 +421,15 @@ impl Session {
             tls: server.is_tls,
         };
         let on_dialed = self.channels.on_dialed.clone();
-        tokio::spawn(async move {
+        // An older try that still hangs would only get in the way.
+        if let Some(older) = self.dialing.take() {
+            older.abort();
+        }
+        self.dialing = Some(tokio::spawn(async move {
             let dialed = dial::dial(&address).await.map_err(|error| error.to_string());
             // A session that has ended meanwhile needs no connection.
             let _ = on_dialed.send(dialed);
-        });
+        }));
     }
 
     fn adopt(&mut self, epoch: Epoch) {

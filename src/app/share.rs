@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 
+use crate::app::run::Usage;
 use crate::app::session::{self, Ending, How, Opened};
 use crate::app::setting::Setting;
 use crate::io::files;
@@ -20,7 +21,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// In one sentence: the file, the relay.
 pub async fn detached(setting: &Setting, file: &Path, relay: Option<ServerUrl>) -> anyhow::Result<String> {
     let Some(relay) = relay.or_else(|| setting.relay.clone()) else {
-        bail!("--detach needs a relay that keeps the text; give one with --relay http://HOST:PORT");
+        let words = "--detach needs a relay that keeps the text; give one with --relay http://HOST:PORT";
+        return Err(Usage(words.to_owned()).into());
     };
     let loaded = files::load_text(file)?;
     if loaded.is_new() {
@@ -36,7 +38,10 @@ pub async fn detached(setting: &Setting, file: &Path, relay: Option<ServerUrl>) 
     }
     let settled = session.settle(&mut doc, PATIENCE).await;
     let link = session.link().map(ToString::to_string);
-    session.end(&mut doc, Ending::Clean).await;
+    // What no relay ever had is not shared: the next try may name another one.
+    let ending =
+        if settled.is_err() && session.is_unknown_elsewhere() { Ending::Forget } else { Ending::Clean };
+    session.end(&mut doc, ending).await;
     settled.map_err(|sentence| anyhow!("{} could not be shared: {sentence}", file.display()))?;
     link.ok_or_else(|| anyhow!("{} has no link", file.display()))
 }

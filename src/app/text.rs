@@ -4,7 +4,8 @@ use std::io::Read;
 
 use anyhow::{Context, bail};
 
-use crate::editor::file::FileMeta;
+use crate::base::limits::DOCUMENT_CHARS_MAX;
+use crate::editor::file::{FileMeta, LineEnding};
 use crate::io::files;
 
 /// Reads standard input to its end, with `\n` ends of line.
@@ -12,12 +13,17 @@ use crate::io::files;
 /// # Errors
 /// In one sentence, if it breaks off or is not UTF-8.
 pub fn read_standard_input() -> anyhow::Result<String> {
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes).context("standard input broke off")?;
+    let (mut bytes, n_bytes_max) = (Vec::new(), DOCUMENT_CHARS_MAX as u64);
+    let mut input = std::io::stdin().lock().take(n_bytes_max);
+    input.read_to_end(&mut bytes).context("standard input broke off")?;
+    if bytes.len() as u64 == n_bytes_max {
+        bail!("standard input is longer than a text can be, which is {n_bytes_max} characters; split it");
+    }
     let mut meta = FileMeta::default();
     let text = files::decode(bytes, &mut meta);
     if meta.read_only.is_some() {
         bail!("standard input is not text in UTF-8; convert it first, with iconv for example");
     }
-    Ok(text)
+    // Where both ends of line occur, those of two characters are ends of line, too.
+    Ok(if meta.line_ending == LineEnding::Mixed { text.replace("\r\n", "\n") } else { text })
 }

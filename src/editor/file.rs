@@ -23,6 +23,18 @@ impl LineEnding {
     }
 }
 
+/// Brings a text that was read with `theirs` for its ends of line to the form of one with `ours`, so that the two can be
+/// compared. Returns the text and how lines end after both are merged.
+pub fn align(ours: LineEnding, theirs: LineEnding, text: String) -> (String, LineEnding) {
+    match (ours, theirs) {
+        // Carriage returns are characters here and were ends of line there, or the reverse.
+        (LineEnding::Mixed, LineEnding::CrLf) => (text.replace('\n', "\r\n"), LineEnding::Mixed),
+        (LineEnding::CrLf, LineEnding::Mixed) => (text.replace("\r\n", "\n"), LineEnding::CrLf),
+        (LineEnding::Mixed, _) => (text, LineEnding::Mixed),
+        (_, theirs) => (text, theirs),
+    }
+}
+
 /// What is known of the file beside its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileMeta {
@@ -36,4 +48,6 @@ pub struct FileMeta {
     pub read_only: Option<String>,
     /// Whether there is a file to save to.
     pub has_path: bool,
+    /// Whether the system does not let this user write to it: editing makes sense, saving will fail.
+    pub is_locked: bool,
 }

@@ -23,9 +23,18 @@ pub struct Find {
     pub origin: Selection,
     /// How many matches there are, up to `COUNT_MAX`.
     pub n: usize,
+    /// Whether the needle was put there and not typed: typing then begins anew.
+    pub is_prefilled: bool,
 }
 
 impl Find {
+    /// A character is typed into the needle.
+    pub(crate) fn begin_typing(&mut self) {
+        if std::mem::take(&mut self.is_prefilled) {
+            self.needle.clear();
+        }
+    }
+
     /// Moves the place to return to through others' edits.
     pub(crate) fn shift(&mut self, change: &TextChange) {
         let at = shift_left(self.origin.head, change);
@@ -193,6 +202,7 @@ impl Model {
         } else {
             self.find.needle.clear();
         }
+        self.find.is_prefilled = !self.find.needle.is_empty();
         self.count();
     }
 

@@ -102,7 +102,8 @@ pub fn word_at(rope: &Rope, at: usize) -> (usize, usize) {
     let class = match (before.map(class_of), after.map(class_of)) {
         (None, None) => return (at, at),
         (Some(class), None) => class,
-        (Some(Class::Word), Some(class)) if class != Class::Word => Class::Word,
+        // Right behind a word, on a blank, the word is meant.
+        (Some(Class::Word), Some(Class::Blank)) => Class::Word,
         (_, Some(class)) => class,
     };
     let same = |c: &char| class_of(*c) == class && *c != '\n';

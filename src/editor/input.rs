@@ -68,13 +68,17 @@ impl Decoder {
         }
     }
 
-    /// Returns whether the last bytes wait for more. If none come for a moment, call `settle`.
+    /// Returns whether the last bytes may be an Esc key. If no more come for a moment, call `settle`.
     pub fn is_waiting(&self) -> bool {
-        !self.pending.is_empty()
+        self.pending.first() == Some(&ESC)
     }
 
     /// Nothing followed for a moment: what waited is what it is alone.
     pub fn settle(&mut self, out: &mut Vec<Msg>) {
+        // A character that was cut in two is still a character.
+        if self.pending.first() != Some(&ESC) {
+            return;
+        }
         let pending = std::mem::take(&mut self.pending);
         match pending.as_slice() {
             [ESC] => out.push(key(KeyCode::Esc, 0)),
@@ -277,6 +281,10 @@ fn meaning(parameters: &[u8], end: u8) -> Option<Msg> {
     Some(key(code, modifiers))
 }
 
+fn ctrl_key(c: char, modifiers: u32) -> Key {
+    Key { ctrl: true, alt: modifiers & ALT != 0, ..Key::plain(KeyCode::Char(c.to_ascii_lowercase())) }
+}
+
 /// Whether the kitty protocol says that the key went up: the second sub-parameter of the modifiers is 3.
 fn is_release(parameters: &[u8]) -> bool {
     let modifiers = parameters.split(|&byte| byte == b';').nth(1).unwrap_or(&[]);
@@ -294,6 +302,9 @@ fn unicode_key(number: u32, modifiers: u32) -> Option<Msg> {
         57_344..=63_743 => return None,
         _ => {
             let c = char::from_u32(number).filter(|c| !c.is_control())?;
+            if modifiers & CTRL != 0 {
+                return Some(Msg::Key(Key { shift: modifiers & SHIFT != 0, ..ctrl_key(c, modifiers) }));
+            }
             let is_upper = modifiers & SHIFT != 0;
             KeyCode::Char(if is_upper { c.to_uppercase().next().unwrap_or(c) } else { c })
         }
@@ -343,9 +354,7 @@ mod tests {
             decoder.feed(&bytes[from..cut], &mut out);
             from = cut;
         }
-        if decoder.is_waiting() {
-            decoder.settle(&mut out);
-        }
+        decoder.settle(&mut out);
         let words = out.iter().map(|msg| match msg {
             Msg::Key(Key { code: KeyCode::Char(c), ctrl: false, alt: false, .. }) => c.to_string(),
             Msg::Key(key) => key.to_string(),
@@ -398,6 +407,7 @@ mod tests {
         check(b"\x1b[a\x1b[7$x", "Shift-Up Shift-Home x");
         check(b"\x1b[115;5u\x1b[97;1:3u\x1b[27;5;115~", "Ctrl-S Ctrl-S");
         check(b"\x1b[13;2u\x1b[27u", "Shift-Enter Esc");
+        check(b"\x1b[122;6u\x1b[90;6u", "Ctrl-Shift-Z Ctrl-Shift-Z");
     }
 
     #[test]

@@ -34,13 +34,44 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Vec<LineEdit> {
             Some(own) if our_lines[own.after.0..own.after.1].concat() == text => {}
             Some(own) => edits.push(LineEdit { at: starts[own.after.1], n_deleted: 0, text }),
             None => {
-                let (from, to) = (carry(&own, hunk.before.0), carry(&own, hunk.before.1));
+                let from = carry(&own, hunk.before.0);
+                let is_insertion = hunk.before.0 == hunk.before.1;
+                let to = if is_insertion { from } else { carry_end(&own, hunk.before.1) };
                 edits.push(LineEdit { at: starts[from], n_deleted: starts[to] - starts[from], text });
             }
         }
     }
     edits.retain(|edit| 0 < edit.n_deleted || !edit.text.is_empty());
+    for edit in &mut edits {
+        keep_lines_apart(edit, ours, starts[starts.len() - 1]);
+    }
     edits
+}
+
+/// Returns the lines that both texts have, in order: what they are taken to have started from when nothing better is
+/// known.
+pub fn common(ours: &str, theirs: &str) -> String {
+    let lines: Vec<&str> = ours.split_inclusive('\n').collect();
+    let mut at = 0;
+    let mut common = String::new();
+    for hunk in hunks(ours, theirs) {
+        common.push_str(&lines[at..hunk.before.0].concat());
+        at = hunk.before.1;
+    }
+    common.push_str(&lines[at..].concat());
+    common
+}
+
+/// A last line without a line feed does not grow together with what comes after it.
+fn keep_lines_apart(edit: &mut LineEdit, ours: &str, n_chars: usize) {
+    let is_at_end = edit.at == n_chars && edit.n_deleted == 0;
+    if is_at_end && 0 < n_chars && !ours.ends_with('\n') && !edit.text.starts_with('\n') {
+        edit.text.insert(0, '\n');
+    }
+    let is_before_more = edit.at + edit.n_deleted < n_chars;
+    if is_before_more && !edit.text.is_empty() && !edit.text.ends_with('\n') {
+        edit.text.push('\n');
+    }
 }
 
 fn hunks(before: &str, after: &str) -> Vec<Hunk> {
@@ -60,6 +91,13 @@ fn touches(a: &Hunk, b: &Hunk) -> bool {
 /// Carries a line of the base that no own change covers over to our text.
 fn carry(own: &[Hunk], line: usize) -> usize {
     let last = own.iter().rev().find(|hunk| hunk.before.1 <= line);
+    last.map_or(line, |hunk| line - hunk.before.1 + hunk.after.1)
+}
+
+/// Carries the end of a changed range over: what we inserted right behind it is not part of it.
+fn carry_end(own: &[Hunk], line: usize) -> usize {
+    let is_before = |hunk: &&Hunk| hunk.before.1 < line || (hunk.before.1 == line && hunk.before.0 < line);
+    let last = own.iter().rev().find(is_before);
     last.map_or(line, |hunk| line - hunk.before.1 + hunk.after.1)
 }
 
@@ -97,6 +135,62 @@ mod tests {
     #[test]
     fn where_both_changed_a_line_nothing_is_lost() {
         check("a\nb\nc\n", "a\nours\nc\n", "a\ntheirs\nc\n", "a\nours\ntheirs\nc\n");
+    }
+
+    #[test]
+    fn lines_of_ours_beside_a_change_of_theirs_stay() {
+        check("a\nb\nc\n", "a\nb\nMINE\nc\n", "a\nB\nc\n", "a\nB\nMINE\nc\n");
+        check("a\nb\nc\n", "a\nMINE\nb\nc\n", "a\nB\nc\n", "a\nMINE\nB\nc\n");
+        check("a\nb\n", "a\nb\nMINE\n", "", "MINE\n");
+        check("a\nb\n", "MINE\na\nb\n", "", "MINE\n");
+    }
+
+    #[test]
+    fn a_last_line_without_a_line_feed_stays_a_line() {
+        check("", "mine", "theirs\n", "mine\ntheirs\n");
+        check("a\nb\n", "a\nb\nmine\n", "a\nB", "a\nB\nmine\n");
+    }
+
+    #[test]
+    fn texts_of_unknown_origin_keep_what_they_share_once() {
+        let (ours, theirs) = ("alpha\nbeta\ngamma\n", "alpha\nBETA\ngamma\n");
+        check(&common(ours, theirs), ours, theirs, "alpha\nbeta\nBETA\ngamma\n");
+        assert_eq!(common("a\nb\n", "a\nb\n"), "a\nb\n");
+        assert_eq!(common("", "x\n"), "");
+    }
+
+    #[test]
+    fn whatever_both_did_no_line_of_either_is_lost() {
+        let mut rng = crate::base::rng::Rng::new(9);
+        let edit = |rng: &mut crate::base::rng::Rng, base: &[String], mark: char| {
+            let mut lines = base.to_vec();
+            for n in 0..rng.below(4) {
+                let at = rng.below(lines.len() as u64 + 1) as usize;
+                match rng.below(3) {
+                    0 if at < lines.len() => drop(lines.remove(at)),
+                    1 if at < lines.len() => lines[at] = format!("{mark}{n}"),
+                    _ => lines.insert(at, format!("{mark}{n}")),
+                }
+            }
+            lines
+        };
+        for _ in 0..3_000 {
+            let base: Vec<String> = (0..rng.below(7)).map(|n| format!("base{n}")).collect();
+            let (ours, theirs) = (edit(&mut rng, &base, 'o'), edit(&mut rng, &base, 't'));
+            let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+            let mut rope = ropey::Rope::from_str(&text(&ours));
+            for edit in merge(&text(&base), &text(&ours), &text(&theirs)).into_iter().rev() {
+                rope.remove(edit.at..edit.at + edit.n_deleted);
+                rope.insert(edit.at, &edit.text);
+            }
+            let merged = rope.to_string();
+            for line in ours.iter().chain(&theirs).filter(|line| !line.starts_with("base")) {
+                assert!(
+                    merged.lines().any(|other| other == line),
+                    "{line} of {ours:?} and {theirs:?} from {base:?}: {merged}"
+                );
+            }
+        }
     }
 
     #[test]

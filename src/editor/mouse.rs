@@ -67,7 +67,9 @@ impl Model {
             return;
         }
         let (start, end) = self.unit(self.clicks.n, at);
-        let first = self.clicks.first;
+        // The text may have shrunk while the button was down.
+        let last = self.rope().len_chars();
+        let first = (self.clicks.first.0.min(last), self.clicks.first.1.min(last));
         let (anchor, head) = if at < first.0 { (first.1, start) } else { (first.0, end.max(first.1)) };
         let (anchor, head) = if self.clicks.n <= 1 { (first.0, at) } else { (anchor, head) };
         self.selection = Selection { anchor, head, goal: None };

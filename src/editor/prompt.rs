@@ -28,17 +28,32 @@ pub enum Prompt {
     Quit,
     /// What to do about a file that another program changed.
     Conflict,
+    /// What to do about a file that holds another text.
+    Exists {
+        /// Whether the two can be merged: not if the text has no file of its own yet.
+        may_merge: bool,
+    },
+    /// At the start: whether to work in what another program did since.
+    Recovered,
 }
 
 impl Prompt {
-    /// Returns the question.
-    pub fn label(&self) -> &'static str {
+    /// Returns the question. `is_shared` is whether the text lives elsewhere, too.
+    pub fn label(&self, is_shared: bool) -> &'static str {
         match self {
             Prompt::Find => "Find: ",
             Prompt::Goto { .. } => "Go to LINE[:COL]: ",
             Prompt::SaveAs { .. } => "Save as: ",
+            Prompt::Quit if is_shared => {
+                "Not in the file yet (the shared text keeps all): [s]ave  [d]iscard  [c]ancel"
+            }
             Prompt::Quit => "Unsaved changes: [s]ave  [d]iscard  [c]ancel",
             Prompt::Conflict => "Another program changed the file: [m]erge  [o]verwrite  [c]ancel",
+            Prompt::Exists { may_merge: true } => {
+                "The file exists and holds something else: [m]erge  [o]verwrite  [c]ancel"
+            }
+            Prompt::Exists { may_merge: false } => "There is such a file already: [o]verwrite  [c]ancel",
+            Prompt::Recovered => "Another program changed the file meanwhile: [m]erge its changes  [c]ancel",
         }
     }
 }
@@ -49,9 +64,11 @@ impl Model {
         match self.prompt.clone() {
             Some(Prompt::Find) => self.find_key(key),
             Some(Prompt::Goto { input }) => self.goto_key(key, input, now),
-            Some(Prompt::SaveAs { input }) => self.save_as_key(key, input, effects),
+            Some(Prompt::SaveAs { input }) => self.save_as_key(key, input, now, effects),
             Some(Prompt::Quit) => self.quit_key(key, now, effects),
-            Some(Prompt::Conflict) => self.conflict_key(key, effects),
+            Some(Prompt::Conflict) => self.conflict_key(key, true, true, now, effects),
+            Some(Prompt::Exists { may_merge }) => self.conflict_key(key, may_merge, true, now, effects),
+            Some(Prompt::Recovered) => self.conflict_key(key, true, false, now, effects),
             None => {}
         }
     }
@@ -61,6 +78,7 @@ impl Model {
         let line: String = text.lines().next().unwrap_or("").chars().take(INPUT_CHARS_MAX).collect();
         match &mut self.prompt {
             Some(Prompt::Find) => {
+                self.find.begin_typing();
                 self.find.needle.push_str(&line);
                 self.find_from_origin();
             }
@@ -74,10 +92,12 @@ impl Model {
         let action = action_of(key).map(|(action, _)| action);
         match (key.code, action) {
             (KeyCode::Char(c), _) if plain && self.find.needle.chars().count() < INPUT_CHARS_MAX => {
+                self.find.begin_typing();
                 self.find.needle.push(c);
                 self.find_from_origin();
             }
             (KeyCode::Backspace, _) => {
+                self.find.is_prefilled = false;
                 self.find.needle.pop();
                 self.find_from_origin();
             }
@@ -123,48 +143,56 @@ impl Model {
         }
     }
 
-    fn save_as_key(&mut self, key: Key, mut input: String, effects: &mut Vec<Effect>) {
+    fn save_as_key(&mut self, key: Key, mut input: String, now: MonoTime, effects: &mut Vec<Effect>) {
         match line_key(key, &mut input) {
-            Typed::Given if input.is_empty() => {}
+            Typed::Given if input.trim().is_empty() => {}
             Typed::More => self.prompt = Some(Prompt::SaveAs { input }),
             Typed::Given => {
                 self.prompt = None;
-                effects.push(self.save_effect(false, Some(input)));
+                self.save_path = Some(input);
+                self.save(false, now, effects);
             }
-            Typed::Cancelled => {
-                self.prompt = None;
-                self.quits_after_save = false;
-            }
+            Typed::Cancelled => self.close_prompt(),
         }
+    }
+
+    /// Closes whatever is asked: nothing is under way any more.
+    pub(crate) fn close_prompt(&mut self) {
+        self.close_find();
+        (self.quits_after_save, self.save_path) = (false, None);
     }
 
     fn quit_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
         match key.code {
             KeyCode::Char('s' | 'S') => {
-                self.prompt = None;
+                self.close_prompt();
                 self.quits_after_save = true;
                 self.save(false, now, effects);
             }
             KeyCode::Char('d' | 'D') => effects.push(Effect::Quit),
-            KeyCode::Char('c' | 'C') | KeyCode::Esc => self.prompt = None,
+            KeyCode::Char('c' | 'C') | KeyCode::Esc => self.close_prompt(),
             _ => {}
         }
     }
 
-    fn conflict_key(&mut self, key: Key, effects: &mut Vec<Effect>) {
+    fn conflict_key(
+        &mut self,
+        key: Key,
+        may_merge: bool,
+        may_overwrite: bool,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) {
         match key.code {
-            KeyCode::Char('m' | 'M') => {
-                self.prompt = None;
+            KeyCode::Char('m' | 'M') if may_merge => {
+                self.close_prompt();
                 effects.push(Effect::LoadTheirs);
             }
-            KeyCode::Char('o' | 'O') => {
+            KeyCode::Char('o' | 'O') if may_overwrite => {
                 self.prompt = None;
-                effects.push(self.save_effect(true, None));
+                self.save(true, now, effects);
             }
-            KeyCode::Char('c' | 'C') | KeyCode::Esc => {
-                self.prompt = None;
-                self.quits_after_save = false;
-            }
+            KeyCode::Char('c' | 'C') | KeyCode::Esc => self.close_prompt(),
             _ => {}
         }
     }

@@ -7,10 +7,11 @@ use crate::document::{Applied, TextChange};
 
 use super::command::{Action, action_of};
 use super::edit::Kind;
+use super::file::{FileMeta, align};
 use super::key::{Key, KeyCode};
 use super::prompt::Prompt;
 use super::selection::{Selection, shift_right};
-use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme};
+use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme, merge};
 
 /// Advances the model by one message and returns what the shell must do, in order.
 pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
@@ -67,9 +68,17 @@ impl Model {
                 }
                 return true;
             }
-            Msg::FileChanged => self.prompt = Some(Prompt::Conflict),
+            Msg::FileChanged if self.is_modified() || self.link.is_some() => {
+                let words =
+                    format!("{} was changed by another program; Ctrl-S asks what to do", self.file.name);
+                self.notify(words, now);
+                return true;
+            }
+            // Nothing of ours can be lost, and undo brings it back.
+            Msg::FileChanged => effects.push(Effect::LoadTheirs),
+            Msg::Conflict => self.prompt = Some(Prompt::Recovered),
             Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
-            Msg::Theirs(Ok(theirs)) => self.merge_theirs(theirs, now),
+            Msg::Theirs(Ok((text, meta))) => self.merge_theirs(text, &meta, now, effects),
             Msg::Theirs(Err(why)) => self.notify(why, now),
             Msg::Shared { is_copied } => {
                 self.overlay = Overlay::People;
@@ -107,7 +116,8 @@ impl Model {
     }
 
     fn key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
-        if self.overlay != Overlay::None && self.overlay_key(key) {
+        // Under a box there may be a question: its answer is not what was pressed to close the box.
+        if self.overlay != Overlay::None && (self.overlay_key(key) || self.prompt.is_some()) {
             return;
         }
         let action = action_of(key);
@@ -175,8 +185,16 @@ impl Model {
             Action::FindNext => self.find_again(true, now),
             Action::FindPrevious => self.find_again(false, now),
             Action::GotoLine => self.prompt = Some(Prompt::Goto { input: String::new() }),
-            Action::Save => self.save(false, now, effects),
-            Action::Quit if self.is_modified() => self.prompt = Some(Prompt::Quit),
+            Action::Save if matches!(self.prompt, Some(Prompt::SaveAs { .. })) => {}
+            Action::Save => {
+                self.close_prompt();
+                self.save(false, now, effects);
+            }
+            // Edits that were taken back by hand leave nothing to save.
+            Action::Quit if self.is_modified() && *self.rope() != self.base => {
+                self.close_prompt();
+                self.prompt = Some(Prompt::Quit);
+            }
             Action::Quit => effects.push(Effect::Quit),
             Action::Help => self.overlay = Overlay::Help(0),
             Action::People => self.overlay = Overlay::People,
@@ -194,23 +212,21 @@ impl Model {
         }
     }
 
-    /// Asks the shell to save.
+    /// Asks the shell to save, or the user where to.
     pub(crate) fn save(&mut self, overwrite: bool, now: MonoTime, effects: &mut Vec<Effect>) {
         if self.file.read_only.is_some() {
             self.quits_after_save = false;
             self.may_edit(now);
             return;
         }
-        if !self.file.has_path {
+        let path = self.save_path.clone();
+        if !self.file.has_path && path.is_none() {
             self.prompt = Some(Prompt::SaveAs { input: String::new() });
             return;
         }
-        effects.push(self.save_effect(overwrite, None));
-    }
-
-    pub(crate) fn save_effect(&mut self, overwrite: bool, path: Option<String>) -> Effect {
         self.saving = self.rope().clone();
-        Effect::Save { text: self.rope().clone(), revision: self.revision, overwrite, path }
+        let (text, revision) = (self.rope().clone(), self.revision);
+        effects.push(Effect::Save { text, revision, overwrite, path });
     }
 
     fn saved(
@@ -220,32 +236,38 @@ impl Model {
         now: MonoTime,
         effects: &mut Vec<Effect>,
     ) {
-        let quits = std::mem::take(&mut self.quits_after_save);
         match result {
             Ok(SaveDone::Written(remark)) => {
                 self.saved_revision = revision;
                 self.base = self.saving.clone();
+                self.save_path = None;
                 let remark = remark.map_or(String::new(), |remark| format!(" ({remark})"));
                 self.notify(format!("saved {}{remark}", self.file.name), now);
-                if quits {
+                if std::mem::take(&mut self.quits_after_save) {
                     effects.push(Effect::Quit);
                 }
             }
-            Ok(SaveDone::ChangedOutside) => {
-                self.quits_after_save = quits;
-                self.prompt = Some(Prompt::Conflict);
+            Ok(SaveDone::ChangedOutside) => self.prompt = Some(Prompt::Conflict),
+            Ok(SaveDone::Exists) => self.prompt = Some(Prompt::Exists { may_merge: self.file.has_path }),
+            Err(why) => {
+                (self.quits_after_save, self.save_path) = (false, None);
+                self.notify(why, now);
             }
-            Err(why) => self.notify(why, now),
         }
     }
 
     /// Works in what another program wrote to the file, as one edit of our own.
-    fn merge_theirs(&mut self, theirs: Rope, now: MonoTime) {
+    fn merge_theirs(&mut self, theirs: String, meta: &FileMeta, now: MonoTime, effects: &mut Vec<Effect>) {
         if !self.may_edit(now) {
             return;
         }
-        let edits =
-            super::merge::merge(&self.base.to_string(), &self.rope().to_string(), &theirs.to_string());
+        let (theirs, line_ending) = align(self.file.line_ending, meta.line_ending, theirs);
+        (self.file.line_ending, self.file.has_bom) = (line_ending, meta.has_bom);
+        let (ours, mut base) = (self.rope().to_string(), self.base.to_string());
+        if base.is_empty() {
+            base = merge::common(&ours, &theirs);
+        }
+        let edits = merge::merge(&base, &ours, &theirs);
         self.end_run();
         self.document.end_undo_group();
         let n = edits.len();
@@ -256,12 +278,15 @@ impl Model {
             self.selection.shift(&change);
         }
         self.document.end_undo_group();
-        self.base = theirs;
+        self.base = Rope::from(theirs);
         self.revision += 1;
+        let is_in_step = *self.rope() == self.base;
         let places = if n == 1 { "place" } else { "places" };
-        self.notify(
-            format!("merged the other program's changes in {n} {places}; Ctrl-S saves the result"),
-            now,
-        );
+        let next = if is_in_step { "" } else { "; Ctrl-S saves the result" };
+        self.notify(format!("took in the other program's changes in {n} {places}{next}"), now);
+        if is_in_step {
+            self.saved_revision = self.revision;
+            effects.push(Effect::InStep);
+        }
     }
 }

@@ -79,6 +79,14 @@ pub enum FileError {
         /// What the system said.
         error: io::Error,
     },
+    /// The system failed in the middle of writing over a file that had to stay the same file.
+    #[error("{path} was only partly saved: {error}; the text is still here, save it again")]
+    HalfWritten {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
 }
 
 /// A file's text with what is known beside it.
@@ -123,6 +131,7 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(refused)?;
     let stamp = Stamp { modified: about.modified().ok(), n_bytes: bytes.len() as u64, hash: hash_of(&bytes) };
     let text = decode(bytes, &mut meta);
+    meta.is_locked = !may_write(path);
     Ok(Loaded { file: Some(OpenFile { path: path.to_owned(), stamp: Some(stamp) }), text, meta })
 }
 
@@ -193,20 +202,27 @@ fn show_invalid(bytes: &[u8]) -> String {
 
 impl OpenFile {
     /// Returns whether the file is another than when it was last read or written here. Its bytes decide; they
-    /// are read only when its time or size differ.
+    /// are read only when its time or size differ, and what cannot be read counts as changed.
     pub fn is_changed_outside(&self) -> bool {
         let about = fs::metadata(&self.path);
         match (&self.stamp, about) {
             (None, about) => about.is_ok(),
             // Gone: saving creates it anew, nobody's change is written over.
             (Some(_), Err(_)) => false,
+            // Reading from a pipe or a device could take for ever.
+            (Some(_), Ok(about)) if !about.is_file() => true,
             (Some(stamp), Ok(about)) => {
                 let same = stamp.n_bytes == about.len()
                     && stamp.modified.is_some()
                     && stamp.modified == about.modified().ok();
-                !same && fs::read(&self.path).is_ok_and(|bytes| hash_of(&bytes) != stamp.hash)
+                !same && fs::read(&self.path).map_or(true, |bytes| hash_of(&bytes) != stamp.hash)
             }
         }
+    }
+
+    /// Returns whether the file was there when it was last read or written, and is not any more.
+    pub fn is_gone(&self) -> bool {
+        self.stamp.is_some() && !self.path.exists()
     }
 
     /// Returns a file that is to be written for the first time: one that is there already counts as changed outside.
@@ -240,24 +256,31 @@ impl OpenFile {
     /// When it cannot be written; the file is then as it was.
     pub fn save(&mut self, text: &Rope, meta: &FileMeta, overwrite: bool) -> Result<SaveDone, FileError> {
         if !overwrite && self.is_changed_outside() {
-            return Ok(SaveDone::ChangedOutside);
+            return Ok(if self.stamp.is_some() { SaveDone::ChangedOutside } else { SaveDone::Exists });
         }
         let failed = |error| FileError::Write { path: self.path.clone(), error };
         // Through symbolic links: the file they lead to is written, they stay.
         let target = target_of(&self.path).map_err(failed)?;
-        let (hash, n_bytes, remark) = match fs::metadata(&target) {
-            Ok(about) if about.permissions().readonly() => {
-                return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only")));
+        let about = fs::metadata(&target).ok();
+        match &about {
+            Some(about) if about.is_dir() => return Err(FileError::Directory(self.path.clone())),
+            Some(about) if !about.is_file() => return Err(FileError::Special(self.path.clone())),
+            Some(_) if !may_write(&target) => {
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "you may not write to it",
+                )));
             }
-            Ok(about) if has_other_names(&about) => {
-                let (hash, n) = write_in_place(&target, text, meta).map_err(failed)?;
-                (hash, n, Some("in place: the file has other hard links".to_owned()))
-            }
-            about => match write_beside(&target, about.ok().as_ref(), text, meta) {
+            _ => {}
+        }
+        let why_in_place = about.as_ref().and_then(why_in_place);
+        let (hash, n_bytes, remark) = match why_in_place {
+            Some(why) => self.write_in_place(&target, text, meta, why)?,
+            None => match write_beside(&target, about.as_ref(), text, meta) {
                 Ok((hash, n)) => (hash, n, None),
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied && target.exists() => {
-                    let (hash, n) = write_in_place(&target, text, meta).map_err(failed)?;
-                    (hash, n, Some("in place: its folder cannot be written".to_owned()))
+                // A folder that may not be written, a file that is mounted: its content can be written all the same.
+                Err(error) if about.is_some() && is_about_the_folder(&error) => {
+                    self.write_in_place(&target, text, meta, "its folder takes no new file")?
                 }
                 Err(error) => return Err(failed(error)),
             },
@@ -266,6 +289,51 @@ impl OpenFile {
         self.stamp = Some(Stamp { modified, n_bytes, hash });
         Ok(SaveDone::Written(remark))
     }
+
+    /// Writes over the file itself, for one that must stay the same file. Its length is cut only after the whole new text
+    /// is in it, and room for all of it is reserved first.
+    fn write_in_place(
+        &self,
+        target: &Path,
+        text: &Rope,
+        meta: &FileMeta,
+        why: &str,
+    ) -> Result<(FileHash, u64, Option<String>), FileError> {
+        let path = &self.path;
+        let failed = |error| FileError::Write { path: path.clone(), error };
+        let file = OpenOptions::new().write(true).open(target).map_err(failed)?;
+        reserve(&file, n_bytes_of(text, meta)).map_err(failed)?;
+        let written = (|| {
+            let (hash, n_bytes) = write_text(&file, text, meta)?;
+            file.set_len(n_bytes)?;
+            file.sync_all()?;
+            Ok((hash, n_bytes))
+        })();
+        let (hash, n_bytes) =
+            written.map_err(|error| FileError::HalfWritten { path: path.clone(), error })?;
+        Ok((hash, n_bytes, Some(format!("in place: {why}"))))
+    }
+}
+
+/// Why a file cannot be replaced by another one without losing something of it.
+fn why_in_place(about: &fs::Metadata) -> Option<&'static str> {
+    if has_other_names(about) {
+        return Some("the file has other hard links");
+    }
+    (!may_own(about)).then_some("it belongs to somebody else")
+}
+
+/// Whether a new file cannot be put into the folder, whatever it holds.
+fn is_about_the_folder(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
+}
+
+/// Returns how many bytes the file will have.
+fn n_bytes_of(text: &Rope, meta: &FileMeta) -> u64 {
+    let n_returns = if meta.line_ending == LineEnding::CrLf { text.len_lines() - 1 } else { 0 };
+    let n_mark = if meta.has_bom { BOM.len() } else { 0 };
+    (text.len_bytes() + n_returns + n_mark) as u64
 }
 
 /// Follows symbolic links, also to a file that does not exist yet.
@@ -290,6 +358,51 @@ fn has_other_names(_about: &fs::Metadata) -> bool {
     false
 }
 
+/// Whether this user may write to the file, by whatever rule the system has.
+#[cfg(unix)]
+fn may_write(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn may_write(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| !about.permissions().readonly())
+}
+
+/// Whether a new file of this user can have the same owner and group.
+#[cfg(unix)]
+fn may_own(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::geteuid();
+    let is_in_group = || {
+        let group = rustix::process::Gid::from_raw(about.gid());
+        rustix::process::getegid() == group
+            || rustix::process::getgroups().is_ok_and(|groups| groups.contains(&group))
+    };
+    own.is_root() || (own.as_raw() == about.uid() && is_in_group())
+}
+
+#[cfg(not(unix))]
+fn may_own(_about: &fs::Metadata) -> bool {
+    true
+}
+
+/// Makes sure that the disk has room for so many bytes, without changing what the file holds.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, n_bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, n_bytes.max(1)) {
+        // Not every file system can; then writing shows.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_file: &File, _n_bytes: u64) -> io::Result<()> {
+    Ok(())
+}
+
 /// Writes a new file beside the old one, makes it durable, and puts it in its place in one step.
 fn write_beside(
     target: &Path,
@@ -298,12 +411,12 @@ fn write_beside(
     meta: &FileMeta,
 ) -> io::Result<(FileHash, u64)> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = target.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
-    let (temporary, file) = create_beside(folder, name)?;
+    let (temporary, file) = create_beside(folder)?;
     let written = (|| {
         if let Some(about) = about {
-            file.set_permissions(about.permissions())?;
+            // The owner first: a change of owner takes some bits of the mode away.
             keep_owner(&file, about);
+            file.set_permissions(about.permissions())?;
         }
         let done = write_text(&file, text, meta)?;
         file.sync_all()?;
@@ -320,12 +433,10 @@ fn write_beside(
 }
 
 /// Makes a file that did not exist, so that nobody can have put a link there.
-fn create_beside(folder: &Path, name: &std::ffi::OsStr) -> io::Result<(PathBuf, File)> {
+fn create_beside(folder: &Path) -> io::Result<(PathBuf, File)> {
     for attempt in 0..100_u32 {
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".coedit-{}-{attempt}", std::process::id()));
-        let path = folder.join(temporary);
+        // Short, whatever the file is called: some names are as long as names may be.
+        let path = folder.join(format!(".coedit-{}-{attempt}.tmp", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -344,16 +455,6 @@ fn keep_owner(file: &File, about: &fs::Metadata) {
 
 #[cfg(not(unix))]
 fn keep_owner(_file: &File, _about: &fs::Metadata) {}
-
-/// Writes over the file itself, for one whose other names must go on naming the same text. Its length is cut
-/// only after the whole new text is in it.
-fn write_in_place(target: &Path, text: &Rope, meta: &FileMeta) -> io::Result<(FileHash, u64)> {
-    let file = OpenOptions::new().write(true).open(target)?;
-    let (hash, n_bytes) = write_text(&file, text, meta)?;
-    file.set_len(n_bytes)?;
-    file.sync_all()?;
-    Ok((hash, n_bytes))
-}
 
 /// Writes the text as the file has it: with its byte order mark and its line ends.
 fn write_text(file: &File, text: &Rope, meta: &FileMeta) -> io::Result<(FileHash, u64)> {

@@ -26,6 +26,10 @@ const LEAVE: &[u8] = b"\x1b[m\x1b[?1004l\x1b[?1006l\x1b[?1002l\x1b[?2004l\x1b[?2
 /// Whether the terminal is ours, so that it is given back once, whoever comes first.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// The largest screen that is drawn: some terminals claim sizes that nobody can see, and each cell costs memory.
+const COLUMNS_MAX: u16 = 1_000;
+const ROWS_MAX: u16 = 500;
+
 /// Bytes of a text that are offered to the terminal's clipboard; terminals refuse larger ones.
 const CLIPBOARD_BYTES_MAX: usize = 1 << 20;
 
@@ -77,7 +81,8 @@ impl Terminal {
 
     /// Returns the number of columns and rows.
     pub fn size(&self) -> (u16, u16) {
-        crossterm::terminal::size().unwrap_or((80, 24))
+        let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+        (columns.clamp(1, COLUMNS_MAX), rows.clamp(1, ROWS_MAX))
     }
 
     /// Sets the title of the terminal's window.
@@ -112,9 +117,10 @@ impl Terminal {
     /// When the terminal is gone.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        // SIGSTOP and not SIGTSTP, which we listen to ourselves.
+        // SIGSTOP and not SIGTSTP, which we listen to ourselves; and the whole group, as a terminal's own key would:
+        // whoever started us waits with us.
         #[cfg(unix)]
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?;
         self.enter()
     }
 

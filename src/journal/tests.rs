@@ -37,6 +37,7 @@ fn file_that_another_program_changed_is_told_and_the_text_before_is_there() {
     let found = record.compare(&doc, Some(FileHash([2; 32])));
     assert_eq!(found, Finding::FileChanged { n_edits: 0 });
     assert_eq!(record.compare(&doc, record.file), Finding::Same);
+    assert_eq!(record.compare(&doc, None), Finding::FileGone { n_edits: 0 });
     doc.delete(0..2).expect("in range");
     assert_eq!(doc.text_at(&record.saved).expect("sound").to_string(), "one\n");
 }

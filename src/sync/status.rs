@@ -81,11 +81,12 @@ impl Status {
             Status::Synced { rtt } => connected("synced", with, *rtt),
             Status::Sending { n, rtt } => connected(&format!("sending {n}"), with, *rtt),
             Status::Offline { n_kept, retry_at, reason: _ } => offline(*n_kept, *retry_at, now),
+            Status::Paused { n_kept: 0, sentence } => format!("waiting · {sentence}"),
             Status::Paused { n_kept, sentence } => format!("waiting · {} · {sentence}", edits_kept(*n_kept)),
             Status::ReadOnly { n_kept: 0, rtt } => connected("read only", with, *rtt),
             Status::ReadOnly { n_kept, .. } => format!("read only · {} here only", edits_kept(*n_kept)),
             Status::Denied { n_kept: 0, sentence } => format!("denied: {sentence}"),
-            Status::Denied { n_kept, sentence } => format!("denied: {sentence} · {}", edits_kept(*n_kept)),
+            Status::Denied { n_kept, sentence } => format!("denied: {} · {sentence}", edits_kept(*n_kept)),
         }
     }
 

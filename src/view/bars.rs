@@ -29,9 +29,13 @@ pub fn title(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
     }
     // From the right, as many as leave half of the line to the name.
     let mut left = width;
-    for (name, style) in people.into_iter().rev() {
+    let n_people = people.len();
+    for (i, (name, style)) in people.into_iter().rev().enumerate() {
         let cells = name.width() as u16 + 2;
         if left < width / 2 + cells {
+            let more = format!("+{}", n_people - i);
+            left = left.saturating_sub(more.width() as u16 + 2);
+            put(buffer, left, width, row, &more, theme.title);
             break;
         }
         left -= cells;
@@ -58,15 +62,15 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
     let right = [format!("{place} │ {file} │ F1 help "), format!("{place} │ F1 help "), format!("{place} ")];
     let right = right.iter().find(|text| text.width() * 2 <= usize::from(width)).unwrap_or(&right[2]);
     let start = width.saturating_sub(right.width() as u16);
-    let mut left = String::from(" ");
-    if let Some(notice) = &model.notice {
-        left.push_str(&safe::line(&notice.text));
-        left.push_str(" · ");
-    }
+    // The state first: it is always in words, whatever else there is to say.
     let with = model.link.as_ref().map_or("", |link| &link.server.host);
-    left.push_str(&safe::line(&model.connection.words(with, now)));
+    let mut left = format!(" {}", safe::line(&model.connection.words(with, now)));
     if !model.people.is_empty() {
         left.push_str(&format!(" · {} here", model.people.len() + 1));
+    }
+    if let Some(notice) = &model.notice {
+        left.push_str(" · ");
+        left.push_str(&safe::line(&notice.text));
     }
     let fits = left.width() < usize::from(start);
     let end = if fits { start } else { start.saturating_sub(2) };
@@ -81,11 +85,13 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
 pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Option<Position> {
     let prompt = model.prompt.as_ref()?;
     let width = buffer.area.width;
-    let mut x = put(buffer, 0, width, row, &format!(" {}", prompt.label()), theme.prompt);
+    let mut x = put(buffer, 0, width, row, &format!(" {}", prompt.label(model.link.is_some())), theme.prompt);
     let input = match prompt {
         Prompt::Find => &model.find.needle,
         Prompt::Goto { input } | Prompt::SaveAs { input } => input,
-        Prompt::Quit | Prompt::Conflict => return Some(Position::new(x.min(width.saturating_sub(1)), row)),
+        Prompt::Quit | Prompt::Conflict | Prompt::Exists { .. } | Prompt::Recovered => {
+            return Some(Position::new(x.min(width.saturating_sub(1)), row));
+        }
     };
     // The end of the input stays in view.
     let mut shown = safe::line(input);

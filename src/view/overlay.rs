@@ -44,19 +44,22 @@ pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
         let row = format!("{name:<34} #{:04x}  {activity:<7} {line}", id.0 & 0xffff);
         rows.push((row, theme.overlay.fg(theme.person(presence.color))));
     }
-    if let Status::Offline { reason, .. } = &model.connection
-        && !reason.is_empty()
-    {
+    let cells = usize::from(buffer.area.width).saturating_sub(4).max(1);
+    let mut wrapped = |text: &str| {
+        let text: Vec<char> = safe::line(text).chars().collect();
         rows.push((String::new(), theme.overlay));
-        rows.push((safe::line(&format!("offline: {reason}")), theme.overlay));
+        rows.extend(text.chunks(cells).map(|part| (part.iter().collect(), theme.overlay)));
+    };
+    match &model.connection {
+        Status::Offline { reason, .. } if !reason.is_empty() => wrapped(&format!("offline: {reason}")),
+        Status::Denied { sentence, .. } => wrapped(&format!("denied: {sentence}; F5 tries again")),
+        Status::Paused { sentence, .. } => wrapped(&format!("waiting: {sentence}")),
+        _ => {}
     }
     if let Some(link) = &model.link {
-        rows.push((String::new(), theme.overlay));
-        rows.push(("Others join with: coedit join LINK".to_owned(), theme.overlay));
         // Cut into rows, never short: half a link leads nowhere.
-        let cells = usize::from(buffer.area.width).saturating_sub(4).max(1);
-        let link: Vec<char> = safe::line(&link.to_string()).chars().collect();
-        rows.extend(link.chunks(cells).map(|part| (part.iter().collect(), theme.overlay)));
+        wrapped("Others join with: coedit join LINK");
+        wrapped(&link.to_string());
     }
     panel("Who is here (Esc closes)", &rows, theme, buffer);
 }

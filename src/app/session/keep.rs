@@ -18,6 +18,8 @@ use crate::sync::PersistToken;
 pub enum Ending {
     /// The file has everything, or the user discards what it lacks: the journal of an unshared file goes.
     Clean,
+    /// What was begun came to nothing: it goes, shared or not. The file has everything.
+    Forget,
     /// The program ends without the user's word on unsaved edits: they are recovered next time.
     Abrupt,
 }
@@ -132,12 +134,15 @@ impl Keep {
 
     pub(super) fn end(mut self, doc: &Document, acknowledged: &VersionVector, ending: Ending) {
         let is_linked = self.head.linked.is_some();
-        if is_linked && !self.is_begun {
+        // A guest who never got in has nothing to come back to.
+        let was_in = self.head.epoch.is_some();
+        if is_linked && was_in && !self.is_begun && ending != Ending::Forget {
             let _ = self.begin_now(doc);
         }
         match (is_linked, ending) {
+            (_, Ending::Forget) if self.is_begun => drop(self.journal.remove(self.uid)),
             (true, _) => drop(self.put_state(acknowledged)),
-            (false, Ending::Clean) if self.is_begun => drop(self.journal.remove(self.uid)),
+            (false, Ending::Clean | Ending::Forget) if self.is_begun => drop(self.journal.remove(self.uid)),
             (false, _) => {}
         }
         if let Err(error) = self.journal.flush_and_close() {

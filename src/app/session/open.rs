@@ -13,6 +13,7 @@ use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::io::files::Loaded;
 use crate::io::server::Probes;
+use crate::io::storage::StorageError;
 use crate::io::storage::journal::{Journal, Uid};
 use crate::io::{entropy, paths};
 use crate::journal::{FileHash, Finding, Linked, Record, Role};
@@ -50,6 +51,8 @@ pub struct Opened {
     pub base: Rope,
     /// The hash that the file had then.
     pub expected: Option<FileHash>,
+    /// Why it may only be read here, if so.
+    pub read_only: Option<String>,
 }
 
 /// What a new session is made of.
@@ -60,6 +63,24 @@ struct Plan {
     /// Under which name the journal has it.
     uid: Option<Uid>,
     path: Option<PathBuf>,
+    /// What the user should know from the start.
+    warning: Option<String>,
+    read_only: Option<String>,
+}
+
+impl Plan {
+    /// Begins with the text of a file, or with nothing.
+    fn new(
+        text: &str,
+        file: Option<FileHash>,
+        has_epoch: bool,
+        path: Option<PathBuf>,
+    ) -> anyhow::Result<Plan> {
+        let doc = document_of(text)?;
+        let epoch = has_epoch.then(entropy::bytes);
+        let record = Record { epoch, file, saved: doc.version(), ..Record::default() };
+        Ok(Plan { doc, record, finding: Finding::Same, uid: None, path, warning: None, read_only: None })
+    }
 }
 
 /// Opens a file: from its journal if there is one, else from its text; then as `how` says.
@@ -68,14 +89,21 @@ struct Plan {
 /// In one sentence: in use by another process, a damaged journal, a port in use, a link to another document.
 pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Result<Opened> {
     let channels = Channels::new();
-    let journal = start_journal(setting, &channels)?;
-    let mut plan = plan(&journal, loaded, &how)?;
+    let (journal, mut plan) = match start_journal(setting, &channels).and_then(|journal| {
+        let plan = plan(&journal, loaded, &how)?;
+        Ok((Some(journal), plan))
+    }) {
+        Ok(planned) => planned,
+        Err(error) => (None, plan_without_journal(loaded, &how, error)?),
+    };
     let mut accepting = None;
     let had_link = plan.record.linked.is_some();
+    let is_join = matches!(how, How::Join(_));
     match how {
         How::Edit => {}
         How::Join(link) => join(&mut plan, &link)?,
-        How::Share { relay: Some(relay), .. } if !had_link => share_at(&mut plan, relay, Role::Owner),
+        How::Share { relay: Some(relay), .. } if had_link => share_again_at(&mut plan, relay)?,
+        How::Share { relay: Some(relay), .. } => share_at(&mut plan, relay, Role::Owner),
         How::Share { relay: None, ref listen } if !had_link => {
             let listen = listen.clone().unwrap_or_else(|| "0.0.0.0:0".to_owned());
             accepting = Some(host(&mut plan, &listen, &channels).await?);
@@ -85,12 +113,19 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     // A file that was hosted is hosted again, so that its link goes on working.
     let role = plan.record.linked.as_ref().map(|linked| linked.role);
     if role == Some(Role::Host) && accepting.is_none() {
+        let before = plan.record.linked.clone();
         accepting = Some(host_again(&mut plan, &channels).await?);
+        if plan.record.linked != before {
+            plan.warning = Some(
+                "this machine's address is another one now: give the others the new link (F2)".to_owned(),
+            );
+        }
     }
     let link = plan.record.linked.as_ref().map(|linked| LinkUrl::parse(&linked.url)).transpose()?;
-    let must_begin =
-        plan.record.linked.is_some() && (plan.uid.is_none() || !had_link || role == Some(Role::Host));
-    let Plan { mut doc, mut record, finding, uid, path } = plan;
+    // Whoever joins for the first time begins a record once there is something to keep.
+    let is_new_guest = is_join && plan.uid.is_none();
+    let must_begin = plan.record.linked.is_some() && !is_new_guest;
+    let Plan { mut doc, mut record, finding, uid, path, warning, read_only } = plan;
     let base = match finding {
         Finding::Same => doc.rope().clone(),
         _ => doc.text_at(&record.saved).context("the journal's note of the last save is damaged")?,
@@ -99,15 +134,16 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default());
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
-    let mut keep = Keep::new(journal, uid, path, record);
-    if must_begin {
+    let mut keep = journal.map(|journal| Keep::new(journal, uid, path, record));
+    if let Some(keep) = keep.as_mut().filter(|_| must_begin) {
         keep.begin_now(&doc)?;
     }
     let upstream = link.clone().filter(|_| config.upstream.is_some());
-    let mut session = Session::new(config, channels, Some(keep), upstream, &mut doc);
+    let mut session = Session::new(config, channels, keep, upstream, &mut doc);
     session.link = link;
+    session.warning = warning;
     session.accepting = accepting;
-    Ok(Opened { session, doc, finding, base, expected })
+    Ok(Opened { session, doc, finding, base, expected, read_only })
 }
 
 /// Joins without a file or a journal, for commands that end at once.
@@ -138,25 +174,47 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
     // What is not text is only shown: nothing is kept for it.
     let path = path.filter(|_| loaded.meta.read_only.is_none());
     let hash = loaded.file.as_ref().and_then(|file| file.hash());
-    if let Some(stored) = path.as_deref().map(|path| journal.find_by_path(path)).transpose()?.flatten() {
+    let stored = match &path {
+        Some(path) => journal.find_by_path(path)?,
+        // What was typed into no file before a crash comes back when no file is named.
+        None if loaded.text.is_empty() && matches!(how, How::Edit) => journal.find_untitled().ok().flatten(),
+        None => None,
+    };
+    if let Some(stored) = stored {
         let uid = Some(stored.uid);
         let record = keep::record(stored);
         // Nothing is moved or deleted: what is damaged may still be read by somebody who knows how.
         let doc = record.recover(ReplicaId::new(entropy::u64()))?;
         let finding = record.compare(&doc, hash);
-        return Ok(Plan { doc, record, finding, uid, path });
+        return Ok(Plan { doc, record, finding, uid, path, warning: None, read_only: None });
     }
     // Whoever joins takes the history that is there, and what the file holds is asked about when it is saved.
     let is_join = matches!(how, How::Join(_));
     let (text, file) = if is_join { ("", None) } else { (loaded.text.as_str(), hash) };
-    let doc = document_of(text)?;
-    let epoch = (!is_join).then(entropy::bytes);
-    let record = Record { epoch, file, saved: doc.version(), ..Record::default() };
-    Ok(Plan { doc, record, finding: Finding::Same, uid: None, path })
+    Plan::new(text, file, !is_join, path)
+}
+
+/// The journal cannot be had. A file can still be edited, or looked at; sharing needs it.
+fn plan_without_journal(loaded: &Loaded, how: &How, error: anyhow::Error) -> anyhow::Result<Plan> {
+    let hash = loaded.file.as_ref().and_then(|file| file.hash());
+    let plan = |path| Plan::new(&loaded.text, hash, true, path);
+    match error.downcast_ref::<StorageError>() {
+        Some(StorageError::Locked { .. }) if matches!(how, How::Edit) => {
+            let words = "it is open in another coedit on this machine; here it can only be read";
+            Ok(Plan { read_only: Some(words.to_owned()), warning: Some(words.to_owned()), ..plan(None)? })
+        }
+        Some(StorageError::NotOpened { .. } | StorageError::Failed { .. }) if matches!(how, How::Edit) => {
+            let words = format!("edits are not kept until you save: {error}");
+            Ok(Plan { warning: Some(words), ..plan(None)? })
+        }
+        _ => Err(error),
+    }
 }
 
 fn start_journal(setting: &Setting, channels: &Channels) -> anyhow::Result<Journal> {
-    paths::create_private_folder(&setting.paths.data)?;
+    let folder = &setting.paths.data;
+    paths::create_private_folder(folder)
+        .map_err(|why| StorageError::NotOpened { path: folder.clone(), why })?;
     let on_journal = channels.on_journal.clone();
     Ok(Journal::start(setting.paths.data.clone(), Box::new(move |event| drop(on_journal.send(event))))?)
 }
@@ -181,6 +239,23 @@ fn join(plan: &mut Plan, link: &LinkUrl) -> anyhow::Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// It is linked already. One that no relay ever took may go to another; one that others may have stays where it is.
+fn share_again_at(plan: &mut Plan, server: ServerUrl) -> anyhow::Result<()> {
+    let Some(linked) = &mut plan.record.linked else { return Ok(()) };
+    let link = LinkUrl::parse(&linked.url)?;
+    if link.server == server {
+        return Ok(());
+    }
+    if linked.role != Role::Owner || !plan.record.acknowledged.is_empty() {
+        bail!(
+            "that file is shared at {} already; open it to go on there, or copy it to share the copy at {server}",
+            link.server
+        );
+    }
+    linked.url = LinkUrl { server, ..link }.to_string();
     Ok(())
 }
 
@@ -241,13 +316,4 @@ fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>, name: String)
 /// All that the document begins with is in the file or in the journal.
 fn durable(doc: &Document) -> VersionVector {
     doc.version()
-}
-
-/// Returns the text of a file with the edits that its journal holds.
-///
-/// # Errors
-/// In one sentence: in use by another process, damaged.
-pub fn kept_text(setting: &Setting, loaded: &Loaded) -> anyhow::Result<String> {
-    let journal = start_journal(setting, &Channels::new())?;
-    Ok(plan(&journal, loaded, &How::Edit)?.doc.to_string())
 }

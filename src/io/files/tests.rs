@@ -69,7 +69,7 @@ fn a_file_that_appeared_meanwhile_is_not_written_over() {
     let loaded = load(&path).unwrap();
     let mut file = loaded.file.clone().unwrap();
     fs::write(&path, "theirs").unwrap();
-    assert_eq!(file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
+    assert_eq!(file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(), SaveDone::Exists);
 }
 
 #[cfg(unix)]
@@ -93,4 +93,38 @@ fn mode_symbolic_link_and_hard_link_are_kept() {
     let done = file.save(&Rope::from_str("3"), &loaded.meta, false).unwrap();
     assert!(matches!(done, SaveDone::Written(Some(_))));
     assert_eq!(fs::read_to_string(&other).unwrap(), "3");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_never_replaced_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let (text, meta) = (Rope::from_str("mine"), FileMeta::default());
+    let error = OpenFile::new(pipe).save(&text, &meta, true).unwrap_err().to_string();
+    assert!(error.contains("is not an ordinary file"), "{error}");
+    let error = OpenFile::new(folder.path().to_path_buf()).save(&text, &meta, true).unwrap_err().to_string();
+    assert!(error.contains("is a directory"), "{error}");
+}
+
+#[test]
+fn file_with_the_longest_name_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n".repeat(255));
+    let done = OpenFile::new(path.clone()).save(&Rope::from_str("mine"), &FileMeta::default(), false);
+    assert_eq!(done.unwrap(), SaveDone::Written(None));
+    assert_eq!(fs::read_to_string(path).unwrap(), "mine");
+}
+
+#[test]
+fn file_that_is_gone_or_became_unreadable_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, "one").unwrap();
+    let file = load(&path).unwrap().file.unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(file.is_gone() && !file.is_changed_outside());
+    fs::create_dir(&path).unwrap();
+    assert!(!file.is_gone() && file.is_changed_outside());
 }

@@ -51,6 +51,13 @@ impl Database {
         Ok(self.connection.insert(connection))
     }
 
+    /// Gives room back that nothing needs any more, and empties the log. Not needed, so errors do not matter.
+    pub(super) fn tidy(&mut self) {
+        if let Some(connection) = &self.connection {
+            let _ = connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);");
+        }
+    }
+
     /// Forgets the connection: after an error in writing or syncing, what it believes to be in the file may
     /// not be there, so the next use reads the file anew.
     pub(super) fn close(&mut self) {
@@ -109,10 +116,12 @@ impl Database {
         };
         let prepared = (|| {
             connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
-            // FULL: in WAL mode a commit returns after its sync.
+            // Only a new file takes this: what is removed gives its room back when the file is closed.
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+            // Text that was saved or discarded does not stay behind in free pages. FULL: in WAL mode a commit returns after its sync.
             connection.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-                 PRAGMA journal_size_limit = 4194304;",
+                 PRAGMA journal_size_limit = 4194304; PRAGMA secure_delete = ON;",
             )?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;

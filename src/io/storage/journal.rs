@@ -151,12 +151,20 @@ impl Journal {
         Ok(Journal { orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Returns the document of the file at `path` and keeps it for this process.
+    /// Returns the document of the file at `path` and keeps it for this process; without one, keeps the path.
     ///
     /// # Errors
     /// `Locked` if another process has it; otherwise if the journal cannot be read.
     pub fn find_by_path(&self, path: &Path) -> Result<Option<StoredDocument>, StorageError> {
         self.find(Find::Path(path.to_path_buf()))
+    }
+
+    /// Returns the newest document without a file and a link that no other process has, and keeps it.
+    ///
+    /// # Errors
+    /// `Locked` if other processes have all of them; otherwise if the journal cannot be read.
+    pub fn find_untitled(&self) -> Result<Option<StoredDocument>, StorageError> {
+        self.find(Find::Untitled)
     }
 
     /// Returns the newest document under `link` that no other process has, and keeps it for this process.

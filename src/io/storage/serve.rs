@@ -82,7 +82,10 @@ fn finish<S: Serve>(served: &mut S) -> Result<(), StorageError> {
         }
         served.group().hurry();
         match served.commit() {
-            None => return Ok(()),
+            None => {
+                served.group().database.tidy();
+                return Ok(());
+            }
             Some(error) => last = Some(error),
         }
     }

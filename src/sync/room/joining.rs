@@ -26,6 +26,8 @@ pub(super) struct Joining {
     pub(super) names: ReplicaTable,
     /// Why the last try ended; empty before the first has.
     reason: String,
+    /// Whether the other side has ever let this one in.
+    was_welcomed: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Joining {
             state: State::Dialing,
             names: ReplicaTable::default(),
             reason: String::new(),
+            was_welcomed: false,
         }
     }
 
@@ -213,7 +216,14 @@ impl Room {
                 live.ping(step);
                 self.wake_at(step.now.after(Millis(limits::SUSPECT_AFTER_MS)));
             }
-            State::Dialing | State::Greeting { .. } | State::Left => {}
+            // What hangs may hang on: a new try takes its place.
+            State::Dialing => step.out.push(Output::Dial),
+            State::Greeting { wire, .. } => {
+                step.out.push(Output::Close { link: wire.link });
+                joining.state = State::Dialing;
+                step.out.push(Output::Dial);
+            }
+            State::Left => {}
         }
     }
 
@@ -288,6 +298,13 @@ impl Room {
         if refuse.code.is_worth_retrying() {
             return self.upstream_lost(refuse.sentence, refuse.retry_after, step);
         }
+        // A server that knew the document a while ago may know it again: its data was lost, and whoever shared it will
+        // bring it back.
+        if joining.was_welcomed && refuse.code == RefuseCode::Denied {
+            let reason =
+                "the server does not know the document any more; your edits are kept, and it is tried again";
+            return self.upstream_lost(reason.to_owned(), Some(Millis(limits::BACKOFF_MAX_MS)), step);
+        }
         joining.state = State::Denied { sentence: refuse.sentence };
         step.people_changed |= self.people.clear();
     }
@@ -310,6 +327,7 @@ impl Room {
             Some(_) => {}
         }
         step.out.push(Output::Named(welcome.name));
+        joining.was_welcomed = true;
         joining.names = ReplicaTable::default();
         learn_names(&mut joining.names, 0, &welcome.replicas)?;
         joining.acknowledged.merge(&welcome.durable);

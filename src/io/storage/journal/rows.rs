@@ -120,6 +120,9 @@ pub(super) fn find(connection: &Connection, find: &Find) -> rusqlite::Result<Vec
         Find::Path(path) => {
             connection.prepare(&select("path = ?1"))?.query_map(params![path_bytes(path)], take)?.collect()
         }
+        Find::Untitled => {
+            connection.prepare(&select("path IS NULL AND link IS NULL"))?.query_map([], take)?.collect()
+        }
         Find::Link(link) => {
             connection.prepare(&select("link = ?1"))?.query_map(params![link], take)?.collect()
         }

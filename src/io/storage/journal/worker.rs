@@ -1,11 +1,12 @@
 //! The thread of the journal.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 
 use super::rows::{self, Write};
 use super::{JournalEvent, ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
@@ -23,6 +24,8 @@ type Reply<T> = Sender<Result<T, StorageError>>;
 pub(super) enum Find {
     /// The one of a file.
     Path(PathBuf),
+    /// One that has neither a file nor a link.
+    Untitled,
     /// One under a link.
     Link(String),
     /// The one of this name.
@@ -58,6 +61,8 @@ pub(super) struct Worker {
     on_event: Box<dyn Fn(JournalEvent) + Send>,
     group: Group<Write>,
     open: HashMap<Uid, Open>,
+    /// Files without a document here that this process has all the same.
+    paths: HashMap<PathBuf, FileLock>,
     /// Shared by all processes that have the database open.
     sharing: Option<FileLock>,
 }
@@ -67,7 +72,7 @@ impl Worker {
     pub(super) fn new(folder: PathBuf, on_event: Box<dyn Fn(JournalEvent) + Send>) -> Worker {
         let database = Database::new(folder.join("journal.sqlite"), Kind::Journal);
         let group = Group::new(database, RETRY_EVERY);
-        Worker { folder, on_event, group, open: HashMap::new(), sharing: None }
+        Worker { folder, on_event, group, open: HashMap::new(), paths: HashMap::new(), sharing: None }
     }
 
     fn create(&mut self, document: Box<NewDocument>, reply: Reply<()>) {
@@ -157,7 +162,36 @@ impl Worker {
                 }
             }
         }
-        taken.map_or(Ok(None), |name| Err(StorageError::Locked { name }))
+        if let Some(name) = taken {
+            return Err(StorageError::Locked { name });
+        }
+        if let Find::Path(path) = find {
+            self.lock_path(path)?;
+        }
+        Ok(None)
+    }
+
+    /// Takes a file that has no document yet: two processes must not begin one each.
+    fn lock_path(&mut self, path: &Path) -> Result<(), StorageError> {
+        if self.paths.contains_key(path) {
+            return Ok(());
+        }
+        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+        match self.lock_file(&format!("path-{}", hex(&digest[..16])))? {
+            Some(lock) => drop(self.paths.insert(path.to_path_buf(), lock)),
+            None => {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+                return Err(StorageError::Locked { name });
+            }
+        }
+        Ok(())
+    }
+
+    fn lock_file(&self, name: &str) -> Result<Option<FileLock>, StorageError> {
+        let folder = self.folder.join("locks");
+        create_private_folder(&folder)
+            .map_err(|why| StorageError::NotOpened { path: folder.clone(), why })?;
+        FileLock::exclusive(&folder.join(format!("{name}.lock")))
     }
 
     /// Takes a document for this process; false if another one has it.
@@ -166,11 +200,7 @@ impl Worker {
             open.before = open.before.max(before);
             return Ok(true);
         }
-        let folder = self.folder.join("locks");
-        create_private_folder(&folder)
-            .map_err(|why| StorageError::NotOpened { path: folder.clone(), why })?;
-        let name: String = uid.iter().map(|byte| format!("{byte:02x}")).collect();
-        let Some(lock) = FileLock::exclusive(&folder.join(name + ".lock"))? else { return Ok(false) };
+        let Some(lock) = self.lock_file(&hex(&uid))? else { return Ok(false) };
         self.open.insert(uid, Open { _lock: lock, before });
         Ok(true)
     }
@@ -289,6 +319,10 @@ impl Serve for Worker {
             }
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whoever waited may be gone.
