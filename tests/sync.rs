@@ -588,3 +588,31 @@ fn nobody_brings_operations_of_somebody_who_is_here() {
     world.check_converged();
     assert_eq!(world.text(0), "true the first text\n");
 }
+
+#[test]
+fn who_joins_a_long_history_gets_a_snapshot_and_what_came_since() {
+    let mut world = World::shared(14, 1);
+    // Typed and deleted again and again: a long history and a short text.
+    for _ in 0..60 {
+        let doc = &mut world.clients[0].doc;
+        let len = doc.len_chars();
+        for i in 0..250 {
+            doc.insert(len + i, "x").expect("inside");
+        }
+        doc.delete(len..len + 240).expect("inside");
+        world.input(0, Input::Edited);
+        world.run(20);
+    }
+    world.run(500);
+    world.n_bytes_down = 0;
+    let late = world.add("", &secret(), None);
+    world.run(50);
+    world.edit(0);
+    world.run(1_500);
+    world.check_converged();
+    assert_eq!(world.text(late), world.text(0));
+    let n_ops = world.clients[0].doc.version().n_ops_beyond(&VersionVector::default());
+    assert!(limits::JOIN_TAIL_OPS_MAX < n_ops, "{n_ops} operations are no long history");
+    // Nothing like an operation each: runs, in a snapshot that was made once for all who join.
+    assert!(world.n_bytes_down < 40_000, "{} bytes for {n_ops} operations", world.n_bytes_down);
+}

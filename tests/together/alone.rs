@@ -224,3 +224,98 @@ fn a_large_file_opens_at_once_and_takes_keys_in_its_middle() {
     println!("opened in {opened:?}, key in {:?}", typed.elapsed());
     assert!(opened.as_secs() < 5 && typed.elapsed().as_millis() < 1_000, "{opened:?} {:?}", typed.elapsed());
 }
+
+#[test]
+fn a_change_from_outside_is_merged_and_no_line_of_either_side_is_lost() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "a\nb\nc\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("c");
+    screen.press_all(&["down", "end"]);
+    screen.type_text("\rMINE");
+    screen.wait_for_text("MINE");
+    ana.file("a.txt", "a\nB\nc\n");
+    // The window gets the keyboard: that is told, and what is typed next is text.
+    screen.send(b"\x1b[I");
+    screen.wait_for_status("changed by another program");
+    screen.type_text("omc");
+    screen.wait_for_text("MINEomc");
+    screen.press("ctrl-s");
+    screen.wait_for_text("[m]erge");
+    screen.type_text("m");
+    screen.wait_for_status("took in");
+    screen.press("ctrl-s");
+    screen.wait_for_status("saved a.txt");
+    assert_eq!(ana.read("a.txt"), "a\nB\nMINEomc\nc\n");
+}
+
+#[test]
+fn a_file_that_is_not_edited_follows_another_program() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "old\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("old");
+    ana.file("a.txt", "new\n");
+    screen.send(b"\x1b[I");
+    screen.wait_for_text("new");
+    screen.press("ctrl-q");
+    let mut screen = screen;
+    assert_eq!(screen.wait_for_exit(), 0, "nothing is unsaved");
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_an_empty_one() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "saved\n");
+    let mut screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("saved");
+    screen.type_text("typed ");
+    screen.wait_for_text("typed saved");
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    screen.kill9();
+    std::fs::remove_file(ana.path("a.txt")).expect("a file");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("typed saved");
+    screen.wait_for_status("is gone");
+    screen.press("ctrl-s");
+    screen.wait_for_status("saved a.txt");
+    assert_eq!(ana.read("a.txt"), "typed saved\n");
+}
+
+#[test]
+fn a_text_without_a_file_is_asked_for_a_name_and_comes_back_after_a_kill() {
+    let ana = Home::new("ana");
+    ana.file("taken.txt", "theirs\n");
+    let mut screen = ana.open(&[]);
+    screen.type_text("a thought");
+    screen.wait_for_text("a thought");
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    screen.kill9();
+    let screen = ana.open(&[]);
+    screen.wait_for_text("a thought");
+    screen.press("ctrl-s");
+    screen.wait_for_text("Save as:");
+    screen.type_text("taken.txt\r");
+    screen.wait_for_text("[o]verwrite");
+    screen.type_text("c");
+    screen.press("ctrl-s");
+    screen.wait_for_text("Save as:");
+    screen.type_text("thought.txt\r");
+    screen.wait_for_status("saved thought.txt");
+    assert_eq!((ana.read("thought.txt").as_str(), ana.read("taken.txt").as_str()), ("a thought", "theirs\n"));
+}
+
+#[test]
+fn a_second_editor_of_a_file_only_reads_it() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    let first = ana.open(&["a.txt"]);
+    first.wait_for_text("text");
+    let second = ana.open(&["a.txt"]);
+    second.wait_for_text("[read only]");
+    second.type_text("x");
+    second.wait_for_status("another coedit");
+    first.type_text("one ");
+    first.save();
+    assert_eq!(ana.read("a.txt"), "one text\n");
+}

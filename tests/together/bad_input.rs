@@ -324,3 +324,40 @@ fn relay_ends_with_0_when_asked_to() {
     on_ana.wait_at_most(Duration::from_secs(60), "back", |view| view.status().contains("synced"));
     assert_document_becomes(&link, "text\n");
 }
+
+#[test]
+fn a_join_or_share_that_came_to_nothing_leaves_nothing_behind() {
+    let relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("mine.txt", "my only copy\n");
+    let mut screen = ana.open(&["join", NOBODY_THERE, "mine.txt"]);
+    assert_ne!(screen.wait_for_exit(), 0);
+    assert_refused(
+        &ana.run(&["share", "mine.txt", "--detach", "--relay", "http://127.0.0.1:1"]),
+        &[1],
+        "127.0.0.1:1",
+    );
+    assert_eq!(ana.ok(&["docs"]), "");
+    assert_eq!(ana.ok(&["cat", "mine.txt"]), "my only copy");
+    let link = ana.share("mine.txt", &relay.url());
+    assert_document_becomes(&link, "my only copy\n");
+    let elsewhere = ana.run(&["share", "mine.txt", "--detach", "--relay", "http://127.0.0.1:1"]);
+    assert_refused(&elsewhere, &[1], "already");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    for args in [
+        &["share", "--detach"][..],
+        &["share", "a.txt", "--detach"],
+        &["share", "a.txt", "--detach", "--relay", "foo"],
+        &["cat", "http://"],
+        &["--color", "16"],
+    ] {
+        assert_eq!(ana.run(args).code, Some(2), "{args:?}");
+    }
+    let mut screen = ana.open(&["a.txt", "b.txt"]);
+    assert_eq!(screen.wait_for_exit(), 2);
+}

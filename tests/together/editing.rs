@@ -204,3 +204,30 @@ fn sharing_from_the_editor_shows_the_link() {
     on_ana.wait_for_status("synced");
     assert_document_becomes(&link, "the plan\n");
 }
+
+#[test]
+fn a_joined_text_has_the_name_it_was_shared_under_and_never_takes_a_file_that_is_there() {
+    let relay = Relay::start();
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("plan.txt", "alpha\nbeta\ngamma\n");
+    let link = ana.share("plan.txt", &relay.url());
+    ben.file("plan.txt", "ben's own\n");
+    let on_ben = ben.open(&["join", &link]);
+    on_ben.wait_for_text("plan-2.txt");
+    on_ben.wait_for_text("gamma");
+    on_ben.save();
+    assert_eq!(
+        (ben.read("plan.txt").as_str(), ben.read("plan-2.txt").as_str()),
+        ("ben's own\n", "alpha\nbeta\ngamma\n")
+    );
+    // A file with nearly the same text: what differs is there twice, what is the same once.
+    let eva = Home::new("eva");
+    eva.file("mine.txt", "alpha\nBETA\ngamma\n");
+    let on_eva = eva.join(&link, "mine.txt");
+    on_eva.wait_for_text("beta");
+    on_eva.press("ctrl-s");
+    on_eva.wait_for_text("[m]erge");
+    on_eva.type_text("m");
+    on_eva.wait_for_text("BETA");
+    assert_document_becomes(&link, "alpha\nbeta\nBETA\ngamma\n");
+}

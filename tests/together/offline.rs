@@ -160,3 +160,20 @@ fn a_connection_that_is_refused_is_tried_again_and_the_status_line_says_when() {
     wait_until_back(&on_ana);
     assert_document_becomes(&relay.link_here(&link), "typed meanwhile top\n");
 }
+
+#[test]
+fn cat_and_put_work_on_what_this_machine_has() {
+    let mut relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    let link = ana.share("a.txt", &relay.url());
+    relay.kill9();
+    let put = ana.run_with_input(&["put", "a.txt"], b"text\nmore\n");
+    assert!(put.code == Some(1) && put.stderr.contains("kept"), "{put:?}");
+    let cat = ana.run(&["cat", "a.txt"]);
+    assert_eq!((cat.code, cat.stdout.as_str()), (Some(0), "text\nmore\n"));
+    assert!(cat.stderr.contains("not in sync"), "{}", cat.stderr);
+    relay.restart();
+    assert_eq!(ana.ok(&["cat", "a.txt"]), "text\nmore");
+    assert_document_becomes(&link, "text\nmore\n");
+}
