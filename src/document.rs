@@ -133,6 +133,8 @@ pub struct Document {
     applied: Vec<u32>,
     /// Operations whose author's earlier ones are missing.
     waiting: Vec<Columns>,
+    /// Authors whose log goes on beyond what is applied.
+    behind: Vec<u32>,
     /// Authors of whom something was applied since the last local edit.
     heard: Vec<u32>,
     /// Where the last batch turned out to be impossible: author and seq. Cleared once that was undone.
@@ -142,6 +144,7 @@ pub struct Document {
     rga: Rga,
     text: TextBuffer,
     undo: UndoStack,
+    scratch: merge::Scratch,
 }
 
 impl Document {
@@ -153,12 +156,14 @@ impl Document {
             logs: Vec::new(),
             applied: Vec::new(),
             waiting: Vec::new(),
+            behind: Vec::new(),
             heard: Vec::new(),
             refused: None,
             lamport_max: 0,
             rga: Rga::new(),
             text: TextBuffer::default(),
             undo: UndoStack::default(),
+            scratch: merge::Scratch::default(),
         };
         document.intern(replica);
         document
@@ -317,8 +322,10 @@ impl Document {
         self.rga.check_invariants();
         assert_eq!(self.rope().len_chars(), self.len_chars(), "rope and RGA");
         assert_eq!(self.text_of_runs().as_ref(), Ok(self.rope()), "rope and the text of the runs");
-        for (log, &applied) in self.logs.iter().zip(&self.applied) {
+        for (replica, (log, &applied)) in self.logs.iter().zip(&self.applied).enumerate() {
             assert!(applied <= log.end(), "applied {applied} of {}", log.end());
+            let n_behind = self.behind.iter().filter(|&&behind| behind as usize == replica).count();
+            assert_eq!(n_behind, usize::from(applied < log.end()), "the list of authors behind");
         }
     }
 

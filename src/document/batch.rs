@@ -148,26 +148,67 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Reads a batch. `intern` gives an id its local number; `names` is what the writer's table was.
+/// The parts of a batch, by author, with the room that reading them takes: kept from one batch to the next.
+#[derive(Default)]
+pub(super) struct Parts {
+    list: Vec<Columns>,
+    n_used: usize,
+    own: Vec<u32>,
+    deps: Vec<(u32, u32)>,
+}
+
+impl Parts {
+    /// Returns the parts in the order of the batch.
+    pub(super) fn as_slice(&self) -> &[Columns] {
+        &self.list[..self.n_used]
+    }
+
+    /// Leaves out the parts that `is_kept` refuses.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&Columns) -> bool) {
+        for i in (0..self.n_used).rev() {
+            if !is_kept(&self.list[i]) {
+                self.list[i..self.n_used].rotate_left(1);
+                self.n_used -= 1;
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.n_used = 0;
+        self.own.clear();
+    }
+
+    fn begin(&mut self, author: u32, start: u32) {
+        match self.list.get_mut(self.n_used) {
+            Some(part) => part.begin_again(author, start),
+            None => self.list.push(Columns::new(author, start)),
+        }
+        self.n_used += 1;
+    }
+}
+
+/// Reads a batch into `parts`. `intern` gives an id its local number; `names` is what the writer's table was.
 pub(super) fn read(
     bytes: &[u8],
     names: &ReplicaTable,
     intern: &mut dyn FnMut(ReplicaId) -> u32,
-) -> Result<Vec<Columns>, Malformed> {
+    parts: &mut Parts,
+) -> Result<(), Malformed> {
+    parts.clear();
     let mut reader = Reader::new(bytes);
     let first = reader.byte()?;
-    let mut own = Vec::new();
     if first & HAS_OWN_IDS != 0 {
         let n = reader.varint()?;
         if DOCUMENT_REPLICAS_MAX as u64 <= n.saturating_sub(1) {
             return Err(Malformed("it names more replicas than a document can have"));
         }
         for _ in 0..n {
-            own.push(intern(ReplicaId::new(reader.u64()?)));
+            parts.own.push(intern(ReplicaId::new(reader.u64()?)));
         }
     } else if reader.rest().is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
+    let own = std::mem::take(&mut parts.own);
     let mut name = |written: u64| -> Result<u32, Malformed> {
         let index = u32::try_from(written >> 1).map_err(|_| Malformed("a replica number is too large"))?;
         if written & 1 == 1 {
@@ -175,28 +216,27 @@ pub(super) fn read(
         }
         names.get(index).map(&mut *intern).ok_or(Malformed("a replica number was never announced"))
     };
-    let mut parts = Vec::new();
     loop {
         let head = reader.varint()?;
         let author = name(head >> 1)?;
-        parts.push(read_part(&mut reader, author, &mut name)?);
+        parts.begin(author, reader.varint_u32()?);
+        let part = &mut parts.list[parts.n_used - 1];
+        read_part(&mut reader, part, &mut parts.deps, &mut name)?;
         if head & 1 == 1 {
             break;
         }
     }
+    parts.own = own;
     let text = std::str::from_utf8(reader.rest()).map_err(|_| Malformed("the text is not UTF-8"))?;
-    share_out(text, &mut parts)?;
-    Ok(parts)
+    share_out(text, &mut parts.list[..parts.n_used])
 }
 
 fn read_part(
     reader: &mut Reader<'_>,
-    author: u32,
+    part: &mut Columns,
+    deps: &mut Vec<(u32, u32)>,
     name: &mut dyn FnMut(u64) -> Result<u32, Malformed>,
-) -> Result<Columns, Malformed> {
-    let start = reader.varint_u32()?;
-    let mut part = Columns::new(author, start);
-    let mut deps = Vec::new();
+) -> Result<(), Malformed> {
     loop {
         let tag = reader.byte()?;
         if tag & STAMPED != 0 {
@@ -206,11 +246,11 @@ fn read_part(
             }
             part.push_stamp(0, deps.iter().copied());
         }
-        let op = read_op(reader, tag, part.end(), author, name)?;
+        let op = read_op(reader, tag, part.end(), part.author, name)?;
         // Joining would lose where each text starts, which is only known once all are read.
         part.ops.push(op);
         if tag & LAST != 0 {
-            return Ok(part);
+            return Ok(());
         }
     }
 }

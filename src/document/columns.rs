@@ -96,6 +96,15 @@ impl Columns {
         Columns { author, start, ..Columns::default() }
     }
 
+    /// Makes this an empty part of another author's, and keeps its room.
+    pub(super) fn begin_again(&mut self, author: u32, start: u32) {
+        (self.author, self.start) = (author, start);
+        self.ops.clear();
+        self.stamps.clear();
+        self.deps.clear();
+        self.text.clear();
+    }
+
     /// Returns one past the last seq held.
     pub(super) fn end(&self) -> u32 {
         self.ops.last().map_or(self.start, OpRun::end)

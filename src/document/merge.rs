@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::batch;
+use super::batch::{self, Parts};
 use super::columns::{Columns, Kind, Mark, OpRun, ROOT};
 use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
@@ -16,11 +16,19 @@ pub(super) struct Step {
     seqs: Range<u32>,
 }
 
-/// What a refused batch must leave behind.
+/// What a refused batch must leave behind, beside the logs.
 struct Before {
     n_ids: usize,
-    logs: Vec<(u32, Mark)>,
     waiting: Vec<Columns>,
+    behind: Vec<u32>,
+}
+
+/// Room that merging needs, kept from one batch to the next: most batches are one keystroke.
+#[derive(Default)]
+pub(super) struct Scratch {
+    parts: Parts,
+    marks: Vec<(u32, Mark)>,
+    steps: Vec<Step>,
 }
 
 impl Document {
@@ -43,30 +51,42 @@ impl Document {
         names: &ReplicaTable,
         may_bring: &dyn Fn(ReplicaId) -> bool,
     ) -> Result<Applied, ApplyError> {
-        let mut before = Before { n_ids: self.ids.len(), logs: Vec::new(), waiting: Vec::new() };
-        let parts = self.read_parts(batch, names).map(|mut parts| {
-            parts.retain(|part| may_bring(self.ids[part.author as usize]));
-            parts
-        });
-        let steps = parts.and_then(|parts| {
-            before.waiting = self.waiting.clone();
-            self.take_in(parts, &mut before.logs)?;
-            self.plan()
-        });
-        match steps {
-            Ok(steps) => Ok(self.carry_out(&steps)),
+        // Taken out, because an error may lead to another merge inside this one.
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let before =
+            Before { n_ids: self.ids.len(), waiting: self.waiting.clone(), behind: self.behind.clone() };
+        let planned = self.plan_batch(batch, names, may_bring, &mut scratch);
+        let result = match planned {
+            Ok(()) => Ok(self.carry_out(&scratch.steps)),
             Err(error) => {
-                self.go_back(before);
+                self.go_back(before, &scratch.marks);
                 self.apply_without_faulty_waiting(batch, names, may_bring).unwrap_or(Err(error))
             }
-        }
+        };
+        self.scratch = scratch;
+        result
+    }
+
+    fn plan_batch(
+        &mut self,
+        batch: &[u8],
+        names: &ReplicaTable,
+        may_bring: &dyn Fn(ReplicaId) -> bool,
+        scratch: &mut Scratch,
+    ) -> Result<(), ApplyError> {
+        scratch.marks.clear();
+        self.read_parts(batch, names, &mut scratch.parts)?;
+        scratch.parts.retain(|part| may_bring(self.ids[part.author as usize]));
+        self.take_in(scratch.parts.as_slice(), &mut scratch.marks)?;
+        self.plan(&mut scratch.steps)
     }
 
     pub(super) fn read_parts(
         &mut self,
         batch: &[u8],
         names: &ReplicaTable,
-    ) -> Result<Vec<Columns>, ApplyError> {
+        parts: &mut Parts,
+    ) -> Result<(), ApplyError> {
         match batch.first() {
             None => return Err(ApplyError::Malformed("the bytes end too early")),
             Some(&first) if first & 0x0f != batch::VERSION || first & 0x70 != 0 => {
@@ -74,22 +94,22 @@ impl Document {
             }
             Some(_) => {}
         }
-        let parts = batch::read(batch, names, &mut |id| self.intern(id))?;
+        batch::read(batch, names, &mut |id| self.intern(id), parts)?;
         if DOCUMENT_REPLICAS_MAX < self.ids.len() {
             return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
         }
-        Ok(parts)
+        Ok(())
     }
 
     /// Appends the parts to the logs; those that begin past a log's end wait.
     pub(super) fn take_in(
         &mut self,
-        parts: Vec<Columns>,
+        parts: &[Columns],
         marks: &mut Vec<(u32, Mark)>,
     ) -> Result<(), ApplyError> {
         let mut has_grown = false;
         for part in parts {
-            let log = &mut self.logs[part.author as usize];
+            let log = &self.logs[part.author as usize];
             if part.end() <= log.end() {
                 continue;
             }
@@ -99,12 +119,11 @@ impl Document {
                     .iter()
                     .any(|w| w.author == part.author && w.start <= part.start && part.end() <= w.end());
                 if !is_known {
-                    self.waiting.push(part);
+                    self.waiting.push(part.clone());
                 }
                 continue;
             }
-            marks.push((part.author, log.mark()));
-            log.append(&part);
+            self.append(part, marks);
             has_grown = true;
         }
         while has_grown && self.take_in_waiting(marks) {}
@@ -120,21 +139,28 @@ impl Document {
         let fits = |part: &Columns| part.start <= self.logs[part.author as usize].end();
         let Some(at) = self.waiting.iter().position(fits) else { return false };
         let part = self.waiting.swap_remove(at);
+        self.append(&part, marks);
+        true
+    }
+
+    fn append(&mut self, part: &Columns, marks: &mut Vec<(u32, Mark)>) {
+        if !self.is_behind(part.author) {
+            self.behind.push(part.author);
+        }
         let log = &mut self.logs[part.author as usize];
         marks.push((part.author, log.mark()));
-        log.append(&part);
-        true
+        log.append(part);
     }
 
     /// Finds an order for all that can be applied, checks every reference, and derives the timestamps.
     /// Moves `applied` on as if it were done.
-    pub(super) fn plan(&mut self) -> Result<Vec<Step>, ApplyError> {
-        let mut steps = Vec::new();
-        let mut open: Vec<u32> = (0..self.ids.len() as u32).filter(|&r| self.is_behind(r)).collect();
+    pub(super) fn plan(&mut self, steps: &mut Vec<Step>) -> Result<(), ApplyError> {
+        steps.clear();
+        let mut open = std::mem::take(&mut self.behind);
         loop {
             let n_steps = steps.len();
             for &replica in &open {
-                if let Err(error) = self.plan_replica(replica, &mut steps) {
+                if let Err(error) = self.plan_replica(replica, steps) {
                     let at = self.applied[replica as usize];
                     for step in steps.iter().rev() {
                         self.applied[step.replica as usize] = step.seqs.start;
@@ -145,7 +171,8 @@ impl Document {
             }
             open.retain(|&r| self.is_behind(r));
             if steps.len() == n_steps || open.is_empty() {
-                return Ok(steps);
+                self.behind = open;
+                return Ok(());
             }
         }
     }
@@ -263,14 +290,14 @@ impl Document {
 
     /// Returns how many parts of authors' work wait for something that is not here.
     pub fn n_waiting(&self) -> usize {
-        self.waiting.len() + (0..self.ids.len() as u32).filter(|&r| self.is_behind(r)).count()
+        self.waiting.len() + self.behind.len()
     }
 
-    fn go_back(&mut self, before: Before) {
-        for (replica, mark) in before.logs.into_iter().rev() {
+    fn go_back(&mut self, before: Before, marks: &[(u32, Mark)]) {
+        for &(replica, mark) in marks.iter().rev() {
             self.logs[replica as usize].restore(mark);
         }
-        self.waiting = before.waiting;
+        (self.waiting, self.behind) = (before.waiting, before.behind);
         for id in self.ids.drain(before.n_ids..) {
             self.by_id.remove(&id);
         }
@@ -294,12 +321,13 @@ impl Document {
         if !is_in_log && !self.waiting.iter().any(is_faulty) {
             return None;
         }
-        let (waiting, log) = (self.waiting.clone(), self.logs[r].clone());
+        let (waiting, behind, log) = (self.waiting.clone(), self.behind.clone(), self.logs[r].clone());
         self.waiting.retain(|part| !is_faulty(part));
+        self.behind.retain(|&behind| behind != replica);
         self.logs[r].truncate(self.applied[r]);
         let result = self.apply_named(batch, names, may_bring);
         if result.is_err() {
-            (self.waiting, self.logs[r]) = (waiting, log);
+            (self.waiting, self.behind, self.logs[r]) = (waiting, behind, log);
         }
         Some(result)
     }

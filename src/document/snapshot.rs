@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use ropey::{Rope, RopeBuilder};
 
-use super::batch;
+use super::batch::{self, Parts};
 use super::columns::Columns;
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
@@ -55,13 +55,14 @@ impl Document {
         let mut reader = snapshot_reader(bytes)?;
         let mut document = Document::new(replica);
         let none = ReplicaTable::default();
-        let parts = document.read_parts(take_block(&mut reader)?, &none)?;
-        document.take_in(parts, &mut Vec::new())?;
+        let mut parts = Parts::default();
+        document.read_parts(take_block(&mut reader)?, &none, &mut parts)?;
+        document.take_in(parts.as_slice(), &mut Vec::new())?;
         for _ in 0..reader.varint()? {
-            let parts = document.read_parts(take_block(&mut reader)?, &none)?;
-            document.take_in(parts, &mut Vec::new())?;
+            document.read_parts(take_block(&mut reader)?, &none, &mut parts)?;
+            document.take_in(parts.as_slice(), &mut Vec::new())?;
         }
-        document.plan()?;
+        document.plan(&mut Vec::new())?;
         let mut used = Vec::new();
         for _ in 0..reader.varint()? {
             let id = ReplicaId::new(reader.u64()?);

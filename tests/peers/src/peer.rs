@@ -35,7 +35,14 @@ pub mod coedit {
 
     pub struct Coedit {
         doc: Document,
+        is_recording: bool,
         told: VersionVector,
+    }
+
+    impl Coedit {
+        fn of(doc: Document) -> Coedit {
+            Coedit { doc, is_recording: false, told: VersionVector::default() }
+        }
     }
 
     impl Peer for Coedit {
@@ -44,7 +51,10 @@ pub mod coedit {
         type Saved = Vec<u8>;
 
         fn new(replica: u64) -> Coedit {
-            Coedit { doc: Document::new(ReplicaId::new(replica)), told: VersionVector::default() }
+            Coedit::of(Document::new(ReplicaId::new(replica)))
+        }
+        fn record(&mut self) {
+            self.is_recording = true;
         }
         fn insert(&mut self, at: usize, text: &str) {
             self.doc.insert(at, text).expect("inside");
@@ -59,7 +69,9 @@ pub mod coedit {
         }
         fn apply(&mut self, update: &Vec<u8>) {
             self.doc.apply(update).expect("valid");
-            self.told = self.doc.version();
+            if self.is_recording {
+                self.told = self.doc.version();
+            }
         }
         fn update_len(update: &Vec<u8>) -> usize {
             update.len()
@@ -78,7 +90,7 @@ pub mod coedit {
         }
         fn load(saved: &Vec<u8>) -> Coedit {
             let doc = Document::load(ReplicaId::new(u64::MAX), saved).expect("valid");
-            Coedit { doc, told: VersionVector::default() }
+            Coedit::of(doc)
         }
         fn text(&self) -> String {
             self.doc.to_string()
@@ -94,6 +106,7 @@ pub mod diamond {
     pub struct Diamond {
         doc: ListCRDT,
         agent: diamond_types::AgentId,
+        is_recording: bool,
         told: Vec<usize>,
     }
 
@@ -105,7 +118,10 @@ pub mod diamond {
         fn new(replica: u64) -> Diamond {
             let mut doc = ListCRDT::new();
             let agent = doc.get_or_create_agent_id(&format!("{replica:x}"));
-            Diamond { doc, agent, told: Vec::new() }
+            Diamond { doc, agent, is_recording: false, told: Vec::new() }
+        }
+        fn record(&mut self) {
+            self.is_recording = true;
         }
         fn insert(&mut self, at: usize, text: &str) {
             self.doc.insert(self.agent, at, text);
@@ -120,7 +136,9 @@ pub mod diamond {
         }
         fn apply(&mut self, update: &Vec<u8>) {
             self.doc.merge_data_and_ff(update).expect("valid");
-            self.told = self.doc.oplog.local_version_ref().to_vec();
+            if self.is_recording {
+                self.told = self.doc.oplog.local_version_ref().to_vec();
+            }
         }
         fn update_len(update: &Vec<u8>) -> usize {
             update.len()
@@ -140,7 +158,7 @@ pub mod diamond {
         fn load(saved: &Vec<u8>) -> Diamond {
             let mut doc = ListCRDT::load_from(saved).expect("valid");
             let agent = doc.get_or_create_agent_id("loaded");
-            Diamond { doc, agent, told: Vec::new() }
+            Diamond { doc, agent, is_recording: false, told: Vec::new() }
         }
         fn text(&self) -> String {
             self.doc.branch.content().to_string()
