@@ -323,6 +323,12 @@ impl Model {
         labels.chain(notice).chain(self.connection.next_change(now)).chain(activity).min()
     }
 
+    /// Returns whether the text stays somewhere when it is not saved: shared, and not only served from here without a file.
+    pub fn is_kept_elsewhere(&self) -> bool {
+        let is_host = matches!(self.connection, Status::Hosting { .. });
+        self.link.is_some() && (self.file.has_path || !is_host)
+    }
+
     /// Returns the columns and rows of the screen.
     pub fn size(&self) -> (u16, u16) {
         self.size

@@ -36,6 +36,8 @@ pub struct Linked {
 pub struct Record {
     /// How it is shared, if it is.
     pub linked: Option<Linked>,
+    /// Where a host listens, as its user asked.
+    pub listen: Option<String>,
     /// Its history's random name; `None` while it is empty and another side decides.
     pub epoch: Option<[u8; 16]>,
     /// The file's bytes when they were last read or written here; `None` if there was no file.

@@ -40,25 +40,38 @@ pub fn target(setting: &Setting, named: &str) -> anyhow::Result<Target> {
     Ok(Target::File(Box::new(loaded), link.is_some()))
 }
 
-/// Opens what a user named, as far as it can be opened beside an editor that has it.
+/// A document that a command works on without a screen.
+pub struct Working {
+    /// Its connections.
+    pub session: Session,
+    /// Its text.
+    pub doc: Document,
+    /// Whether this machine's own journal is behind it: then it can be read and edited offline, too.
+    pub is_kept: bool,
+}
+
+/// Opens what a user named. A file that an editor on this machine has open is reached by its link.
 ///
 /// # Errors
 /// In one sentence: a damaged journal.
-pub async fn open(setting: &Setting, target: Target) -> anyhow::Result<(Session, Document)> {
+pub async fn open(setting: &Setting, target: Target) -> anyhow::Result<Working> {
+    let by_link = |link: LinkUrl| {
+        let (session, doc) = session::open_link(link);
+        Working { session, doc, is_kept: false }
+    };
     let loaded = match target {
-        Target::Link(link) => return Ok(session::open_link(link)),
+        Target::Link(link) => return Ok(by_link(link)),
         Target::File(loaded, _) => loaded,
     };
     let Opened { session, doc, read_only, .. } = session::open(setting, &loaded, How::Edit).await?;
     if read_only.is_none() {
-        return Ok((session, doc));
+        return Ok(Working { session, doc, is_kept: true });
     }
-    // An editor has it. What that one sent is where its link leads.
     let path = loaded.file.as_ref().map(|file| file.canonical()).transpose()?;
     let known = docs::all(&setting.paths)?.into_iter().find(|known| known.path == path);
     match known.and_then(|known| known.link) {
-        Some(link) => Ok(session::open_link(LinkUrl::parse(&link)?)),
-        None => Ok((session, doc)),
+        Some(link) => Ok(by_link(LinkUrl::parse(&link)?)),
+        None => Ok(Working { session, doc, is_kept: false }),
     }
 }
 
@@ -67,13 +80,11 @@ pub async fn open(setting: &Setting, target: Target) -> anyhow::Result<(Session,
 /// # Errors
 /// In one sentence: not a link, not reachable, refused.
 pub async fn text_of(setting: &Setting, named: &str) -> anyhow::Result<String> {
-    let target = target(setting, named)?;
-    let is_file = matches!(target, Target::File(..));
-    let (mut session, mut doc) = open(setting, target).await?;
+    let Working { mut session, mut doc, is_kept } = open(setting, target(setting, named)?).await?;
     let settled = session.settle(&mut doc, share::PATIENCE).await;
     session.end(&mut doc, Ending::Abrupt).await;
     match settled {
-        Err(sentence) if is_file => {
+        Err(sentence) if is_kept => {
             let words = format!("coedit: not in sync ({sentence}); this is the text as it is here");
             eprintln!("{}", safe::line(&words));
         }

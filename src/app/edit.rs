@@ -41,14 +41,13 @@ pub fn launch(setting: Setting, launch: Launch) -> anyhow::Result<()> {
 async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
     let loaded = load(&launch.files)?;
     let is_share = matches!(launch.how, How::Share { .. });
-    let is_join = matches!(launch.how, How::Join(_));
     let mut opened = session::open(setting, &loaded, launch.how).await?;
-    if is_join && opened.doc.version().is_empty() {
+    if opened.is_new_guest {
         // Nothing to look at yet, and a link that leads nowhere is better said here than on an empty screen.
         let host = opened.session.link().map(|link| link.server.to_string());
-        let settled = opened.session.settle(&mut opened.doc, share::PATIENCE).await;
+        let settled = opened.session.catch_up(&mut opened.doc, share::PATIENCE).await;
         if let Err(sentence) = settled {
-            opened.session.end(&mut opened.doc, Ending::Clean).await;
+            opened.session.end(&mut opened.doc, Ending::Forget).await;
             return Err(anyhow!("could not join {}: {sentence}", host.unwrap_or_default()));
         }
     }
@@ -118,7 +117,7 @@ struct Shell {
 
 impl Shell {
     fn new(setting: &Setting, loaded: Loaded, opened: Opened) -> anyhow::Result<Shell> {
-        let Opened { session, doc, finding, base, expected, read_only } = opened;
+        let Opened { session, doc, finding, base, expected, read_only, .. } = opened;
         let Loaded { file, mut meta, text: text_of_file } = loaded;
         meta.read_only = meta.read_only.or(read_only);
         let (name, is_shared) = (meta.name.clone(), session.link().is_some());

@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use crate::app::session::{self, Ending};
 use crate::app::setting::Setting;
 use crate::app::{docs, share};
+use crate::protocol::codec::cut;
 use crate::protocol::link_url::LinkUrl;
 use crate::view::safe;
 
@@ -37,19 +38,29 @@ pub async fn default_file(setting: &Setting, link: &LinkUrl, folder: &Path) -> a
 fn file_name(shared: &str) -> Option<String> {
     let last = shared.rsplit(['/', '\\']).next().unwrap_or("");
     let name = safe::line(last.trim().trim_start_matches(['.', '-']));
+    let (stem, extension) = split(&name);
+    let name = format!("{}{extension}", cut(stem, NAME_BYTES_MAX.saturating_sub(extension.len())));
     (!name.is_empty()).then_some(name)
 }
 
 /// Returns the name, or `name-2`, `name-3` and so on: the first that is no file in `folder`.
 fn unused(folder: &Path, name: &str) -> PathBuf {
-    let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
-        _ => (name, String::new()),
-    };
+    let (stem, extension) = split(name);
     let others = (2..1_000).map(|n| folder.join(format!("{stem}-{n}{extension}")));
     let mut names = std::iter::once(folder.join(name)).chain(others);
     // `symlink_metadata`, so that a link that leads nowhere counts as taken, too.
     names.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| folder.join(name))
+}
+
+/// Bytes of a file name: with `-999` they are still fewer than a file system takes.
+const NAME_BYTES_MAX: usize = 240;
+
+/// Takes a short extension off, with its dot.
+fn split(name: &str) -> (&str, &str) {
+    match name.rfind('.') {
+        Some(at) if 0 < at && name.len() - at < 20 => name.split_at(at),
+        _ => (name, ""),
+    }
 }
 
 #[cfg(test)]
@@ -58,11 +69,13 @@ mod tests {
 
     #[test]
     fn names_of_others_lead_to_no_other_folder_and_hide_nothing() {
-        let name = |shared| file_name(shared);
+        let name = |shared: &str| file_name(shared);
         assert_eq!(name("plan.txt").as_deref(), Some("plan.txt"));
         assert_eq!(name("../../.ssh/authorized_keys").as_deref(), Some("authorized_keys"));
         assert_eq!(name("C:\\x\\.bashrc").as_deref(), Some("bashrc"));
         assert_eq!((name(".."), name("a/"), name(" ")), (None, None, None));
+        let long = name(&format!("{}.txt", "日".repeat(85))).expect("a name");
+        assert!(long.len() <= NAME_BYTES_MAX && long.ends_with("日.txt"), "{long}");
         assert_eq!(name("a\x1b[2Jb").as_deref(), Some("a^[[2Jb"));
     }
 

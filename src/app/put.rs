@@ -2,7 +2,7 @@
 
 use anyhow::{anyhow, bail};
 
-use crate::app::cat::{self, Target};
+use crate::app::cat::{self, Target, Working};
 use crate::app::session::Ending;
 use crate::app::setting::Setting;
 use crate::app::{diff, share};
@@ -16,16 +16,15 @@ pub async fn put(setting: &Setting, named: &str, text: &str) -> anyhow::Result<(
     if let Target::File(_, false) = target {
         bail!("{named} is not shared; share it first with coedit share {named}");
     }
-    let is_file = matches!(target, Target::File(..));
-    let (mut session, mut doc) = cat::open(setting, target).await?;
+    let Working { mut session, mut doc, is_kept } = cat::open(setting, target).await?;
     let mut done = session.settle(&mut doc, share::PATIENCE).await;
     // The edits to a file are kept in its journal, so they can be made offline, too.
-    if (done.is_ok() || is_file) && diff::make_equal(&mut doc, text)? != 0 {
+    if (done.is_ok() || is_kept) && diff::make_equal(&mut doc, text)? != 0 {
         session.edited(&mut doc, &mut Vec::new());
         done = session.settle(&mut doc, share::PATIENCE).await;
     }
     session.end(&mut doc, Ending::Abrupt).await;
-    done.map_err(|sentence| match is_file {
+    done.map_err(|sentence| match is_kept {
         true => anyhow!("not sent yet: {sentence}; the edits are kept and sent when {named} is opened again"),
         false => anyhow!(sentence),
     })

@@ -334,6 +334,14 @@ impl Session {
         .await
     }
 
+    /// Runs without a screen until all that the other side has is here.
+    ///
+    /// # Errors
+    /// As [`Session::settle`].
+    pub async fn catch_up(&mut self, doc: &mut Document, patience: Duration) -> Result<(), String> {
+        self.run_until(doc, patience, |session| session.is_caught_up.then_some(Ok(()))).await
+    }
+
     /// Runs without a screen until the other side has welcomed this one, and so has said what the document is called.
     ///
     /// # Errors

@@ -78,7 +78,7 @@ pub enum StorageError {
         why: rusqlite::Error,
     },
     /// It could not be written this time.
-    #[error("the disk there takes no edits at the moment; they are kept here and sent when it does")]
+    #[error("the disk there takes no edits at the moment; it is tried again until there is room on it")]
     NotNow {
         /// What was wrong, for the log.
         why: String,

@@ -85,7 +85,8 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
 pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Option<Position> {
     let prompt = model.prompt.as_ref()?;
     let width = buffer.area.width;
-    let mut x = put(buffer, 0, width, row, &format!(" {}", prompt.label(model.link.is_some())), theme.prompt);
+    let mut x =
+        put(buffer, 0, width, row, &format!(" {}", prompt.label(model.is_kept_elsewhere())), theme.prompt);
     let input = match prompt {
         Prompt::Find => &model.find.needle,
         Prompt::Goto { input } | Prompt::SaveAs { input } => input,

@@ -28,6 +28,7 @@ pub enum Ending {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct State {
     role: Option<String>,
+    listen: Option<String>,
     has_epoch: bool,
     saved: Vec<(u64, u64)>,
     acknowledged: Vec<(u64, u64)>,
@@ -139,7 +140,11 @@ impl Keep {
         if is_linked && was_in && !self.is_begun && ending != Ending::Forget {
             let _ = self.begin_now(doc);
         }
+        // A text that only this machine serves and that has no file cannot be reached again: discarding it is meant.
+        let is_host = self.head.linked.as_ref().is_some_and(|linked| linked.role == Role::Host);
+        let is_given_up = ending == Ending::Clean && is_host && self.path.is_none();
         match (is_linked, ending) {
+            (true, _) if is_given_up && self.is_begun => drop(self.journal.remove(self.uid)),
             (_, Ending::Forget) if self.is_begun => drop(self.journal.remove(self.uid)),
             (true, _) => drop(self.put_state(acknowledged)),
             (false, Ending::Clean | Ending::Forget) if self.is_begun => drop(self.journal.remove(self.uid)),
@@ -170,6 +175,7 @@ impl Keep {
         });
         let state = State {
             role,
+            listen: self.head.listen.clone(),
             has_epoch: self.head.epoch.is_some(),
             saved: pairs(&self.head.saved),
             acknowledged: pairs(acknowledged),
@@ -188,6 +194,7 @@ pub(super) fn record(stored: StoredDocument) -> Record {
     };
     Record {
         linked: stored.link.map(|url| Linked { url, role }),
+        listen: state.listen,
         epoch: state.has_epoch.then_some(stored.epoch),
         file: stored.file_hash.and_then(|hash| hash.try_into().ok()).map(FileHash),
         saved: version(&state.saved),

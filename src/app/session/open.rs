@@ -53,6 +53,8 @@ pub struct Opened {
     pub expected: Option<FileHash>,
     /// Why it may only be read here, if so.
     pub read_only: Option<String>,
+    /// Whether a document is joined that this machine has nothing of yet.
+    pub is_new_guest: bool,
 }
 
 /// What a new session is made of.
@@ -107,8 +109,14 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
         How::Share { relay: None, ref listen } if !had_link => {
             let listen = listen.clone().unwrap_or_else(|| "0.0.0.0:0".to_owned());
             accepting = Some(host(&mut plan, &listen, &channels).await?);
+            plan.record.listen = Some(listen);
         }
-        How::Share { .. } => {}
+        // Hosted before: from now on where it is asked for.
+        How::Share { relay: None, ref listen } => {
+            if let Some(listen) = listen {
+                plan.record.listen = Some(listen.clone());
+            }
+        }
     }
     // A file that was hosted is hosted again, so that its link goes on working.
     let role = plan.record.linked.as_ref().map(|linked| linked.role);
@@ -116,9 +124,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
         let before = plan.record.linked.clone();
         accepting = Some(host_again(&mut plan, &channels).await?);
         if plan.record.linked != before {
-            plan.warning = Some(
-                "this machine's address is another one now: give the others the new link (F2)".to_owned(),
-            );
+            plan.warning = Some("new address: give the others the new link (F2)".to_owned());
         }
     }
     let link = plan.record.linked.as_ref().map(|linked| LinkUrl::parse(&linked.url)).transpose()?;
@@ -143,7 +149,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     session.link = link;
     session.warning = warning;
     session.accepting = accepting;
-    Ok(Opened { session, doc, finding, base, expected, read_only })
+    Ok(Opened { session, doc, finding, base, expected, read_only, is_new_guest })
 }
 
 /// Joins without a file or a journal, for commands that end at once.
@@ -284,10 +290,14 @@ async fn host(plan: &mut Plan, listen: &str, channels: &Channels) -> anyhow::Res
 async fn host_again(plan: &mut Plan, channels: &Channels) -> anyhow::Result<Accepting> {
     let url = plan.record.linked.as_ref().map(|linked| LinkUrl::parse(&linked.url)).transpose()?;
     let port = url.map_or(0, |url| url.server.port);
-    match host(plan, &format!("0.0.0.0:{port}"), channels).await {
+    // On the addresses that were asked for, and no others.
+    let asked = plan.record.listen.clone().unwrap_or_else(|| "0.0.0.0:0".to_owned());
+    let (ip, asked_port) = asked.rsplit_once(':').unwrap_or((&asked, "0"));
+    let port = if asked_port == "0" { port.to_string() } else { asked_port.to_owned() };
+    match host(plan, &format!("{ip}:{port}"), channels).await {
         Ok(accepting) => Ok(accepting),
         // The port went to another program meanwhile; the link changes, the document does not.
-        Err(_) => host(plan, "0.0.0.0:0", channels).await,
+        Err(_) => host(plan, &format!("{ip}:0"), channels).await,
     }
 }
 

@@ -105,7 +105,7 @@ pub enum DialError {
         status: u16,
     },
     /// It accepted the connection and then spoke something else, or nothing.
-    #[error("{address} does not speak HTTP: it is not a coedit relay")]
+    #[error("{address} does not speak HTTP/1.1 with WebSockets: it is not a coedit relay")]
     NotHttp {
         /// Where.
         address: String,
