@@ -48,3 +48,23 @@ fn guest_keeps_editing_when_the_host_is_gone() {
     on_ben.save();
     assert_eq!(ben.read("mine.txt"), "together\nalone now");
 }
+
+#[test]
+fn host_listens_again_where_it_was_told_to_and_its_link_goes_on_working() {
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("pair.txt", "together\n");
+    let on_ana = ana.open_sized(&["share", "pair.txt", "--listen", "127.0.0.1:0"], 40, 160);
+    let link = link_on(&on_ana.wait_for_text("/d/"));
+    assert!(link.starts_with("http://127.0.0.1:"), "{link}");
+    let on_ben = ben.join(&link, "mine.txt");
+    on_ben.wait_for_status("synced");
+    on_ana.quit();
+    on_ben.wait_for_status("offline");
+    on_ben.type_text("meanwhile ");
+    let on_ana = ana.open_sized(&["pair.txt"], 40, 160);
+    on_ben.press("ctrl-r");
+    on_ben.wait_for_status("synced");
+    on_ana.wait_for_text("meanwhile together");
+    on_ana.send(b"\x1bOQ");
+    assert_eq!(link_on(&on_ana.wait_for_text("/d/")), link);
+}

@@ -177,3 +177,22 @@ fn cat_and_put_work_on_what_this_machine_has() {
     assert_eq!(ana.ok(&["cat", "a.txt"]), "text\nmore");
     assert_document_becomes(&link, "text\nmore\n");
 }
+
+#[test]
+fn cat_and_put_of_a_file_that_is_open_here_never_work_on_an_empty_text() {
+    let mut relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    ana.share("a.txt", &relay.url());
+    let on_ana = ana.open(&["a.txt"]);
+    on_ana.wait_for_status("synced");
+    on_ana.type_text("more ");
+    on_ana.wait_for_status("synced");
+    assert_eq!(ana.ok(&["cat", "a.txt"]), "more text");
+    relay.kill9();
+    on_ana.wait_for_status("offline");
+    let cat = ana.run(&["cat", "a.txt"]);
+    assert_eq!((cat.code, cat.stdout.as_str()), (Some(1), ""), "{cat:?}");
+    let put = ana.run_with_input(&["put", "a.txt"], b"other\n");
+    assert!(put.code == Some(1) && !put.stderr.contains("kept"), "{put:?}");
+}
