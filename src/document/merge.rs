@@ -162,19 +162,43 @@ impl Document {
             for &replica in &open {
                 if let Err(error) = self.plan_replica(replica, steps) {
                     let at = self.applied[replica as usize];
-                    for step in steps.iter().rev() {
-                        self.applied[step.replica as usize] = step.seqs.start;
-                    }
+                    self.undo_plan(steps);
                     self.refused = Some((replica, at));
                     return Err(error.into());
                 }
             }
             open.retain(|&r| self.is_behind(r));
             if steps.len() == n_steps || open.is_empty() {
+                if let Err(error) = self.check_waiting(&open) {
+                    self.undo_plan(steps);
+                    return Err(error);
+                }
                 self.behind = open;
                 return Ok(());
             }
         }
+    }
+
+    fn undo_plan(&mut self, steps: &[Step]) {
+        for step in steps.iter().rev() {
+            self.applied[step.replica as usize] = step.seqs.start;
+        }
+    }
+
+    /// What waits in the logs for its causes is bounded like what waits for its author's earlier work.
+    fn check_waiting(&self, behind: &[u32]) -> Result<(), ApplyError> {
+        let (mut n, mut n_bytes) = (self.waiting.len(), 0);
+        for &replica in behind {
+            let log = &self.logs[replica as usize];
+            if let Some(at) = log.find(self.applied[replica as usize]) {
+                n += log.ops.len() - at;
+                n_bytes += log.text.len() - log.ops[at].text as usize;
+            }
+        }
+        if WAITING_CHANGES_MAX < n || WAITING_BYTES_MAX < n_bytes {
+            return Err(ApplyError::TooManyWaiting { n, max: WAITING_CHANGES_MAX });
+        }
+        Ok(())
     }
 
     fn is_behind(&self, replica: u32) -> bool {

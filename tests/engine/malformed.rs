@@ -3,7 +3,7 @@
 
 use coedit::base::rng::Rng;
 use coedit::crdt::{ReplicaId, ReplicaTable, VersionVector};
-use coedit::document::Document;
+use coedit::document::{ApplyError, Document};
 
 /// Documents whose bytes are damaged, each with a history of its own.
 const N_HISTORIES: u64 = 3;
@@ -215,4 +215,32 @@ fn edits_outside_the_text_are_refused_and_change_nothing() {
     assert!(doc.delete(reversed).is_err());
     assert!(doc.save() == saved);
     doc.check_invariants();
+}
+
+#[test]
+fn what_waits_for_its_causes_is_bounded() {
+    let (mut cause, mut author) = (Document::new(ReplicaId::new(1)), Document::new(ReplicaId::new(2)));
+    cause.insert(0, "cause").expect("in range");
+    author.apply(&all(&cause)).expect("valid");
+    let mut doc = Document::new(ReplicaId::new(3));
+    let mut refused = None;
+    for i in 0..30_000 {
+        // Each at another place, so that no two are one run.
+        let before = author.version();
+        author.insert(if i % 2 == 0 { 0 } else { author.len_chars() }, "x").expect("in range");
+        if let Err(error) =
+            doc.apply(&author.changes_between(&before, &author.version(), &ReplicaTable::default()))
+        {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert!(matches!(refused, Some(ApplyError::TooManyWaiting { .. })), "{refused:?}");
+    doc.check_invariants();
+    assert_eq!((doc.to_string().as_str(), doc.version()), ("", VersionVector::default()));
+    // Once the cause is here, what waited shows, and the rest is taken in again.
+    doc.apply(&all(&cause)).expect("valid");
+    doc.apply(&all(&author)).expect("valid");
+    doc.check_invariants();
+    assert_eq!(doc.to_string(), author.to_string());
 }
