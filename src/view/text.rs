@@ -121,7 +121,8 @@ fn draw_line(
             continue;
         }
         if usize::from(right) < x + shown.cells {
-            if x < usize::from(right) {
+            // The line goes on: said in the last cell, whatever half of it would be there.
+            if layout.gutter < right {
                 buffer[(right - 1, y)].set_symbol(">").set_style(theme.gutter);
             }
             return;

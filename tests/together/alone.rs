@@ -319,3 +319,13 @@ fn a_second_editor_of_a_file_only_reads_it() {
     first.save();
     assert_eq!(ana.read("a.txt"), "one text\n");
 }
+
+#[test]
+fn a_line_that_goes_on_past_the_screen_says_so() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", format!("{}\nshort\n", "x".repeat(200)));
+    let screen = ana.open_sized(&["a.txt"], 10, 60);
+    let view = screen.wait_for_text("short");
+    let row = view.rows.iter().find(|row| row.contains("xxx")).expect("the long line");
+    assert!(row.trim_end().ends_with("x>"), "{row:?}");
+}
