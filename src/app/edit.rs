@@ -12,7 +12,7 @@ use crate::app::session::{self, Ending, Event, How, News, Opened, Session};
 use crate::app::setting::Setting;
 use crate::app::{share, text};
 use crate::base::time::MonoTime;
-use crate::editor::file::FileMeta;
+use crate::editor::file::{FileMeta, LineEnding};
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
 use crate::io::files::{self, Loaded, OpenFile};
 use crate::io::signals::{Request, Requests};
@@ -122,6 +122,15 @@ impl Shell {
         meta.read_only = meta.read_only.or(read_only);
         let (name, is_shared) = (meta.name.clone(), session.link().is_some());
         let is_locked = meta.is_locked;
+        // A recovered text has the ends of line it was edited with, whatever the file has now.
+        if finding != Finding::Same {
+            let has_returns = doc.rope().chars().any(|c| c == '\r');
+            meta.line_ending = match (has_returns, meta.line_ending) {
+                (true, _) => LineEnding::Mixed,
+                (false, LineEnding::Mixed) => LineEnding::Lf,
+                (false, ending) => ending,
+            };
+        }
         let mut model = Model::new(doc, meta);
         let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
         model.set_identity(setting.name.clone(), color, session.link().cloned());

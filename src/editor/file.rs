@@ -30,6 +30,7 @@ pub fn align(ours: LineEnding, theirs: LineEnding, text: String) -> (String, Lin
         // Carriage returns are characters here and were ends of line there, or the reverse.
         (LineEnding::Mixed, LineEnding::CrLf) => (text.replace('\n', "\r\n"), LineEnding::Mixed),
         (LineEnding::CrLf, LineEnding::Mixed) => (text.replace("\r\n", "\n"), LineEnding::CrLf),
+        (LineEnding::Lf, LineEnding::Mixed) => (text.replace("\r\n", "\n"), LineEnding::Lf),
         (LineEnding::Mixed, _) => (text, LineEnding::Mixed),
         (_, theirs) => (text, theirs),
     }

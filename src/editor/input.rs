@@ -232,7 +232,7 @@ fn control_sequence(rest: &[u8]) -> Step {
         // Broken off by another sequence or by a control code.
         ..=0x1f => Step::Taken(n - 1, None),
         // The oldest mouse reports: three bytes follow.
-        b'M' if parameters.is_empty() => match tail.len() {
+        b'M' if parameters.is_empty() && n_intermediates == 0 => match tail.len() {
             4.. => Step::Taken(n + 3, None),
             _ => Step::Unfinished,
         },
@@ -407,6 +407,7 @@ mod tests {
         check(b"\x1b[a\x1b[7$x", "Shift-Up Shift-Home x");
         check(b"\x1b[115;5u\x1b[97;1:3u\x1b[27;5;115~", "Ctrl-S Ctrl-S");
         check(b"\x1b[13;2u\x1b[27u", "Shift-Enter Esc");
+        check(b"\x1b[\" M", "");
         check(b"\x1b[122;6u\x1b[90;6u", "Ctrl-Shift-Z Ctrl-Shift-Z");
     }
 

@@ -157,7 +157,9 @@ fn give_back_on_panic() {
             give_back();
             let place = info.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
             let what = info.payload_as_str().unwrap_or("unknown cause");
-            eprintln!(
+            // A second panic, because the terminal is gone, would end the program before the journal is written.
+            let _ = writeln!(
+                io::stderr(),
                 "coedit: stopped by a fault of its own{}: {}. Every edit is in the journal; open the file again to go on",
                 safe::line(&place),
                 safe::line(what)
