@@ -162,9 +162,8 @@ impl Shell {
             Some(file) => file.expect(expected),
             None => {}
         }
-        let (columns, rows) = shell.terminal.size();
         shell.terminal.set_title(&format!("{name} · coedit"))?;
-        shell.handle(Msg::Resize(columns, rows))?;
+        shell.fit()?;
         shell.handle(Msg::Connection(shell.session.status().clone()))?;
         shell.handle(Msg::People(shell.session.people()))?;
         let words = match finding {
@@ -224,13 +223,9 @@ impl Shell {
                 }
             }
             Woken::Session(event) => {
-                let mut next = Some(*event);
+                self.lend(|session, doc, news| session.handle(*event, doc, news))?;
                 for _ in 0..EVENTS_PER_FRAME_MAX {
-                    let Some(event) = next else { break };
-                    self.lend(|session, doc, news| session.handle(event, doc, news))?;
-                    next = self.session.try_next_event();
-                }
-                if let Some(event) = next {
+                    let Some(event) = self.session.try_next_event() else { break };
                     self.lend(|session, doc, news| session.handle(event, doc, news))?;
                 }
             }
@@ -240,10 +235,7 @@ impl Shell {
                 self.terminal.take_again()?;
                 self.redraw_all()?;
             }
-            Woken::Request(Request::Resize) => {
-                let (columns, rows) = self.terminal.size();
-                self.handle(Msg::Resize(columns, rows))?;
-            }
+            Woken::Request(Request::Resize) => self.fit()?,
             Woken::Deadline => self.handle(Msg::Tick)?,
         }
         Ok(())
@@ -385,6 +377,11 @@ impl Shell {
 
     fn redraw_all(&mut self) -> anyhow::Result<()> {
         self.painter.forget();
+        self.fit()
+    }
+
+    /// Takes the size that the terminal has now.
+    fn fit(&mut self) -> anyhow::Result<()> {
         let (columns, rows) = self.terminal.size();
         self.handle(Msg::Resize(columns, rows))
     }

@@ -21,14 +21,6 @@ pub enum PathsError {
         "cannot tell where your files are, because you have no home directory; set HOME or XDG_DATA_HOME"
     )]
     NoHome,
-    /// The folder cannot be created.
-    #[error("cannot create {}: {why}; check the permissions above it, or set XDG_DATA_HOME to another place", folder.display())]
-    NotCreated {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system says.
-        why: io::Error,
-    },
 }
 
 impl Paths {
@@ -40,26 +32,6 @@ impl Paths {
         let found = directories::ProjectDirs::from("", "", "coedit").ok_or(PathsError::NoHome)?;
         Ok(Paths { data: found.data_dir().to_path_buf(), config: found.config_dir().to_path_buf() })
     }
-}
-
-/// Returns the data folder of this user, created so that only they can enter it.
-///
-/// # Errors
-/// If the user has no home, or the folder cannot be created.
-pub fn data_dir() -> Result<PathBuf, PathsError> {
-    let folder = Paths::of_user()?.data;
-    match create_private_folder(&folder) {
-        Ok(()) => Ok(folder),
-        Err(why) => Err(PathsError::NotCreated { folder, why }),
-    }
-}
-
-/// Returns the folder of `config.toml`, which may not exist.
-///
-/// # Errors
-/// If the user has no home.
-pub fn config_dir() -> Result<PathBuf, PathsError> {
-    Ok(Paths::of_user()?.config)
 }
 
 /// Creates a folder that only this user can enter, with its parents. One that is there stays as it is.

@@ -96,14 +96,6 @@ impl Status {
         let left_ms = at.since(now).0;
         (0 < left_ms).then(|| now.after(Millis((left_ms - 1) % 1_000 + 1)))
     }
-
-    /// Returns whether a connection stands and has been welcomed.
-    pub fn is_online(&self) -> bool {
-        matches!(
-            self,
-            Status::Synced { .. } | Status::Sending { .. } | Status::Paused { .. } | Status::ReadOnly { .. }
-        )
-    }
 }
 
 fn connected(words: &str, with: &str, rtt: Option<Millis>) -> String {

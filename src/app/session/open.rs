@@ -9,7 +9,7 @@ use super::keep::{self, Keep};
 use super::{Channels, Session};
 use crate::app::address;
 use crate::app::setting::Setting;
-use crate::crdt::{ReplicaId, VersionVector};
+use crate::crdt::ReplicaId;
 use crate::document::Document;
 use crate::io::files::Loaded;
 use crate::io::server::Probes;
@@ -317,13 +317,9 @@ fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>, name: String)
         session: SessionId::from_bytes(entropy::bytes()),
         name,
         seed: entropy::u64(),
-        durable: durable(doc),
+        // All that the document begins with is in the file or in the journal.
+        durable: doc.version(),
         serve: serve.map(|access| Serve { access, limits: LinkLimits::default() }),
         upstream,
     }
-}
-
-/// All that the document begins with is in the file or in the journal.
-fn durable(doc: &Document) -> VersionVector {
-    doc.version()
 }
