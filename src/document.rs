@@ -5,6 +5,7 @@ mod anchor;
 mod batch;
 mod columns;
 mod merge;
+mod partway;
 mod snapshot;
 mod text;
 mod undo;

@@ -34,7 +34,7 @@ pub struct Relay {
 #[derive(Debug)]
 enum Place {
     /// It has not said hello.
-    Greeting { opened_at: MonoTime, wall: WallTime },
+    Greeting { opened_at: MonoTime, asked: DocumentId, wall: WallTime },
     /// Its document is being loaded or created; what it sent meanwhile is held.
     Waiting { document: DocumentId, wall: WallTime, hello: Box<Hello>, packets: Vec<Vec<u8>> },
     /// It is in this document's room.
@@ -65,7 +65,7 @@ impl Relay {
     /// Advances by one input. Never blocks; appends to `out` in the order in which the shell must act.
     pub fn handle(&mut self, input: Input<'_>, now: MonoTime, out: &mut Vec<Output>) {
         match input {
-            Input::LinkOpened { link, wall } => self.link_opened(link, wall, now, out),
+            Input::LinkOpened { link, document, wall } => self.link_opened(link, document, wall, now, out),
             Input::Packet { link, bytes } => self.packet(link, bytes, now, out),
             Input::Written { link, n_bytes } => {
                 self.hand_to_room(link, crate::sync::Input::Written { link, n_bytes }, now, out);
@@ -131,7 +131,14 @@ impl Relay {
         self.forget(link);
     }
 
-    fn link_opened(&mut self, link: LinkId, wall: WallTime, now: MonoTime, out: &mut Vec<Output>) {
+    fn link_opened(
+        &mut self,
+        link: LinkId,
+        asked: DocumentId,
+        wall: WallTime,
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) {
         if self.drain != Drain::No {
             return out.push(Output::Close { link });
         }
@@ -142,7 +149,7 @@ impl Relay {
             let sentence = "this relay has as many connections as it can take; trying again later";
             return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
         }
-        self.links.insert(link, Place::Greeting { opened_at: now, wall });
+        self.links.insert(link, Place::Greeting { opened_at: now, asked, wall });
         self.n_greeting += 1;
         self.wake_at(now.after(Millis(limits::HELLO_TIMEOUT_MS)));
     }
@@ -164,14 +171,21 @@ impl Relay {
                 let sentence = "more was sent than may be before the welcome";
                 self.refuse(link, refusal(RefuseCode::OverLimit, None, sentence), out);
             }
-            Some(Place::Greeting { wall, .. }) => {
-                let wall = *wall;
-                self.greeted(link, wall, bytes, now, out);
+            Some(&mut Place::Greeting { asked, wall, .. }) => {
+                self.greeted(link, asked, wall, bytes, now, out);
             }
         }
     }
 
-    fn greeted(&mut self, link: LinkId, wall: WallTime, bytes: &[u8], now: MonoTime, out: &mut Vec<Output>) {
+    fn greeted(
+        &mut self,
+        link: LinkId,
+        asked: DocumentId,
+        wall: WallTime,
+        bytes: &[u8],
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) {
         let hello = match Frames::new(bytes).map(|mut frames| frames.next()) {
             Ok(Some(Ok(Frame::Hello(hello)))) => hello,
             Ok(Some(Err(error))) | Err(error) => {
@@ -187,6 +201,9 @@ impl Relay {
             }
         };
         let document = hello.document;
+        if document != asked {
+            return self.refuse(link, denied(), out);
+        }
         let is_known = self.documents.contains_key(&document);
         if !is_known && self.config.documents_max <= self.documents.len() {
             let retry_after = self.spread(limits::BACKOFF_MAX_MS);
@@ -210,7 +227,7 @@ impl Relay {
     fn let_in(&mut self, link: LinkId, now: MonoTime, out: &mut Vec<Output>) {
         let Some(Place::Waiting { document, wall, packets, .. }) = self.links.remove(&link) else { return };
         self.links.insert(link, Place::Inside { document });
-        let direction = crate::sync::Direction::Accepted;
+        let direction = crate::sync::Direction::Accepted { document };
         self.drive(document, crate::sync::Input::LinkOpened { link, direction, wall }, now, out);
         for packet in packets {
             self.hand_to_room(link, crate::sync::Input::Packet { link, bytes: &packet }, now, out);

@@ -231,7 +231,7 @@ impl World {
         self.wires.insert(link, wire);
         self.clients[i].link = Some(link);
         let wall = WallTime(0);
-        self.relay_input(relay::Input::LinkOpened { link, wall });
+        self.relay_input(relay::Input::LinkOpened { link, document: DOC, wall });
         self.input(i, Input::LinkOpened { link, direction: Direction::Dialed, wall });
     }
 
@@ -535,6 +535,8 @@ fn a_history_of_as_many_authors_as_there_may_be_is_taken_in_acknowledged_and_joi
             many.apply(&batch).expect("valid");
         }
     }
+    // Others' operations are taken from whoever catches up.
+    world.cut(world.clients[0].link.expect("online"));
     world.input(0, Input::Edited);
     world.run(10_000);
     world.check_converged();
@@ -587,6 +589,20 @@ fn nobody_brings_operations_of_somebody_who_is_here() {
     world.run(1_000);
     world.check_converged();
     assert_eq!(world.text(0), "true the first text\n");
+}
+
+#[test]
+fn a_text_larger_than_a_server_takes_at_once_goes_in_several_transfers() {
+    let mut world = World::new(15);
+    let mut config = RelayConfig::new(15);
+    config.link_limits.upload_bytes_max = 100_000;
+    world.relay = Some(Relay::new(config));
+    world.add(&"all of it\n".repeat(50_000), &secret(), Some(EPOCH));
+    world.run(5_000);
+    let guest = world.add("", &secret(), None);
+    world.run(5_000);
+    assert_eq!(world.text(guest).len(), 500_000);
+    world.check_converged();
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl Actor {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         self.links.insert(link, transport::spawn(accepted.connection, link.0, self.on_link.clone()));
-        self.step(Input::LinkOpened { link, wall: clock::wall_now() });
+        self.step(Input::LinkOpened { link, document: accepted.document, wall: clock::wall_now() });
     }
 
     fn on_link(&mut self, event: LinkEvent) {

@@ -199,7 +199,8 @@ impl Session {
             Event::Deadline => self.step(Input::DeadlineReached, doc, news),
             Event::Journal(event) => self.on_journal(event, doc, news),
             Event::Accepted(accepted) => {
-                self.on_connection(accepted.connection, Direction::Accepted, doc, news)
+                let direction = Direction::Accepted { document: accepted.document };
+                self.on_connection(accepted.connection, direction, doc, news)
             }
             Event::Dialed(Ok(connection)) => {
                 self.is_caught_up = false;
@@ -242,9 +243,13 @@ impl Session {
                 self.step(Input::Persisted { token: PersistToken(token) }, doc, news);
             }
             // The journal keeps what it could not write, and goes on trying: the room just waits.
-            JournalEvent::Failed { sentence } | JournalEvent::MovedAside { sentence } => {
+            JournalEvent::Failed { sentence } => {
                 news.push(News::JournalFailed(sentence));
+                let sentence = "the host's disk takes no edits at the moment".to_owned();
+                self.step(Input::PersistStalled { sentence }, doc, news);
             }
+            JournalEvent::Recovered => self.step(Input::PersistGoesOn, doc, news),
+            JournalEvent::MovedAside { sentence } => news.push(News::JournalFailed(sentence)),
             JournalEvent::Refused { sentence } => {
                 news.push(News::JournalFailed(sentence.clone()));
                 self.step(Input::PersistFailed { sentence }, doc, news);
@@ -256,7 +261,7 @@ impl Session {
                 let sentence = "the journal was lost and is begun again".to_owned();
                 self.step(Input::PersistFailed { sentence }, doc, news);
             }
-            JournalEvent::SnapshotWritten { .. } | JournalEvent::Recovered => {}
+            JournalEvent::SnapshotWritten { .. } => {}
         }
     }
 

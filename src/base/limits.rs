@@ -35,6 +35,14 @@ pub const TRANSFER_BYTES_MAX: usize = 256 << 20;
 /// Half of what a client accepts is not needed by anybody who types.
 pub const UPLOAD_BYTES_MAX: usize = 64 << 20;
 
+/// Operations that one transfer to a client carries: a text of 8 MB at once, and even with 32 bytes for each still
+/// within [`TRANSFER_BYTES_MAX`]. A longer history goes in several.
+pub const TRANSFER_OPS_MAX: u64 = 8 << 20;
+
+/// Bytes that an operation of a transfer to a server is taken to cost, to cut what is longer than the server takes.
+/// One of random edits costs some 12.
+pub const UPLOAD_OP_BYTES: u64 = 16;
+
 /// Entries of a version vector in a hello or a welcome: at some 13 bytes each they fill most of a packet.
 pub const WIRE_VERSION_ENTRIES_MAX: usize = DOCUMENT_REPLICAS_MAX;
 
@@ -87,6 +95,9 @@ pub const SUSPECT_AFTER_MS: u64 = 5_000;
 
 /// Milliseconds of silence after which a client with unacknowledged edits gives the link up.
 pub const GIVE_UP_AFTER_MS: u64 = 10_000;
+
+/// Milliseconds after which the round trip is measured again with the next thing that is sent.
+pub const ROUND_TRIP_FRESH_MS: u64 = 5_000;
 
 /// Milliseconds between signs of life while a long transfer arrives, so that its sender, who waits for
 /// an acknowledgement, does not take a slow line for a dead one. Well under [`SUSPECT_AFTER_MS`].

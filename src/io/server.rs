@@ -31,6 +31,7 @@ pub use admission::Bounds;
 use admission::{Census, Place};
 
 use crate::io::transport::Connection;
+use crate::protocol::DocumentId;
 
 /// Connections that the kernel holds until they are accepted: enough for everybody to come back at once after a restart.
 const BACKLOG_MAX: u32 = 4096;
@@ -43,8 +44,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Somebody who joins a document.
 pub struct Accepted {
-    /// The id that was asked for: 1 to 64 of `A-Z a-z 0-9 _ -`. Whether there is such a document is not checked.
-    pub doc_id: String,
+    /// The document that was asked for. Whether there is such a one is not checked.
+    pub document: DocumentId,
     /// From where. Behind a proxy, the proxy.
     pub peer: SocketAddr,
     /// The open socket, for [`crate::io::transport::spawn`].

@@ -73,6 +73,8 @@ pub enum Input<'a> {
     LinkOpened {
         /// The shell's name for the connection.
         link: LinkId,
+        /// The document that the connection's address names: the hello must name it, too.
+        document: DocumentId,
         /// The wall clock.
         wall: WallTime,
     },

@@ -19,8 +19,11 @@ pub struct LinkId(pub u64);
 pub enum Direction {
     /// This side dialed, after [`Output::Dial`].
     Dialed,
-    /// The other side dialed.
-    Accepted,
+    /// The other side dialed, at an address that names this document: the hello must name it, too.
+    Accepted {
+        /// Which document.
+        document: DocumentId,
+    },
 }
 
 /// Names one [`Output::Persist`]. Tokens of one room ascend.
@@ -158,6 +161,14 @@ pub enum Input<'a> {
         /// Why, told to those who would write: "no space left on the disk of this relay".
         sentence: String,
     },
+    /// The disk takes nothing at the moment. The shell keeps what was asked for and will write it: unlike after
+    /// [`Input::PersistFailed`] nothing is asked again. Others are told to send nothing meanwhile.
+    PersistStalled {
+        /// Why, told to those who would write.
+        sentence: String,
+    },
+    /// The disk takes edits again, after [`Input::PersistStalled`]. What was written is reported as ever.
+    PersistGoesOn,
     /// Who one is, or where one's cursor is, changed. `None` hides this side from others.
     PresenceChanged(Option<Presence>),
     /// The user wants no more waiting, or the machine woke from sleep.

@@ -111,6 +111,17 @@ impl Room {
                     self.pause_writers(&mut step);
                 }
             }
+            Input::PersistStalled { sentence } => {
+                if self.store.stall(sentence) {
+                    self.pause_writers(&mut step);
+                }
+            }
+            Input::PersistGoesOn => {
+                if self.store.go_on() {
+                    self.resume_writers(&mut step);
+                    self.send_due_acks(&mut step);
+                }
+            }
             Input::PresenceChanged(presence) => self.own_presence_changed(presence.as_ref(), &mut step),
             Input::RetryNow => self.retry_now(&mut step),
             Input::DeadlineReached => self.deadline_reached(&mut step),
@@ -199,11 +210,12 @@ impl Room {
 
     /// Merges what came on a link, or says why the link must end. The document is unchanged if so.
     ///
-    /// Nobody brings operations of somebody who is here: those bring their own, and a forged one that came first
-    /// would take the place of the true one everywhere.
+    /// Nobody brings operations of somebody who is here, and once caught up nobody brings those of anybody else: a forged
+    /// one that came first would take the place of the true one everywhere.
     fn merge(&mut self, link: LinkId, whole: Whole, bytes: &[u8], step: &mut Step<'_>) -> Result<(), Ended> {
         let own = step.doc.replica();
-        let may_bring = |author| author != own && !self.serving.is_of_another(author, link);
+        let is_served = self.joining.is_none();
+        let may_bring = |author| author != own && (!is_served || self.serving.may_bring(link, author));
         let applied = match (whole, &self.joining) {
             (Whole::Snapshot, _) => step.doc.apply_snapshot(bytes),
             (Whole::Batch, Some(joining)) => step.doc.apply_named(bytes, &joining.names, &may_bring),
@@ -230,10 +242,10 @@ impl Room {
             Direction::Dialed if self.joining.is_some() && !self.is_shut_down => {
                 self.greet_upstream(link, step)
             }
-            Direction::Accepted if self.config.serve.is_some() && !self.is_shut_down => {
-                self.accept(link, wall, step);
+            Direction::Accepted { document } if self.config.serve.is_some() && !self.is_shut_down => {
+                self.accept(link, document, wall, step);
             }
-            Direction::Dialed | Direction::Accepted => step.out.push(Output::Close { link }),
+            Direction::Dialed | Direction::Accepted { .. } => step.out.push(Output::Close { link }),
         }
     }
 

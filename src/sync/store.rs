@@ -29,6 +29,8 @@ pub(super) struct Store {
     asked: VecDeque<Asked>,
     next_token: u64,
     failure: Option<Failure>,
+    /// Why nothing is written at the moment, while the shell keeps what was asked for.
+    stall: Option<String>,
 }
 
 /// The disk refuses.
@@ -43,7 +45,8 @@ struct Failure {
 
 impl Store {
     pub(super) fn new(durable: VersionVector) -> Store {
-        Store { seen: durable.clone(), durable, asked: VecDeque::new(), next_token: 0, failure: None }
+        let seen = durable.clone();
+        Store { seen, durable, asked: VecDeque::new(), next_token: 0, failure: None, stall: None }
     }
 
     /// Returns what is on the disk.
@@ -59,6 +62,23 @@ impl Store {
     /// Returns why nothing can be written, while that is so.
     pub(super) fn failure(&self) -> Option<&str> {
         self.failure.as_ref().map(|failure| failure.sentence.as_str())
+    }
+
+    /// Returns why others must send nothing: the disk refuses, or takes nothing at the moment.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.failure().or(self.stall.as_deref())
+    }
+
+    /// Takes in that the disk takes nothing at the moment. Returns whether that is news.
+    pub(super) fn stall(&mut self, sentence: String) -> bool {
+        let is_news = self.trouble().is_none();
+        self.stall = Some(sentence);
+        is_news
+    }
+
+    /// Takes in that the disk takes edits again. Returns whether others may send again.
+    pub(super) fn go_on(&mut self) -> bool {
+        self.stall.take().is_some() && self.failure.is_none()
     }
 
     /// Returns the last token that waits.

@@ -10,9 +10,7 @@ use axum::routing::get;
 use tokio::sync::mpsc;
 
 use super::{Accepted, Probes, Visitor, upgrade};
-
-/// Characters of a document's id. Real ones have 22; the rest is refused before anybody looks it up.
-const DOC_ID_CHARS_MAX: usize = 64;
+use crate::protocol::DocumentId;
 
 /// What a browser shows that opens a document's link. Only the browser knows the part after `#`, so the page cannot
 /// spell the link out.
@@ -65,11 +63,11 @@ async fn document(
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response {
-    if !is_doc_id(&doc_id) {
+    let Some(document) = DocumentId::parse(&doc_id) else {
         return (StatusCode::NOT_FOUND, "No document has such a name.\n").into_response();
-    }
+    };
     if upgrade::is_wanted(request.headers()) {
-        return upgrade::answer(request, doc_id, visitor, site.on_socket.clone());
+        return upgrade::answer(request, document, visitor, site.on_socket.clone());
     }
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -79,9 +77,4 @@ async fn document(
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, DOCUMENT_PAGE).into_response()
-}
-
-fn is_doc_id(text: &str) -> bool {
-    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=DOC_ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_known)
 }

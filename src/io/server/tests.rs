@@ -14,7 +14,7 @@ use crate::io::transport::{LinkEvent, spawn};
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const DOC: &str = "AbCdEfGhIjKlMnOpQrSt-_";
+const DOC: &str = "AbCdEfGhIjKlMnOpQrSt-w";
 
 /// A server that runs until it is dropped, and the sockets that it hands on.
 struct Running {
@@ -83,7 +83,7 @@ async fn packets_come_back_from_an_echo_through_server_and_client() {
     let mut server = start_default();
     let dialed = dial(&link_addr(server.addr)).await.expect("the server listens");
     let accepted = timeout(PATIENCE, server.sockets.recv()).await.expect("in time").expect("the server runs");
-    assert_eq!(accepted.doc_id, DOC);
+    assert_eq!(accepted.document.to_string(), DOC);
     assert!(accepted.peer.ip().is_loopback());
     let (here, mut here_events) = mpsc::unbounded_channel();
     let (there, mut there_events) = mpsc::unbounded_channel();

@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Accepted, Visitor};
 use crate::io::transport::{Connection, socket_config};
+use crate::protocol::DocumentId;
 
 /// Bytes of a handshake's key, decoded.
 const KEY_BYTES: usize = 16;
@@ -30,7 +31,7 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 /// Answers a request that asks for a WebSocket, and hands the socket on once it is one.
 pub(super) fn answer(
     mut request: Request,
-    doc_id: String,
+    document: DocumentId,
     visitor: Visitor,
     on_socket: mpsc::UnboundedSender<Accepted>,
 ) -> Response {
@@ -41,7 +42,7 @@ pub(super) fn answer(
         }
     };
     // Ends when the answer is written, or with the connection.
-    tokio::spawn(hand_on(hyper::upgrade::on(&mut request), doc_id, visitor, on_socket));
+    tokio::spawn(hand_on(hyper::upgrade::on(&mut request), document, visitor, on_socket));
     let headers = [
         (header::CONNECTION, "upgrade".to_owned()),
         (header::UPGRADE, "websocket".to_owned()),
@@ -73,7 +74,7 @@ fn check(headers: &HeaderMap) -> Result<String, (StatusCode, &'static str)> {
 
 async fn hand_on(
     upgrade: OnUpgrade,
-    doc_id: String,
+    document: DocumentId,
     visitor: Visitor,
     on_socket: mpsc::UnboundedSender<Accepted>,
 ) {
@@ -86,7 +87,7 @@ async fn hand_on(
     let place: Arc<dyn Any + Send + Sync> = visitor.place;
     let connection = Connection::new(socket, Some(place));
     // Nobody takes it when the server is shutting down; then it is dropped, which hangs up.
-    let _ = on_socket.send(Accepted { doc_id, peer: visitor.peer, connection });
+    let _ = on_socket.send(Accepted { document, peer: visitor.peer, connection });
 }
 
 /// Returns whether a header that lists tokens has one, in any case.

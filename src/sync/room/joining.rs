@@ -52,6 +52,8 @@ struct Live {
     /// The ping that waits for its pong; cleared by that.
     pinged_at: Option<MonoTime>,
     n_pings: u64,
+    /// When the last ping was sent.
+    last_ping_at: MonoTime,
     /// What the upstream has or was sent.
     sent: VersionVector,
     /// Whether it was told that it has everything; cleared whenever it lacks something old.
@@ -343,6 +345,7 @@ impl Room {
             rtt: None,
             pinged_at: None,
             n_pings: 0,
+            last_ping_at: step.now,
             sent: welcome.durable,
             said_caught_up: false,
             waiting_since: None,
@@ -395,8 +398,10 @@ impl Room {
             return;
         }
         let version = self.store.seen();
-        if !live.sent.includes(version) {
-            let batch = step.doc.changes_between(&live.sent, version, &joining.names);
+        while !live.sent.includes(version) && !live.wire.is_sending_pieces() && live.wire.is_low() {
+            let n_ops_max = (live.upload_bytes_max / limits::UPLOAD_OP_BYTES).max(1);
+            let then = step.doc.version_towards(&live.sent, version, n_ops_max);
+            let batch = step.doc.changes_between(&live.sent, &then, &joining.names);
             if live.upload_bytes_max < batch.len() as u64 {
                 let sentence = format!(
                     "{} bytes of edits are too many at once for this server, which takes {}",
@@ -407,12 +412,12 @@ impl Room {
                 joining.state = State::Denied { sentence };
                 return step.out.push(Output::Close { link });
             }
-            let then = version.clone();
             if let Some(sent) = live.wire.send_whole(Whole::Batch, batch.into(), then, step.now, step.out) {
                 live.sent.merge(&sent);
             }
+            live.measure(step);
         }
-        if !live.said_caught_up && !live.wire.is_sending_pieces() {
+        if !live.said_caught_up && live.sent.includes(version) {
             live.said_caught_up = true;
             live.wire.send_frame(&Frame::CaughtUp, step.now, step.out);
         }
@@ -441,6 +446,7 @@ impl Room {
             && live.wire.is_low()
         {
             live.wire.send(frame.clone(), step.now, step.out);
+            live.measure(step);
         }
     }
 
@@ -481,7 +487,16 @@ impl Live {
     fn ping(&mut self, step: &mut Step<'_>) {
         self.n_pings += 1;
         self.pinged_at = Some(step.now);
+        self.last_ping_at = step.now;
         self.wire.send_frame(&Frame::Ping(self.n_pings), step.now, step.out);
+    }
+
+    /// Pings along with something that is sent, so that the round trip that is shown is of now.
+    fn measure(&mut self, step: &mut Step<'_>) {
+        let is_old = Millis(limits::ROUND_TRIP_FRESH_MS) <= step.now.since(self.last_ping_at);
+        if is_old && self.pinged_at.is_none() {
+            self.ping(step);
+        }
     }
 
     /// Pings when it is time. Returns when to look again; `None` if the link is dead.

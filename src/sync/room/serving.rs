@@ -16,7 +16,7 @@ use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
 use crate::protocol::capability::Mode;
 use crate::protocol::frame::{Fragment, Frame, PresenceFrame, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode};
-use crate::protocol::{ConnectionId, SessionId};
+use crate::protocol::{ConnectionId, DocumentId, SessionId};
 use crate::sync::event::{LinkId, Output, PersistToken};
 use crate::sync::rate::TokenBucket;
 use crate::sync::wire::Wire;
@@ -50,6 +50,8 @@ struct Link {
     frames: TokenBucket,
     opened_at: MonoTime,
     wall: WallTime,
+    /// What the connection's address names.
+    document: DocumentId,
     /// Set when the hello is accepted.
     member: Option<Member>,
 }
@@ -66,6 +68,9 @@ struct Member {
     n_names: usize,
     /// Whether it was told that it has all there was when it came.
     said_caught_up: bool,
+    /// Whether it said that it has sent all it had: from then on it has nothing of others that is not from here. Cleared
+    /// when it is asked to send again.
+    sent_all: bool,
     /// When it gets an acknowledgement of everything: once this is written. Set when it may have sent what was here
     /// already but not yet durable.
     full_ack_after: Option<PersistToken>,
@@ -94,10 +99,12 @@ impl Serving {
         self.links.values().filter(|link| link.member.is_some()).count()
     }
 
-    /// Returns whether a member on another link than `link` edits as `replica`.
-    pub(super) fn is_of_another(&self, replica: ReplicaId, link: LinkId) -> bool {
-        let edits = |other: &Link| other.member.as_ref().is_some_and(|member| member.replica == replica);
-        self.links.iter().any(|(&id, other)| id != link && edits(other))
+    /// Returns whether the member on `link` may bring operations of `author`: its own; and while it is catching up here,
+    /// those of somebody who is not connected.
+    pub(super) fn may_bring(&self, link: LinkId, author: ReplicaId) -> bool {
+        let Some(member) = self.links.get(&link).and_then(|link| link.member.as_ref()) else { return false };
+        let edits = |other: &Link| other.member.as_ref().is_some_and(|member| member.replica == author);
+        member.replica == author || !member.sent_all && !self.links.values().any(edits)
     }
 
     pub(super) fn set_snapshot(&mut self, bytes: Bytes, version: VersionVector) {
@@ -106,7 +113,7 @@ impl Serving {
 }
 
 impl Room {
-    pub(super) fn accept(&mut self, link: LinkId, wall: WallTime, step: &mut Step<'_>) {
+    pub(super) fn accept(&mut self, link: LinkId, document: DocumentId, wall: WallTime, step: &mut Step<'_>) {
         let Some(serve) = &self.config.serve else { return };
         let limits = serve.limits;
         let accepted = Link {
@@ -115,6 +122,7 @@ impl Room {
             frames: TokenBucket::new(limits.frames_per_s, limits.frames_burst, step.now),
             opened_at: step.now,
             wall,
+            document,
             member: None,
         };
         let is_full = limits.links_max <= self.serving.links.len();
@@ -225,6 +233,7 @@ impl Room {
             Frame::Batch(bytes) => self.take_batch(link, bytes, n_batches, step)?,
             Frame::Fragment(fragment) => self.downstream_fragment(link, fragment, n_batches, step)?,
             Frame::CaughtUp => {
+                member.sent_all = true;
                 member.full_ack_after = Some(self.store.last_asked().unwrap_or(PersistToken(0)));
                 // What came in this very packet is asked for only after it, so this may be one early; `note_heard`
                 // sets it again.
@@ -281,7 +290,7 @@ impl Room {
             return Err(ended(RefuseCode::ReadOnly, "this link can only read"));
         }
         // Nothing that cannot be written is taken in; the sender was told, keeps it, and is asked again.
-        if self.store.failure().is_some() {
+        if self.store.trouble().is_some() {
             return Ok(());
         }
         self.merge(link, Whole::Batch, bytes, step)?;
@@ -391,3 +400,6 @@ fn presence_frame(people: &crate::sync::people::People, connection: ConnectionId
     let (counter, payload) = people.get(connection)?;
     Some(Frame::Presence(PresenceFrame { connection, counter, payload }).to_packet().into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ pub(crate) const DENIED: &str =
 impl Room {
     /// Answers a hello: with a welcome and everybody's presence, or with why not.
     pub(super) fn admit(&mut self, link: LinkId, hello: Hello, step: &mut Step<'_>) -> Result<(), Ended> {
-        let mode = self.check(&hello, step)?;
+        let mode = self.check(link, &hello, step)?;
         self.take_over(link, &hello, step)?;
         let Some(epoch) = self.config.epoch else { return Err(ended(RefuseCode::Denied, DENIED)) };
         let names = &mut self.serving.names;
@@ -39,7 +39,7 @@ impl Room {
             name: self.config.name.clone(),
         };
         welcomed.wire.send_frame(&Frame::Welcome(Box::new(welcome)), step.now, step.out);
-        if let Some(sentence) = self.store.failure() {
+        if let Some(sentence) = self.store.trouble() {
             let pause = Frame::Pause { sentence: sentence.to_owned() };
             welcomed.wire.send_frame(&pause, step.now, step.out);
         }
@@ -51,6 +51,7 @@ impl Room {
             pace: Pace::Behind { sent: hello.version },
             n_names: names.ids().len(),
             said_caught_up: false,
+            sent_all: false,
             full_ack_after: None,
             missed_presence: false,
             shows_late: false,
@@ -63,11 +64,12 @@ impl Room {
         Ok(())
     }
 
-    fn check(&self, hello: &Hello, step: &Step<'_>) -> Result<Mode, Ended> {
+    fn check(&self, link: LinkId, hello: &Hello, step: &Step<'_>) -> Result<Mode, Ended> {
         let denied = || ended(RefuseCode::Denied, DENIED);
         let serve = self.config.serve.as_ref().ok_or_else(denied)?;
         let mode = serve.access.check(&hello.token).ok_or_else(denied)?;
-        if hello.document != self.config.document {
+        let asked = self.serving.links.get(&link).map(|link| link.document);
+        if hello.document != self.config.document || asked != Some(hello.document) {
             return Err(denied());
         }
         // Whoever has text but no history would bring a second one in.

@@ -107,13 +107,13 @@ impl Room {
     }
 
     /// Acknowledges everything durable to those for whom it is due.
-    pub(super) fn send_due_acks(&mut self, step: &mut Step<'_>) {
+    pub(in crate::sync::room) fn send_due_acks(&mut self, step: &mut Step<'_>) {
         let first_waiting = self.store.first_asked();
         let mut acks = None::<Vec<Bytes>>;
         for link in self.serving.links.values_mut() {
             let Some(member) = &mut link.member else { continue };
             let is_written = |token: PersistToken| first_waiting.is_none_or(|first| token < first);
-            if !member.full_ack_after.is_some_and(is_written) || self.store.failure().is_some() {
+            if !member.full_ack_after.is_some_and(is_written) || self.store.trouble().is_some() {
                 continue;
             }
             member.full_ack_after = None;
@@ -128,7 +128,7 @@ impl Room {
     }
 
     pub(in crate::sync::room) fn pause_writers(&mut self, step: &mut Step<'_>) {
-        let Some(sentence) = self.store.failure() else { return };
+        let Some(sentence) = self.store.trouble() else { return };
         let pause: Bytes = Frame::Pause { sentence: sentence.to_owned() }.to_packet().into();
         self.tell_writers(&pause, step);
     }
@@ -143,12 +143,15 @@ impl Room {
     }
 
     /// Tells writers what is durable, so that they send again what was not taken in meanwhile.
-    fn resume_writers(&mut self, step: &mut Step<'_>) {
+    pub(in crate::sync::room) fn resume_writers(&mut self, step: &mut Step<'_>) {
         let durable = self.store.durable().clone();
         let resume: Bytes = Frame::Resume(durable).to_packet().into();
         self.tell_writers(&resume, step);
         let links: Vec<LinkId> = self.serving.links.keys().copied().collect();
         for link in links {
+            if let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) {
+                member.sent_all = false;
+            }
             self.catch_up(link, step);
         }
     }
@@ -205,13 +208,16 @@ impl Room {
             if let Some(names) = unknown_names(&serving.names, &mut member.n_names) {
                 reader.wire.send_frame(&names, step.now, step.out);
             }
-            let snapshot =
-                serving.snapshot.as_ref().filter(|snapshot| sent.is_empty() && snapshot.serves(durable));
+            let snapshot = serving
+                .snapshot
+                .as_ref()
+                .filter(|snapshot| sent.is_empty() && snapshot.serves(durable) && snapshot.fits_a_transfer());
             let (whole, bytes, then) = match snapshot {
                 Some(snapshot) => (Whole::Snapshot, snapshot.bytes.clone(), snapshot.version.clone()),
                 None => {
-                    let batch = step.doc.changes_between(sent, durable, &serving.names);
-                    (Whole::Batch, batch.into(), durable.clone())
+                    let then = step.doc.version_towards(sent, durable, limits::TRANSFER_OPS_MAX);
+                    let batch = step.doc.changes_between(sent, &then, &serving.names);
+                    (Whole::Batch, batch.into(), then)
                 }
             };
             if let Some(more) = reader.wire.send_whole(whole, bytes, then, step.now, step.out) {
@@ -244,6 +250,11 @@ impl Snapshot {
         !self.version.is_empty()
             && durable.includes(&self.version)
             && durable.n_ops_beyond(&self.version) <= limits::JOIN_TAIL_OPS_MAX
+    }
+
+    /// Returns whether a client takes it. A larger document goes as several batches.
+    fn fits_a_transfer(&self) -> bool {
+        self.bytes.len() <= limits::TRANSFER_BYTES_MAX
     }
 }
 

@@ -1,0 +1,132 @@
+//! A host's room, frame by frame.
+
+use bytes::Bytes;
+
+use crate::base::time::{MonoTime, WallTime};
+use crate::crdt::{ReplicaId, VersionVector};
+use crate::document::Document;
+use crate::protocol::capability::Secret;
+use crate::protocol::frame::{Frame, Frames};
+use crate::protocol::greeting::{Hello, RefuseCode};
+use crate::protocol::{DocumentId, Epoch, SessionId};
+use crate::sync::event::LinkLimits;
+use crate::sync::{Direction, Input, LinkId, Output, PersistToken, Room, RoomConfig, Serve};
+
+const DOC: DocumentId = DocumentId::from_bytes([1; 16]);
+const EPOCH: Epoch = Epoch::from_bytes([2; 16]);
+const LINK: LinkId = LinkId(1);
+
+struct Host {
+    doc: Document,
+    room: Room,
+    /// The last persist that was asked for.
+    asked: Option<PersistToken>,
+}
+
+impl Host {
+    fn new() -> Host {
+        let mut doc = Document::new(ReplicaId::new(1));
+        let access = Secret::from_random([3; 32]).access().expect("may write");
+        let config = RoomConfig {
+            document: DOC,
+            epoch: Some(EPOCH),
+            session: SessionId::from_bytes([0; 16]),
+            name: String::new(),
+            seed: 1,
+            durable: VersionVector::default(),
+            serve: Some(Serve { access, limits: LinkLimits::default() }),
+            upstream: None,
+        };
+        let room = Room::new(config, MonoTime(0), &mut doc, &mut Vec::new());
+        Host { doc, room, asked: None }
+    }
+
+    /// Returns what was sent to the link.
+    fn input(&mut self, input: Input<'_>) -> Vec<Bytes> {
+        let mut out = Vec::new();
+        self.room.handle(input, MonoTime(0), &mut self.doc, &mut out);
+        let mut sent = Vec::new();
+        for output in out {
+            match output {
+                Output::Send { bytes, .. } => sent.push(bytes),
+                Output::Persist { token, .. } => self.asked = Some(token),
+                _ => {}
+            }
+        }
+        sent
+    }
+
+    fn open(&mut self, asked: DocumentId) -> Vec<Bytes> {
+        let direction = Direction::Accepted { document: asked };
+        self.input(Input::LinkOpened { link: LINK, direction, wall: WallTime(0) });
+        let hello = Frame::Hello(Box::new(Hello {
+            document: DOC,
+            token: Secret::from_random([3; 32]).token(),
+            replica: ReplicaId::new(2),
+            session: SessionId::from_bytes([9; 16]),
+            epoch: Some(EPOCH),
+            create: None,
+            version: VersionVector::default(),
+        }));
+        self.packet(&hello)
+    }
+
+    fn packet(&mut self, frame: &Frame<'_>) -> Vec<Bytes> {
+        self.input(Input::Packet { link: LINK, bytes: &frame.to_packet() })
+    }
+}
+
+fn has(sent: &[Bytes], is_meant: impl Fn(&Frame<'_>) -> bool) -> bool {
+    let frames = |packet| Frames::new(packet).expect("a packet").map(|frame| frame.expect("sound"));
+    sent.iter().any(|packet| frames(packet).any(|frame| is_meant(&frame)))
+}
+
+#[test]
+fn a_hello_for_another_document_than_the_address_names_is_denied() {
+    let sent = Host::new().open(DocumentId::from_bytes([7; 16]));
+    assert!(has(&sent, |frame| matches!(frame, Frame::Refuse(why) if why.code == RefuseCode::Denied)));
+    assert!(has(&Host::new().open(DOC), |frame| matches!(frame, Frame::Welcome(_))));
+}
+
+#[test]
+fn writers_are_paused_while_the_disk_takes_nothing_and_send_again_when_it_does() {
+    let mut host = Host::new();
+    host.open(DOC);
+    let sentence = "the host's disk takes no edits at the moment".to_owned();
+    let sent = host.input(Input::PersistStalled { sentence: sentence.clone() });
+    assert!(has(&sent, |frame| matches!(frame, Frame::Pause { .. })));
+    assert!(host.input(Input::PersistStalled { sentence }).is_empty(), "it is said once");
+    let mut guest = Document::new(ReplicaId::new(2));
+    guest.insert(0, "x").expect("inside");
+    let batch = guest.changes_since(&VersionVector::default());
+    assert!(host.packet(&Frame::Batch(&batch)).is_empty());
+    assert_eq!(host.doc.len_chars(), 0, "what cannot be kept is not taken in");
+    host.doc.insert(0, "own").expect("inside");
+    host.input(Input::Edited);
+    let token = host.asked.expect("one's own edits are asked for all the same");
+    host.input(Input::Persisted { token });
+    let sent = host.input(Input::PersistGoesOn);
+    assert!(has(&sent, |frame| matches!(frame, Frame::Resume(version) if version.len() == 1)));
+    host.packet(&Frame::Batch(&batch));
+    assert_eq!(host.doc.len_chars(), 4);
+}
+
+#[test]
+fn operations_of_others_are_taken_only_while_their_bringer_catches_up() {
+    let mut host = Host::new();
+    host.open(DOC);
+    let batch_of = |author, text| {
+        let mut doc = Document::new(ReplicaId::new(author));
+        doc.insert(0, text).expect("inside");
+        doc.changes_since(&VersionVector::default())
+    };
+    host.packet(&Frame::Batch(&batch_of(7, "what this side lost")));
+    host.packet(&Frame::CaughtUp);
+    host.packet(&Frame::Batch(&batch_of(8, "forged")));
+    host.packet(&Frame::Batch(&batch_of(2, "own ")));
+    let text = host.doc.to_string();
+    assert!(
+        text.contains("own") && text.contains("what this side lost") && !text.contains("forged"),
+        "{text}"
+    );
+}
