@@ -15,6 +15,9 @@ pub mod storage;
 /// HTTP and WebSocket on a listening port: probes, a page for browsers, and sockets for documents.
 pub mod server;
 
+/// TLS: whom a client trusts, what a server shows.
+pub mod tls;
+
 /// One connection to a peer as whole packets out and in, dialed or accepted alike.
 pub mod transport;
 

@@ -1,6 +1,7 @@
 //! `coedit cat`: the text of a document, once it is in sync.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 
@@ -56,7 +57,7 @@ pub struct Working {
 /// In one sentence: a damaged journal.
 pub async fn open(setting: &Setting, target: Target) -> anyhow::Result<Working> {
     let by_link = |link: LinkUrl| {
-        let (session, doc) = session::open_link(link);
+        let (session, doc) = session::open_link(Arc::clone(&setting.network), link);
         Working { session, doc, is_kept: false }
     };
     let loaded = match target {

@@ -34,6 +34,9 @@ pub struct Global {
     /// The colour that others see you in
     #[arg(long, global = true, value_name = "0..15", value_parser = clap::value_parser!(u8).range(0..16))]
     pub color: Option<u8>,
+    /// Certificates of authorities to trust besides the system's, for https links
+    #[arg(long, global = true, value_name = "FILE", env = "COEDIT_CA")]
+    pub ca: Option<PathBuf>,
 }
 
 /// The commands.
@@ -71,6 +74,12 @@ pub enum Command {
         /// The folder for the texts
         #[arg(long, value_name = "DIR", env = "COEDIT_DATA")]
         data: Option<PathBuf>,
+        /// Speak TLS with this certificate chain (PEM)
+        #[arg(long, value_name = "FILE", env = "COEDIT_TLS_CERT", requires = "tls_key")]
+        tls_cert: Option<PathBuf>,
+        /// The certificate's private key (PEM); both files are read again when they change
+        #[arg(long, value_name = "FILE", env = "COEDIT_TLS_KEY", requires = "tls_cert")]
+        tls_key: Option<PathBuf>,
     },
     /// Print the current text
     #[command(after_help = "Example:\n  coedit cat 'http://192.168.1.7:7878/d/…#…' > notes.txt")]

@@ -1,6 +1,7 @@
 //! `coedit join`: which file a link is opened as.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
@@ -24,7 +25,7 @@ pub async fn default_file(setting: &Setting, link: &LinkUrl, folder: &Path) -> a
     if let Some(path) = known.filter_map(|known| known.path).next() {
         return Ok(path);
     }
-    let (mut session, mut doc) = session::open_link(link.clone());
+    let (mut session, mut doc) = session::open_link(Arc::clone(&setting.network), link.clone());
     let greeted = session.greet(&mut doc, share::PATIENCE).await;
     let name = session.name().and_then(file_name);
     session.end(&mut doc, Ending::Clean).await;

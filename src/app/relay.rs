@@ -1,7 +1,7 @@
 //! `coedit relay`: one task owns the machine that decides; everything reaches it by channel.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -14,7 +14,7 @@ use crate::io::server::{Accepted, Probes};
 use crate::io::signals::Termination;
 use crate::io::storage::relay_store::{LoadedDocument, RelayDocument, RelayEvent, RelaySnapshot, RelayStore};
 use crate::io::transport::{self, LinkEvent, LinkHandle};
-use crate::io::{clock, entropy};
+use crate::io::{clock, entropy, tls};
 use crate::protocol::capability::{Access, TokenHash};
 use crate::protocol::{DocumentId, Epoch};
 use crate::relay::{Input, Output, Relay, RelayConfig, Stored};
@@ -30,11 +30,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 ///
 /// # Errors
 /// In one sentence: the address, the data folder.
-pub async fn run(listen: &str, data: &Path) -> anyhow::Result<()> {
+pub async fn run(listen: &str, data: &Path, tls: Option<(PathBuf, PathBuf)>) -> anyhow::Result<()> {
     let mut termination = Termination::listen()?;
     let (on_store, store_events) = unbounded_channel();
     let store = RelayStore::open(data.to_owned(), Box::new(move |event| drop(on_store.send(event))))?;
-    let server = address::listen(listen).await?;
+    let mut server = address::listen(listen).await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    if let Some((cert, key)) = tls {
+        server = server.with_tls(tls::acceptor(&cert, &key)?);
+    }
     let address = address::reachable(server.local_addr());
     let (on_accepted, accepted) = unbounded_channel();
     let accepting = tokio::spawn(server.run(on_accepted, Probes::always_ready(), std::future::pending()));
@@ -42,7 +46,7 @@ pub async fn run(listen: &str, data: &Path) -> anyhow::Result<()> {
         use std::io::Write;
         let mut out = std::io::stdout().lock();
         // Whoever started this may have gone away without caring for the line.
-        let _ = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+        let _ = writeln!(out, "listening on {scheme}://{address}").and_then(|()| out.flush());
     }
     tracing::info!(%address, "relay started");
     let relay = Relay::new(RelayConfig::new(entropy::u64()));

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use clap::Parser;
@@ -12,6 +13,7 @@ use crate::app::session::How;
 use crate::app::setting::Setting;
 use crate::app::{cat, config, docs, join, put, relay, share, text};
 use crate::io::paths::Paths;
+use crate::io::transport::connect::Network;
 use crate::protocol::link_url::{LinkUrl, ServerUrl};
 
 /// The command line asks for something that makes no sense: the program ends with 2 instead of 1.
@@ -73,12 +75,12 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let files = cli::Files { paths: vec![file], ..cli::Files::default() };
             edit(setting, Launch { files, how: How::Join(link) })
         }
-        Some(Command::Relay { listen, data }) => {
+        Some(Command::Relay { listen, data, tls_cert, tls_key }) => {
             log_to_stderr();
             let data = data.unwrap_or_else(|| setting.paths.data.join("relay"));
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            runtime.block_on(relay::run(&listen, &data))
+            runtime.block_on(relay::run(&listen, &data, tls_cert.zip(tls_key)))
         }
         Some(Command::Cat { target }) => print(block_on(cat::text_of(&setting, &target))?.as_bytes()),
         Some(Command::Put { target }) => {
@@ -99,7 +101,9 @@ fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
     let relay = server(config.relay)?;
     let name = global.name.clone().or(config.name).or_else(|| std::env::var("USER").ok());
     let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "somebody".to_owned());
-    Ok(Setting { paths, name, color: global.color.or(config.color).map(|color| color % 16), relay })
+    let color = global.color.or(config.color).map(|color| color % 16);
+    let network = Arc::new(Network::from_environment(global.ca.clone()));
+    Ok(Setting { paths, name, color, relay, network })
 }
 
 fn server(url: Option<String>) -> anyhow::Result<Option<ServerUrl>> {

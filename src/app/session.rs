@@ -5,6 +5,7 @@
 //! `session.edited(&mut doc, &mut news)` after each burst of edits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -14,6 +15,7 @@ use crate::document::{Applied, Document};
 use crate::io::clock;
 use crate::io::server::Accepted;
 use crate::io::storage::journal::JournalEvent;
+use crate::io::transport::connect::Network;
 use crate::io::transport::dial::{self, LinkAddr};
 use crate::io::transport::{self, Connection, LinkEvent, LinkHandle};
 use crate::protocol::link_url::LinkUrl;
@@ -72,6 +74,7 @@ pub struct Session {
     is_caught_up: bool,
     name: Option<String>,
     warning: Option<String>,
+    network: Arc<Network>,
     dialing: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -112,6 +115,7 @@ impl Session {
         channels: Channels,
         keep: Option<Keep>,
         upstream: Option<LinkUrl>,
+        network: Arc<Network>,
         doc: &mut Document,
     ) -> Session {
         let mut outputs = Vec::new();
@@ -128,6 +132,7 @@ impl Session {
             is_caught_up: false,
             name: None,
             warning: None,
+            network,
             dialing: None,
         };
         session.carry_out(outputs, doc, &mut Vec::new());
@@ -433,13 +438,13 @@ impl Session {
             doc_id: upstream.document.to_string(),
             tls: server.is_tls,
         };
-        let on_dialed = self.channels.on_dialed.clone();
+        let (on_dialed, network) = (self.channels.on_dialed.clone(), Arc::clone(&self.network));
         // An older try that still hangs would only get in the way.
         if let Some(older) = self.dialing.take() {
             older.abort();
         }
         self.dialing = Some(tokio::spawn(async move {
-            let dialed = dial::dial(&address).await.map_err(|error| error.to_string());
+            let dialed = dial::dial(&network, &address).await.map_err(|error| error.to_string());
             // A session that has ended meanwhile needs no connection.
             let _ = on_dialed.send(dialed);
         }));

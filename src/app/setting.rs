@@ -1,6 +1,9 @@
 //! What a command needs to know: the folders, the name and colour of its user, the relay by default.
 
+use std::sync::Arc;
+
 use crate::io::paths::Paths;
+use crate::io::transport::connect::Network;
 use crate::protocol::link_url::ServerUrl;
 
 /// From the command line, the environment and the configuration, in this order.
@@ -14,4 +17,6 @@ pub struct Setting {
     pub color: Option<u8>,
     /// The relay that shares by default; with none, this machine hosts.
     pub relay: Option<ServerUrl>,
+    /// Whom this machine trusts, and through which proxies it goes.
+    pub network: Arc<Network>,
 }

@@ -25,12 +25,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 pub use admission::Bounds;
 use admission::{Census, Place};
 
 use crate::io::transport::Connection;
+use crate::io::transport::stream::Stream;
 use crate::protocol::DocumentId;
 
 /// Connections that the kernel holds until they are accepted: enough for everybody to come back at once after a restart.
@@ -104,6 +106,7 @@ pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     bounds: Bounds,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Server {
@@ -118,13 +121,20 @@ impl Server {
             ErrorKind::AddrNotAvailable => BindError::NotOurs { addr },
             _ => BindError::Other { addr, source },
         })?;
-        Ok(Server { listener, addr, bounds: Bounds::default() })
+        Ok(Server { listener, addr, bounds: Bounds::default(), tls: None })
     }
 
     /// Replaces the bounds.
     #[must_use]
     pub fn with_bounds(mut self, bounds: Bounds) -> Server {
         self.bounds = bounds;
+        self
+    }
+
+    /// Speaks TLS and nothing else.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsAcceptor) -> Server {
+        self.tls = Some(tls);
         self
     }
 
@@ -157,7 +167,9 @@ impl Server {
                 // Over the bounds it is hung up at once: an answer would cost what the bounds are there to save.
                 Ok((stream, peer)) => match census.admit(peer.ip()) {
                     Some(place) => {
-                        drop(requests.spawn(serve(stream, peer, place, router.clone(), self.bounds.clone())))
+                        let visitor = Visitor { peer, place: Arc::new(place) };
+                        let (router, timeout) = (router.clone(), self.bounds.request_timeout);
+                        drop(requests.spawn(serve(stream, self.tls.clone(), visitor, router, timeout)));
                     }
                     None => tracing::debug!(%peer, "too many connections"),
                 },
@@ -179,12 +191,25 @@ struct Visitor {
 }
 
 /// Answers the requests of one connection, until it ends or becomes a WebSocket.
-async fn serve(stream: TcpStream, peer: SocketAddr, place: Place, router: Router, bounds: Bounds) {
+async fn serve(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    visitor: Visitor,
+    router: Router,
+    request_timeout: Duration,
+) {
+    let peer = visitor.peer;
     // A keystroke is one small packet; Nagle would hold it back for a round trip.
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let visitor = Visitor { peer, place: Arc::new(place) };
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        Some(tls) => match timeout(request_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => Stream::Tls(Box::new(stream.into())),
+            _ => return tracing::debug!(%peer, "no TLS was spoken"),
+        },
+    };
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(visitor.clone());
@@ -193,7 +218,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, place: Place, router: Router
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.request_timeout)
+        .header_read_timeout(request_timeout)
         .max_buf_size(REQUEST_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()

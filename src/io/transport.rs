@@ -4,10 +4,14 @@
 //! WebSocket frames, because a socket's buffers grow to its largest frame and never shrink: a relay with many thousand
 //! idle connections would otherwise pay for each one's largest packet for ever.
 
+/// From an address to a stream of bytes.
+pub mod connect;
 /// Reaching a relay or a host by its address.
 pub mod dial;
 /// The task that reads and writes.
 mod link;
+/// Bytes with or without TLS around them.
+pub(in crate::io) mod stream;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
+use stream::Stream;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -45,14 +49,14 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// An open WebSocket that nobody reads yet. Dropping it closes the socket.
 pub struct Connection {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
     /// Held for as long as the connection lives: its place under the server's bounds.
     lease: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Connection {
     pub(in crate::io) fn new(
-        socket: WebSocketStream<TcpStream>,
+        socket: WebSocketStream<Stream>,
         lease: Option<Arc<dyn Any + Send + Sync>>,
     ) -> Connection {
         Connection { socket, lease }

@@ -18,24 +18,37 @@ pub struct Relay {
     data: TempDir,
     child: Child,
     port: u16,
+    /// More arguments than every relay here gets.
+    args: Vec<String>,
+    scheme: String,
 }
 
 impl Relay {
     /// Starts a relay on a free port, with no data yet.
     pub fn start() -> Relay {
-        Relay::start_on(tempfile::tempdir().expect("a temporary folder"))
+        Relay::start_with(&[])
+    }
+
+    /// Starts a relay on a free port with these arguments as well.
+    pub fn start_with(args: &[&str]) -> Relay {
+        Relay::start_all(tempfile::tempdir().expect("a temporary folder"), args)
     }
 
     /// Starts a relay on a free port with the data in `data`.
     pub fn start_on(data: TempDir) -> Relay {
+        Relay::start_all(data, &[])
+    }
+
+    fn start_all(data: TempDir, args: &[&str]) -> Relay {
         let home = Home::new("relay");
-        let (child, port) = spawn(&home, data.path(), 0);
-        Relay { home, data, child, port }
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let Started { child, scheme, port } = spawn(&home, data.path(), 0, &args);
+        Relay { home, data, child, port, args, scheme }
     }
 
     /// Returns the URL that it said it listens on.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     /// Returns the port it listens on.
@@ -56,7 +69,7 @@ impl Relay {
 
     /// Starts it again on the same port and the same data.
     pub fn restart(&mut self) {
-        (self.child, self.port) = spawn(&self.home, self.data.path(), self.port);
+        self.child = spawn(&self.home, self.data.path(), self.port, &self.args).child;
     }
 
     /// Asks it to end and waits for that.
@@ -117,15 +130,21 @@ pub fn memory_kb(process_id: u32) -> u64 {
     line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
 }
 
+struct Started {
+    child: Child,
+    scheme: String,
+    port: u16,
+}
+
 /// Starts a relay and waits for the line that says where it listens. A port that was just in use may need a moment.
-fn spawn(home: &Home, data: &Path, port: u16) -> (Child, u16) {
+fn spawn(home: &Home, data: &Path, port: u16, args: &[String]) -> Started {
     if port != 0 {
         eventually("the port is free again", PATIENCE, || {
             TcpListener::bind(("127.0.0.1", port)).ok().map(drop)
         });
     }
     let mut command = Command::new(program());
-    command.args(["relay", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data);
+    command.args(["relay", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data).args(args);
     command.envs(home.variables()).current_dir(home.folder());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the program starts");
@@ -136,8 +155,8 @@ fn spawn(home: &Home, data: &Path, port: u16) -> (Child, u16) {
         BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
     });
     let line = receiver.recv_timeout(PATIENCE.max(Duration::from_secs(5))).expect("a line from the relay");
-    let url =
-        line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("not where it listens: {line}"));
-    let port = url.trim_end_matches('/').rsplit(':').next().expect("a port").parse().expect("a number");
-    (child, port)
+    let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("not where it listens: {line}"));
+    let (scheme, address) = url.split_once("://").expect("a URL");
+    let port = address.trim_end_matches('/').rsplit(':').next().expect("a port").parse().expect("a number");
+    Started { child, scheme: scheme.to_owned(), port }
 }

@@ -1,5 +1,6 @@
 //! Fifty people in one document without a screen each: the program's own session, a real relay, broken connections.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coedit::app::session::{self, Session};
@@ -39,7 +40,7 @@ async fn run_for(session: &mut Session, doc: &mut Document, ms: u64) {
 /// Types at random places while connections break, and returns the text that everybody ends with.
 async fn type_at_random(link: LinkUrl, proxy: &Proxy, i: u64, n_chars_typed: u64) -> String {
     let mut rng = Rng::new(i);
-    let (mut session, mut doc) = session::open_link(link);
+    let (mut session, mut doc) = session::open_link(Arc::default(), link);
     session.settle(&mut doc, PATIENCE).await.expect("joined");
     for _ in 0..N_CHARS {
         let at = rng.below(doc.len_chars() as u64 + 1) as usize;

@@ -14,3 +14,4 @@ mod offline;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
+mod transports;

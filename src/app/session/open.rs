@@ -1,6 +1,7 @@
 //! How a session begins: from a file, its journal, and what the user asked for.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use ropey::Rope;
@@ -15,6 +16,7 @@ use crate::io::files::Loaded;
 use crate::io::server::Probes;
 use crate::io::storage::StorageError;
 use crate::io::storage::journal::{Journal, Uid};
+use crate::io::transport::connect::Network;
 use crate::io::{entropy, paths};
 use crate::journal::{FileHash, Finding, Linked, Record, Role};
 use crate::protocol::capability::Secret;
@@ -145,7 +147,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
         keep.begin_now(&doc)?;
     }
     let upstream = link.clone().filter(|_| config.upstream.is_some());
-    let mut session = Session::new(config, channels, keep, upstream, &mut doc);
+    let mut session = Session::new(config, channels, keep, upstream, Arc::clone(&setting.network), &mut doc);
     session.link = link;
     session.warning = warning;
     session.accepting = accepting;
@@ -153,12 +155,12 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
 }
 
 /// Joins without a file or a journal, for commands that end at once.
-pub fn open_link(link: LinkUrl) -> (Session, Document) {
+pub fn open_link(network: Arc<Network>, link: LinkUrl) -> (Session, Document) {
     let mut doc = Document::new(ReplicaId::new(entropy::u64()));
     let url = link.to_string();
     let record = Record { linked: Some(Linked { url, role: Role::Guest }), ..Record::default() };
     let config = config(&doc, &record, Some(&link), String::new());
-    let session = Session::new(config, Channels::new(), None, Some(link), &mut doc);
+    let session = Session::new(config, Channels::new(), None, Some(link), network, &mut doc);
     (session, doc)
 }
 

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use crate::io::transport::connect::Network;
 use crate::io::transport::dial::{DialError, LinkAddr, dial};
 use crate::io::transport::{LinkEvent, spawn};
 
@@ -81,7 +82,7 @@ async fn next_packet(events: &mut UnboundedReceiver<LinkEvent>) -> Bytes {
 #[tokio::test]
 async fn packets_come_back_from_an_echo_through_server_and_client() {
     let mut server = start_default();
-    let dialed = dial(&link_addr(server.addr)).await.expect("the server listens");
+    let dialed = dial(&Network::default(), &link_addr(server.addr)).await.expect("the server listens");
     let accepted = timeout(PATIENCE, server.sockets.recv()).await.expect("in time").expect("the server runs");
     assert_eq!(accepted.document.to_string(), DOC);
     assert!(accepted.peer.ip().is_loopback());
@@ -114,7 +115,7 @@ async fn garbage_is_hung_up_on_and_harms_nobody() {
     let endless = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'a'; 64 << 10]].concat();
     let answer = ask(server.addr, &endless).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    let _dialed = dial(&link_addr(server.addr)).await.expect("the server still serves");
+    let _dialed = dial(&Network::default(), &link_addr(server.addr)).await.expect("the server still serves");
     assert!(server.sockets.recv().await.is_some());
 }
 
@@ -196,12 +197,12 @@ async fn handshakes_that_are_not_ours_are_refused() {
 async fn a_place_is_kept_by_a_websocket_and_free_when_it_ends() {
     let bounds = Bounds { n_loopback_max: 1, ..Bounds::default() };
     let mut server = start(bounds, Probes::always_ready());
-    let first = dial(&link_addr(server.addr)).await.expect("there is a place");
+    let first = dial(&Network::default(), &link_addr(server.addr)).await.expect("there is a place");
     let accepted = server.sockets.recv().await.expect("the server runs");
-    let refused = dial(&link_addr(server.addr)).await.err();
+    let refused = dial(&Network::default(), &link_addr(server.addr)).await.err();
     assert!(matches!(refused, Some(DialError::HungUp { .. })), "{refused:?}");
     drop((first, accepted));
-    let _second = dial(&link_addr(server.addr)).await.expect("the place is free");
+    let _second = dial(&Network::default(), &link_addr(server.addr)).await.expect("the place is free");
 }
 
 #[tokio::test]
@@ -225,7 +226,7 @@ async fn a_port_that_is_taken_is_named() {
 #[tokio::test]
 async fn after_shutdown_the_port_is_free_and_open_links_live() {
     let mut server = start_default();
-    let dialed = dial(&link_addr(server.addr)).await.expect("the server listens");
+    let dialed = dial(&Network::default(), &link_addr(server.addr)).await.expect("the server listens");
     let accepted = server.sockets.recv().await.expect("the server runs");
     server.stop.send(()).expect("the server runs");
     timeout(PATIENCE, server.task).await.expect("it stops in time").expect("no panic");
@@ -235,4 +236,57 @@ async fn after_shutdown_the_port_is_free_and_open_links_live() {
     let _far = spawn(accepted.connection, 2, sender);
     near.send(Bytes::from_static(b"still here"));
     assert_eq!(next_packet(&mut events).await, "still here");
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_whoever_trusts_the_certificate_and_a_new_one_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cert, key) = crate::io::tls::tests::write_pair(folder.path());
+    let server = Server::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let server = server.with_tls(crate::io::tls::acceptor(&cert, &key).expect("a pair"));
+    let addr = LinkAddr { tls: true, ..link_addr(server.local_addr()) };
+    let (on_socket, mut sockets) = mpsc::unbounded_channel();
+    let _running = tokio::spawn(server.run(on_socket, Probes::always_ready(), std::future::pending()));
+    let first = folder.path().join("first.pem");
+    std::fs::copy(&cert, &first).expect("a copy");
+    let trusting = Network::from_environment(Some(first.clone()));
+    let dialed = dial(&trusting, &addr).await.expect("the certificate is trusted");
+    let accepted = timeout(PATIENCE, sockets.recv()).await.expect("in time").expect("the server runs");
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let near = spawn(dialed, 1, sender.clone());
+    let _far = spawn(accepted.connection, 2, sender);
+    near.send(Bytes::from(vec![7; 200_000]));
+    assert_eq!(next_packet(&mut events).await.len(), 200_000);
+    let stranger = dial(&Network::from_environment(None), &addr).await.err();
+    assert!(matches!(stranger, Some(DialError::Untrusted { .. })), "{stranger:?}");
+    // Another certificate in the same files: those who trusted the first one do not trust this.
+    crate::io::tls::tests::write_pair(folder.path());
+    sleep(Duration::from_millis(1_100)).await;
+    let after = dial(&Network::from_environment(Some(first)), &addr).await.err();
+    assert!(matches!(after, Some(DialError::Untrusted { .. })), "{after:?}");
+    dial(&Network::from_environment(Some(cert)), &addr).await.expect("the new one is shown");
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_the_way() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let at = proxy.local_addr().expect("bound");
+    let mut server = start_default();
+    let target = server.addr;
+    let asked = tokio::spawn(async move {
+        let (mut client, _) = proxy.accept().await.expect("somebody comes");
+        let mut request = vec![0; 1_024];
+        let n = client.read(&mut request).await.expect("a request");
+        client.write_all(b"HTTP/1.1 200 Connection established\r\nvia: x\r\n\r\n").await.expect("open");
+        let mut to = TcpStream::connect(target).await.expect("the server listens");
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut to).await });
+        String::from_utf8_lossy(&request[..n]).into_owned()
+    });
+    let network = Network::through_proxy(&format!("http://me:pw@{at}"));
+    let addr = LinkAddr { host: "relay.example".into(), port: 80, ..link_addr(server.addr) };
+    let _dialed = dial(&network, &addr).await.expect("through the proxy");
+    assert!(server.sockets.recv().await.is_some());
+    let asked = asked.await.expect("no panic");
+    assert!(asked.starts_with("CONNECT relay.example:80 HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("proxy-authorization: Basic bWU6cHc="), "{asked}");
 }

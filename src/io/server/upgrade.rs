@@ -10,13 +10,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Accepted, Visitor};
+use crate::io::transport::stream::Stream;
 use crate::io::transport::{Connection, socket_config};
 use crate::protocol::DocumentId;
 
@@ -80,7 +80,7 @@ async fn hand_on(
 ) {
     let Ok(upgraded) = upgrade.await else { return };
     // Back to the bare socket: the layers of HTTP around it would cost memory for as long as the link lives.
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     let socket =
         WebSocketStream::from_partially_read(stream, early, Role::Server, Some(socket_config())).await;

@@ -1,18 +1,16 @@
 //! From an address to an open connection, or to a sentence that says what to do.
 
 use std::fmt;
-use std::io::{Error as IoError, ErrorKind};
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
 
+use super::connect::{Network, describe_io};
 use super::{Connection, socket_config};
 
-/// How long name lookup, TCP and the WebSocket handshake may take together.
+/// How long name lookup, TCP, TLS and the WebSocket handshake may take together.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a document is served.
@@ -32,7 +30,7 @@ pub struct LinkAddr {
 
 impl LinkAddr {
     /// Returns `HOST:PORT`, an IPv6 address in brackets.
-    fn authority(&self) -> String {
+    pub(super) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -42,7 +40,8 @@ impl LinkAddr {
 
     /// Returns the address that the WebSocket handshake asks for.
     fn websocket_url(&self) -> String {
-        format!("ws://{}{}/d/{}", self.authority(), self.base_path, self.doc_id)
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://{}{}/d/{}", self.authority(), self.base_path, self.doc_id)
     }
 }
 
@@ -57,9 +56,30 @@ impl fmt::Display for LinkAddr {
 /// Why a document's server was not reached. Each is one sentence for people; the address is `HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DialError {
-    /// The link says `https`.
-    #[error("this build does not speak TLS yet; use a link that starts with http://")]
-    Tls,
+    /// TLS cannot be spoken from here.
+    #[error("{reason}")]
+    Trust {
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// The other side's certificate is not good.
+    #[error(
+        "{address} could not prove who it is ({reason}); if it is your own relay, name its certificate with --ca FILE"
+    )]
+    Untrusted {
+        /// Where.
+        address: String,
+        /// What is wrong with the certificate.
+        reason: String,
+    },
+    /// The way leads through a proxy, and ends there.
+    #[error("the proxy {proxy} does not let this program through: {reason}")]
+    Proxy {
+        /// Which.
+        proxy: String,
+        /// What it did.
+        reason: String,
+    },
     /// No such host, or no name service.
     #[error("no address was found for the name {host}; check the link and the network")]
     NameNotFound {
@@ -122,24 +142,23 @@ pub enum DialError {
 ///
 /// # Errors
 /// One for each way in which a server is not reached; see [`DialError`].
-pub async fn dial(addr: &LinkAddr) -> Result<Connection, DialError> {
-    dial_within(addr, DIAL_TIMEOUT).await
+pub async fn dial(network: &Network, addr: &LinkAddr) -> Result<Connection, DialError> {
+    dial_within(network, addr, DIAL_TIMEOUT).await
 }
 
 /// As [`dial`], with a limit of the caller's.
 ///
 /// # Errors
 /// As [`dial`].
-pub async fn dial_within(addr: &LinkAddr, limit: Duration) -> Result<Connection, DialError> {
-    if addr.tls {
-        return Err(DialError::Tls);
-    }
+pub async fn dial_within(
+    network: &Network,
+    addr: &LinkAddr,
+    limit: Duration,
+) -> Result<Connection, DialError> {
     let address = addr.authority();
     let deadline = Instant::now() + limit;
     let steps = async {
-        let stream = connect(addr, deadline).await?;
-        // A keystroke is one small packet; Nagle would hold it back for a round trip.
-        stream.set_nodelay(true).map_err(|error| describe_io(&error, &address))?;
+        let stream = network.open(addr, deadline).await?;
         let (socket, _response) =
             client_async_with_config(addr.websocket_url(), stream, Some(socket_config()))
                 .await
@@ -149,37 +168,6 @@ pub async fn dial_within(addr: &LinkAddr, limit: Duration) -> Result<Connection,
     match timeout_at(deadline, steps).await {
         Ok(result) => result,
         Err(_) => Err(DialError::Timeout { address, n_seconds: limit.as_secs() }),
-    }
-}
-
-/// Tries each address of the name in turn. Each gets an equal share of the time that is left, so that one that swallows
-/// packets does not take it all from the next.
-async fn connect(addr: &LinkAddr, deadline: Instant) -> Result<TcpStream, DialError> {
-    let not_found = || DialError::NameNotFound { host: addr.host.clone() };
-    let candidates = lookup_host((addr.host.as_str(), addr.port)).await.map_err(|_| not_found())?;
-    let candidates: Vec<SocketAddr> = candidates.collect();
-    let mut last_error = not_found();
-    for (idx, candidate) in candidates.iter().enumerate() {
-        let n_left = u32::try_from(candidates.len() - idx).unwrap_or(u32::MAX);
-        let share = deadline.saturating_duration_since(Instant::now()) / n_left;
-        last_error = match timeout(share, TcpStream::connect(candidate)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => describe_io(&error, &addr.authority()),
-            Err(_) => DialError::Timeout { address: addr.authority(), n_seconds: share.as_secs() },
-        };
-    }
-    Err(last_error)
-}
-
-fn describe_io(error: &IoError, address: &str) -> DialError {
-    let address = address.to_owned();
-    match error.kind() {
-        ErrorKind::ConnectionRefused => DialError::Refused { address },
-        ErrorKind::ConnectionReset
-        | ErrorKind::ConnectionAborted
-        | ErrorKind::BrokenPipe
-        | ErrorKind::UnexpectedEof => DialError::HungUp { address },
-        _ => DialError::Unreachable { address, reason: error.to_string() },
     }
 }
 

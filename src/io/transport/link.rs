@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -19,11 +18,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::stream::Stream as ByteStream;
 use super::{CLOSE_GRACE, Command, Connection, LinkEvent, PACKET_OVERHEAD_BYTES, UNHANDLED_BYTES_MAX};
 use super::{WIRE_FRAME_BYTES_MAX, WRITE_BATCH_BYTES};
 
-type Sink = SplitSink<WebSocketStream<TcpStream>, Message>;
-type Stream = SplitStream<WebSocketStream<TcpStream>>;
+type Sink = SplitSink<WebSocketStream<ByteStream>, Message>;
+type Stream = SplitStream<WebSocketStream<ByteStream>>;
 
 /// What the task needs besides the connection.
 pub(super) struct LinkTask {

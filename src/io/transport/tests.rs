@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::connect::Network;
 use super::dial::{DialError, LinkAddr, dial, dial_within};
 use super::*;
 
@@ -29,7 +30,8 @@ async fn link() -> (LinkHandle, UnboundedReceiver<LinkEvent>, WebSocketStream<Tc
         let (stream, _) = listener.accept().await.expect("somebody dials");
         accept_async(stream).await.expect("a WebSocket")
     };
-    let (dialed, other) = tokio::join!(dial(&addr), accept);
+    let network = Network::default();
+    let (dialed, other) = tokio::join!(dial(&network, &addr), accept);
     let (sender, events) = mpsc::unbounded_channel();
     (spawn(dialed.expect("somebody listens"), 7, sender), events, other)
 }
@@ -48,7 +50,8 @@ async fn dial_answered_with(answer: &'static str) -> DialError {
         let _ = stream.read(&mut request).await.expect("a request");
         stream.write_all(answer.as_bytes()).await.expect("an answer");
     };
-    let (dialed, ()) = tokio::join!(dial(&addr), serve);
+    let network = Network::default();
+    let (dialed, ()) = tokio::join!(dial(&network, &addr), serve);
     dialed.err().expect("no relay is there")
 }
 
@@ -165,7 +168,7 @@ async fn dialing_a_closed_port_says_that_nothing_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     drop(listener);
-    let error = dial(&link_addr(port)).await.err().expect("nothing listens");
+    let error = dial(&Network::default(), &link_addr(port)).await.err().expect("nothing listens");
     let expected = format!("nothing listens at 127.0.0.1:{port}; is the relay or the host still running?");
     assert_eq!(error.to_string(), expected);
 }
@@ -189,18 +192,9 @@ async fn dialing_what_is_no_relay_says_so() {
 async fn dialing_gives_up_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = link_addr(listener.local_addr().expect("bound").port());
-    let error = dial_within(&addr, Duration::from_millis(50)).await.err().expect("nobody answers");
+    let error = dial_within(&Network::default(), &addr, Duration::from_millis(50))
+        .await
+        .err()
+        .expect("nobody answers");
     assert!(matches!(error, DialError::Timeout { .. }), "{error:?}");
-}
-
-#[tokio::test]
-async fn tls_links_are_refused_before_anything_is_sent() {
-    let addr = LinkAddr { tls: true, ..link_addr(1) };
-    assert_eq!(dial(&addr).await.err(), Some(DialError::Tls));
-}
-
-#[test]
-fn an_address_is_shown_as_it_stands_in_a_link() {
-    let addr = LinkAddr { host: "::1".into(), base_path: "/edit".into(), ..link_addr(80) };
-    assert_eq!(addr.to_string(), "http://[::1]:80/edit/d/doc");
 }
