@@ -2,5 +2,6 @@
 
 pub mod bytes;
 pub mod limits;
+pub mod line_ending;
 pub mod rng;
 pub mod time;

@@ -67,6 +67,11 @@ pub enum Msg {
     FocusGained,
     /// The file is not what it was when it was last read or written here: `Effect::CheckFile` found out.
     FileChanged,
+    /// There is no file any more: `Effect::CheckFile` or `Effect::Quit` found out.
+    FileGone {
+        /// Whether the user was about to quit.
+        quits: bool,
+    },
     /// At the start: the text was recovered, and the file was changed by another program meanwhile.
     Conflict,
     /// The save ended. `revision` is that of the effect.
@@ -112,13 +117,13 @@ pub enum Effect {
         /// Where to, if the text has no file yet.
         path: Option<String>,
     },
-    /// Look whether another program changed the file; if so, answer with `Msg::FileChanged`.
+    /// Look whether another program changed or deleted the file; if so, answer with `Msg::FileChanged` or `Msg::FileGone`.
     CheckFile,
     /// The text is what the file holds now, as it was last read.
     InStep,
     /// Read the file, and answer with `Msg::Theirs`.
     LoadTheirs,
-    /// Leave the editor.
+    /// Leave the editor. When the text is not modified and its file is gone, answer with `Msg::FileGone` instead.
     Quit,
     /// Give the terminal back to the shell that started us.
     Suspend,

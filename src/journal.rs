@@ -4,6 +4,7 @@
 //! A document that is linked to others keeps its record; one that is not has a record only while it holds edits
 //! that its file lacks.
 
+use crate::base::line_ending::LineEnding;
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::{ApplyError, Document};
 
@@ -42,6 +43,8 @@ pub struct Record {
     pub epoch: Option<[u8; 16]>,
     /// The file's bytes when they were last read or written here; `None` if there was no file.
     pub file: Option<FileHash>,
+    /// How the file's lines ended then; `None` if there was no file.
+    pub line_ending: Option<LineEnding>,
     /// The version at that time: the text then is what an edit of the file by others is compared to.
     pub saved: VersionVector,
     /// `Document::save` of some time; empty if there is none.

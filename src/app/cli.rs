@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::editor::prompt::parse_place;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// A terminal text editor in which any number of people edit one text at once, also offline.
@@ -126,18 +127,13 @@ pub struct Files {
 pub fn files(names: &[OsString]) -> Files {
     let mut found = Files::default();
     for name in names {
-        match name.to_str().and_then(|name| name.strip_prefix('+')).and_then(line_col) {
+        match name.to_str().and_then(|name| name.strip_prefix('+')).and_then(parse_place) {
             Some(place) => found.line_col = Some(place),
             None if name == "-" => found.is_standard_input = true,
             None => found.paths.push(PathBuf::from(name)),
         }
     }
     found
-}
-
-fn line_col(text: &str) -> Option<(usize, usize)> {
-    let (line, col) = text.split_once(':').unwrap_or((text, "1"));
-    Some((line.parse::<usize>().ok()?.max(1), col.parse::<usize>().ok()?.max(1)))
 }
 
 /// Returns the command line's description, for completions and the manual.

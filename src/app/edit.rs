@@ -12,7 +12,7 @@ use crate::app::session::{self, Ending, Event, How, News, Opened, Session};
 use crate::app::setting::Setting;
 use crate::app::{share, text};
 use crate::base::time::MonoTime;
-use crate::editor::file::{FileMeta, LineEnding};
+use crate::editor::file::FileMeta;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
 use crate::io::files::{self, Loaded, OpenFile};
 use crate::io::signals::{Request, Requests};
@@ -117,19 +117,14 @@ struct Shell {
 
 impl Shell {
     fn new(setting: &Setting, loaded: Loaded, opened: Opened) -> anyhow::Result<Shell> {
-        let Opened { session, doc, finding, base, expected, read_only, .. } = opened;
+        let Opened { session, doc, finding, base, expected, line_ending, read_only, .. } = opened;
         let Loaded { file, mut meta, text: text_of_file } = loaded;
         meta.read_only = meta.read_only.or(read_only);
         let (name, is_shared) = (meta.name.clone(), session.link().is_some());
         let is_locked = meta.is_locked;
         // A recovered text has the ends of line it was edited with, whatever the file has now.
         if finding != Finding::Same {
-            let has_returns = doc.rope().chars().any(|c| c == '\r');
-            meta.line_ending = match (has_returns, meta.line_ending) {
-                (true, _) => LineEnding::Mixed,
-                (false, LineEnding::Mixed) => LineEnding::Lf,
-                (false, ending) => ending,
-            };
+            meta.line_ending = line_ending.unwrap_or(meta.line_ending);
         }
         let mut model = Model::new(doc, meta);
         let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
@@ -156,7 +151,7 @@ impl Shell {
         match &mut shell.file {
             Some(file) if is_in_step => {
                 if let Some(hash) = file.hash() {
-                    shell.session.saved(shell.model.document(), hash);
+                    shell.session.saved(shell.model.document(), hash, shell.model.file().line_ending);
                 }
             }
             Some(file) => file.expect(expected),
@@ -294,8 +289,7 @@ impl Shell {
             Effect::CheckFile => {
                 let file = self.file.as_ref();
                 if file.is_some_and(OpenFile::is_gone) {
-                    let words = format!("{} is gone; Ctrl-S writes it again", self.model.file().name);
-                    self.handle(Msg::Notice(words))?;
+                    self.handle(Msg::FileGone { quits: false })?;
                 } else if file.is_some_and(OpenFile::is_changed_outside) {
                     self.handle(Msg::FileChanged)?;
                 }
@@ -303,6 +297,11 @@ impl Shell {
             Effect::InStep => {
                 self.flush()?;
                 self.in_step();
+            }
+            Effect::Quit
+                if !self.model.is_modified() && self.file.as_ref().is_some_and(OpenFile::is_gone) =>
+            {
+                self.handle(Msg::FileGone { quits: true })?;
             }
             Effect::Quit => self.ending = Some(Ending::Clean),
             Effect::Suspend => self.suspend()?,
@@ -352,7 +351,7 @@ impl Shell {
     /// File and document hold the same text now.
     fn in_step(&mut self) {
         if let Some(hash) = self.file.as_ref().and_then(OpenFile::hash) {
-            self.session.saved(self.model.document(), hash);
+            self.session.saved(self.model.document(), hash, self.model.file().line_ending);
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
+use crate::base::line_ending::LineEnding;
 use crate::document::{Applied, Document};
 use crate::io::clock;
 use crate::io::server::Accepted;
@@ -18,6 +19,7 @@ use crate::io::storage::journal::JournalEvent;
 use crate::io::transport::connect::Network;
 use crate::io::transport::dial::{self, LinkAddr};
 use crate::io::transport::{self, Connection, LinkEvent, LinkHandle};
+use crate::journal::FileHash;
 use crate::protocol::link_url::LinkUrl;
 use crate::protocol::presence::Presence;
 use crate::protocol::{ConnectionId, Epoch};
@@ -287,9 +289,9 @@ impl Session {
 
     /// The file was written, or its outside change was taken in: `hash` is of its bytes now, and the document's text is
     /// what it holds. Recovery counts from here.
-    pub fn saved(&mut self, doc: &Document, hash: crate::journal::FileHash) {
+    pub fn saved(&mut self, doc: &Document, hash: FileHash, line_ending: LineEnding) {
         if let Some(keep) = &mut self.keep {
-            keep.saved(doc, hash);
+            keep.saved(doc, hash, line_ending);
         }
     }
 

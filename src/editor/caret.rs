@@ -119,10 +119,10 @@ impl Model {
         self.scroll.left = grapheme::floor(rope, left) - start;
     }
 
-    /// Returns the position that is drawn at a cell of the text area, `x` and `y` from its corner.
-    pub(crate) fn position_at(&self, x: usize, y: usize) -> usize {
+    /// Returns the position that is drawn in a line at a column of the text area, `x` from its left edge.
+    pub(crate) fn position_in(&self, x: usize, line: usize) -> usize {
         let rope = self.rope();
-        let line = (self.scroll.top + y).min(rope.len_lines() - 1);
+        let line = line.min(rope.len_lines() - 1);
         if column::is_long(rope, line) {
             let end = line_end(rope, line);
             let left = grapheme::floor(rope, (rope.line_to_char(line) + self.scroll.left).min(end));

@@ -1,27 +1,6 @@
 //! What is known of the file beside its text.
 
-/// How lines end in the file. Inside the editor it is always a line feed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LineEnding {
-    /// A line feed.
-    #[default]
-    Lf,
-    /// A carriage return and a line feed.
-    CrLf,
-    /// Both occur; each carriage return is kept as a character of its line.
-    Mixed,
-}
-
-impl LineEnding {
-    /// Returns the name shown on the status line.
-    pub fn name(self) -> &'static str {
-        match self {
-            LineEnding::Lf => "LF",
-            LineEnding::CrLf => "CRLF",
-            LineEnding::Mixed => "LF+CRLF",
-        }
-    }
-}
+pub use crate::base::line_ending::LineEnding;
 
 /// Brings a text that was read with `theirs` for its ends of line to the form of one with `ours`, so that the two can be
 /// compared. Returns the text and how lines end after both are merged.

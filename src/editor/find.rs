@@ -12,6 +12,9 @@ use super::{Model, grapheme};
 /// Matches that are counted at most; more are shown as `1000+`.
 pub const COUNT_MAX: usize = 1_000;
 
+/// Characters that a search backwards looks at together.
+const BLOCK_CHARS: usize = 1 << 14;
+
 /// What is searched for.
 #[derive(Clone, Debug, Default)]
 pub struct Find {
@@ -247,8 +250,9 @@ impl Model {
     fn previous_match(&self, before: usize) -> Option<Range<usize>> {
         let rope = self.rope();
         let matcher = Matcher::new(&self.find.needle)?;
-        let in_part = matcher.matches(rope, 0..before).last();
-        in_part.or_else(|| matcher.matches(rope, 0..rope.len_chars()).last())
+        let n = self.find.needle.chars().count();
+        last_match(&matcher, rope, n, 0..before)
+            .or_else(|| last_match(&matcher, rope, n, 0..rope.len_chars()))
     }
 
     fn count(&mut self) {
@@ -267,6 +271,20 @@ impl Model {
         let start = grapheme::floor(rope, range.start.saturating_sub(n));
         matcher.matches(rope, start..(range.end + n).min(rope.len_chars())).collect()
     }
+}
+
+/// Returns the last match in a range, for a needle of `n` characters, from the range's end block by block.
+fn last_match(matcher: &Matcher, rope: &Rope, n: usize, range: Range<usize>) -> Option<Range<usize>> {
+    let mut end = range.end;
+    while range.start < end {
+        let start = end.saturating_sub(BLOCK_CHARS).max(range.start);
+        let found = matcher.matches(rope, start..(end + n - 1).min(range.end)).last();
+        if found.is_some() {
+            return found;
+        }
+        end = start;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -303,6 +321,16 @@ mod tests {
             let chars: Vec<_> = Chars::new(&needle, folds).matches(&rope, from..rope.len_chars()).collect();
             assert_eq!(ascii, chars, "{needle:?} from {from} in {text:?}");
         }
+    }
+
+    #[test]
+    fn searching_backwards_finds_the_last_match_across_blocks() {
+        let text = format!("{}needle{}", "x".repeat(BLOCK_CHARS), "x".repeat(BLOCK_CHARS - 3));
+        let rope = Rope::from_str(&text);
+        let matcher = Matcher::new("needle").unwrap();
+        let found = last_match(&matcher, &rope, 6, 0..rope.len_chars());
+        assert_eq!(found, Some(BLOCK_CHARS..BLOCK_CHARS + 6));
+        assert_eq!(last_match(&matcher, &rope, 6, 0..BLOCK_CHARS + 5), None);
     }
 
     #[test]

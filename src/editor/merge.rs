@@ -21,7 +21,15 @@ struct Hunk {
 
 /// Returns the edits, in order, that carry the change from `base` to `theirs` over to `ours`. Where both
 /// changed the same lines, ours stay and theirs are put after them: nothing is lost in either direction.
+///
+/// Beside edits of our own a line that only ends otherwise is not changed: ours keeps its end.
 pub fn merge(base: &str, ours: &str, theirs: &str) -> Vec<LineEdit> {
+    let has_returns = [base, ours, theirs].iter().any(|text| text.contains("\r\n"));
+    let is_folded = has_returns && base != ours;
+    let hunks = |before: &str, after: &str| match is_folded {
+        true => hunks(&fold(before), &fold(after)),
+        false => hunks(before, after),
+    };
     let own = hunks(base, ours);
     let starts = line_starts(ours);
     let our_lines: Vec<&str> = ours.split_inclusive('\n').collect();
@@ -31,7 +39,7 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Vec<LineEdit> {
         let text = their_lines[hunk.after.0..hunk.after.1].concat();
         match own.iter().rev().find(|own| touches(own, &hunk)) {
             // Both did the same: it is there already.
-            Some(own) if our_lines[own.after.0..own.after.1].concat() == text => {}
+            Some(own) if fold(&our_lines[own.after.0..own.after.1].concat()) == fold(&text) => {}
             Some(own) => edits.push(LineEdit { at: starts[own.after.1], n_deleted: 0, text }),
             None => {
                 let from = carry(&own, hunk.before.0);
@@ -54,12 +62,17 @@ pub fn common(ours: &str, theirs: &str) -> String {
     let lines: Vec<&str> = ours.split_inclusive('\n').collect();
     let mut at = 0;
     let mut common = String::new();
-    for hunk in hunks(ours, theirs) {
+    for hunk in hunks(&fold(ours), &fold(theirs)) {
         common.push_str(&lines[at..hunk.before.0].concat());
         at = hunk.before.1;
     }
     common.push_str(&lines[at..].concat());
     common
+}
+
+/// Ends every line alike. The number of lines stays.
+fn fold(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// A last line without a line feed does not grow together with what comes after it.
@@ -191,6 +204,13 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn lines_whose_end_changed_are_not_doubled() {
+        check("a\r\nb\n", "a!\r\nb\n", "a\nb\n", "a!\r\nb\n");
+        check("a\r\nb\n", "a!\r\nb\n", "a\r\nb\r\nc\r\n", "a!\r\nb\nc\r\n");
+        check("a\r\nb\n", "a\r\nb\n", "a\nb\r\n", "a\nb\r\n");
     }
 
     #[test]

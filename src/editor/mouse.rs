@@ -36,9 +36,11 @@ impl Model {
                 if mouse.kind == MouseKind::Press && !(layout.text_top..below).contains(&mouse.y) {
                     return true;
                 }
-                let y = mouse.y.clamp(layout.text_top, below.saturating_sub(1).max(layout.text_top));
                 let x = usize::from(mouse.x.saturating_sub(layout.gutter));
-                let at = self.position_at(x, usize::from(y - layout.text_top));
+                // A drag past the first or the last row goes on into the text that is not shown: the view follows.
+                let line = (self.scroll.top + usize::from(mouse.y.min(below)))
+                    .saturating_sub(usize::from(layout.text_top));
+                let at = self.position_in(x, line);
                 self.end_run();
                 match mouse.kind {
                     MouseKind::Press => self.press(mouse, at, now),

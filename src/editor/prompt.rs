@@ -217,12 +217,12 @@ fn line_key(key: Key, input: &mut String) -> Typed {
     Typed::More
 }
 
-/// Reads `LINE` or `LINE:COL`, from 1.
+/// Reads `LINE` or `LINE:COL`, from 1 (0 is taken for 1).
 pub fn parse_place(input: &str) -> Option<(usize, usize)> {
     let (line, column) = input.trim().split_once(':').unwrap_or((input.trim(), "1"));
     let line = line.trim().parse().ok()?;
     let column = if column.trim().is_empty() { 1 } else { column.trim().parse().ok()? };
-    Some((line, column))
+    Some((usize::max(line, 1), usize::max(column, 1)))
 }
 
 #[cfg(test)]
@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(parse_place("12"), Some((12, 1)));
         assert_eq!(parse_place(" 12:8 "), Some((12, 8)));
         assert_eq!(parse_place("12:"), Some((12, 1)));
+        assert_eq!(parse_place("0:0"), Some((1, 1)));
         assert_eq!(parse_place(""), None);
         assert_eq!(parse_place("x"), None);
         assert_eq!(parse_place("99999999999999999999999"), None);

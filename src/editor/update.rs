@@ -7,7 +7,7 @@ use crate::document::{Applied, TextChange};
 
 use super::command::{Action, action_of};
 use super::edit::Kind;
-use super::file::{FileMeta, align};
+use super::file::{FileMeta, LineEnding, align};
 use super::key::{Key, KeyCode};
 use super::prompt::Prompt;
 use super::selection::{Selection, shift_right};
@@ -76,6 +76,7 @@ impl Model {
             }
             // Nothing of ours can be lost, and undo brings it back.
             Msg::FileChanged => effects.push(Effect::LoadTheirs),
+            Msg::FileGone { quits } => self.file_gone(quits, now),
             Msg::Conflict => self.prompt = Some(Prompt::Recovered),
             Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
             Msg::Theirs(Ok((text, meta))) => self.merge_theirs(text, &meta, now, effects),
@@ -256,6 +257,15 @@ impl Model {
         }
     }
 
+    /// Nothing else has the text now: it counts as unsaved.
+    fn file_gone(&mut self, quits: bool, now: MonoTime) {
+        self.mark_modified(Rope::new());
+        self.notify(format!("{} is gone; Ctrl-S writes it again", self.file.name), now);
+        if quits {
+            self.prompt = Some(Prompt::Quit);
+        }
+    }
+
     /// Works in what another program wrote to the file, as one edit of our own.
     fn merge_theirs(&mut self, theirs: String, meta: &FileMeta, now: MonoTime, effects: &mut Vec<Effect>) {
         if !self.may_edit(now) {
@@ -280,6 +290,9 @@ impl Model {
         self.document.end_undo_group();
         self.base = Rope::from(theirs);
         self.revision += 1;
+        if self.file.line_ending == LineEnding::Mixed && !self.rope().chars().any(|c| c == '\r') {
+            self.file.line_ending = LineEnding::Lf;
+        }
         let is_in_step = *self.rope() == self.base;
         let places = if n == 1 { "place" } else { "places" };
         let next = if is_in_step { "" } else { "; Ctrl-S saves the result" };

@@ -36,6 +36,12 @@ struct Stamp {
 /// Why a file could not be read or written. Each says what happened, why, and what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
+    /// There is no name at all.
+    #[error("a file needs a name, and this one is empty; leave it out for a new text")]
+    NoName,
+    /// The path names a directory, which does not exist.
+    #[error("{0} would be a directory; name a file without a slash at its end")]
+    EndsInSlash(PathBuf),
     /// The path is that of a directory.
     #[error("{0} is a directory; name a file in it")]
     Directory(PathBuf),
@@ -106,6 +112,7 @@ pub struct Loaded {
 /// When it is no ordinary file, too large, or cannot be read.
 pub fn load(path: &Path) -> Result<Loaded, FileError> {
     let refused = |error| FileError::Read { path: path.to_owned(), error };
+    check_name(path)?;
     let name =
         path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
     let mut meta = FileMeta { name, has_path: true, ..FileMeta::default() };
@@ -117,9 +124,6 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
         }
         Err(error) => return Err(refused(error)),
     };
-    if about.is_dir() {
-        return Err(FileError::Directory(path.to_owned()));
-    }
     if !about.is_file() {
         return Err(FileError::Special(path.to_owned()));
     }
@@ -133,6 +137,17 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
     let text = decode(bytes, &mut meta);
     meta.is_locked = !may_write(path);
     Ok(Loaded { file: Some(OpenFile { path: path.to_owned(), stamp: Some(stamp) }), text, meta })
+}
+
+/// Refuses what cannot be the name of a file.
+fn check_name(path: &Path) -> Result<(), FileError> {
+    let ends_in_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    match path {
+        _ if path.as_os_str().is_empty() => Err(FileError::NoName),
+        _ if path.is_dir() => Err(FileError::Directory(path.to_owned())),
+        _ if ends_in_slash => Err(FileError::EndsInSlash(path.to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a file as `load` does, for a program that has no screen to show other bytes on.
@@ -255,6 +270,7 @@ impl OpenFile {
     ///
     /// When it cannot be written; the file is then as it was.
     pub fn save(&mut self, text: &Rope, meta: &FileMeta, overwrite: bool) -> Result<SaveDone, FileError> {
+        check_name(&self.path)?;
         if !overwrite && self.is_changed_outside() {
             return Ok(if self.stamp.is_some() { SaveDone::ChangedOutside } else { SaveDone::Exists });
         }
@@ -263,7 +279,6 @@ impl OpenFile {
         let target = target_of(&self.path).map_err(failed)?;
         let about = fs::metadata(&target).ok();
         match &about {
-            Some(about) if about.is_dir() => return Err(FileError::Directory(self.path.clone())),
             Some(about) if !about.is_file() => return Err(FileError::Special(self.path.clone())),
             Some(_) if !may_write(&target) => {
                 return Err(failed(io::Error::new(

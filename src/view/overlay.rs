@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::editor::Model;
-use crate::editor::command::COMMANDS;
+use crate::editor::command::{COMMANDS, Command};
 use crate::editor::people::Peer;
 use crate::protocol::presence::Activity;
 use crate::sync::Status;
@@ -15,9 +15,11 @@ use super::{put, safe};
 
 /// Draws every command with its keys, from the table of commands.
 pub fn help(first: usize, theme: &Theme, buffer: &mut Buffer) {
+    let keys = |command: &Command| command.keys.join("  ");
+    let wide = COMMANDS.iter().map(|command| keys(command).width()).max().unwrap_or(0);
     let rows = COMMANDS
         .iter()
-        .map(|command| (format!("{:<24}{}", command.keys.join("  "), command.about), theme.overlay));
+        .map(|command| (format!("{:<wide$}  {}", keys(command), command.about), theme.overlay));
     let rows: Vec<_> = rows.collect();
     let rows_shown = usize::from(buffer.area.height).saturating_sub(6).max(1);
     let first = first.min(rows.len().saturating_sub(rows_shown));

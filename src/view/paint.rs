@@ -19,6 +19,8 @@ pub struct Painter {
     shown: Option<Buffer>,
     at: Option<Position>,
     style: Option<(Color, Color, Modifier)>,
+    /// `None` while nobody knows.
+    is_cursor_shown: Option<bool>,
 }
 
 impl Default for Painter {
@@ -30,7 +32,7 @@ impl Default for Painter {
 impl Painter {
     /// Makes a painter for a terminal of which nothing is known.
     pub fn new() -> Painter {
-        Painter { shown: None, at: None, style: None }
+        Painter { shown: None, at: None, style: None, is_cursor_shown: None }
     }
 
     /// Forgets what is on the terminal: the next frame is drawn whole.
@@ -55,9 +57,17 @@ impl Painter {
         if let Some(cursor) = cursor {
             self.go(cursor, &mut out);
         }
-        if SYNCHRONIZED_BYTES_MIN <= out.len() {
+        let is_long = SYNCHRONIZED_BYTES_MIN <= out.len();
+        if is_long {
             out.splice(0..0, *b"\x1b[?2026h\x1b[?25l");
-            out.extend_from_slice(b"\x1b[?25h\x1b[?2026l");
+            self.is_cursor_shown = Some(false);
+        }
+        let shows = cursor.is_some();
+        if self.is_cursor_shown.replace(shows) != Some(shows) {
+            out.extend_from_slice(if shows { b"\x1b[?25h" } else { b"\x1b[?25l" });
+        }
+        if is_long {
+            out.extend_from_slice(b"\x1b[?2026l");
         }
         out
     }

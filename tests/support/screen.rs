@@ -186,6 +186,13 @@ impl Screen {
         kill_process(Pid::from_raw(id).expect("a process"), signal).expect("it runs");
     }
 
+    /// Returns whether the program is stopped, as the system sees it.
+    pub fn is_stopped(&self) -> bool {
+        let id = self.child.process_id().expect("it runs");
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
     /// Kills the program at once, as a power cut would.
     pub fn kill9(&mut self) {
         self.signal(Signal::KILL);

@@ -329,3 +329,40 @@ fn a_line_that_goes_on_past_the_screen_says_so() {
     let row = view.rows.iter().find(|row| row.contains("xxx")).expect("the long line");
     assert!(row.trim_end().ends_with("x>"), "{row:?}");
 }
+
+#[test]
+fn a_save_that_a_kill_kept_from_being_noted_is_no_change() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "saved\n");
+    let mut screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("saved");
+    screen.type_text("typed ");
+    screen.wait_for_text("typed saved");
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    screen.kill9();
+    ana.file("a.txt", "typed saved\n");
+    let screen = ana.open(&["a.txt"]);
+    let view = screen.wait_for_text("typed saved").drawn();
+    assert!(!view.contains("recovered") && !view.contains("[m]erge") && !view.contains('●'), "{view}");
+    screen.quit();
+}
+
+#[test]
+fn a_deleted_file_comes_back_with_its_ends_of_line_and_quitting_asks() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "one\r\ntwo\r\n");
+    let mut screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("one");
+    std::fs::remove_file(ana.path("a.txt")).expect("a file");
+    screen.press("ctrl-q");
+    screen.wait_for_text("[s]ave");
+    screen.type_text("c!");
+    screen.wait_for_text("!one");
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    screen.kill9();
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_status("is gone");
+    screen.press("ctrl-s");
+    screen.wait_for_status("saved a.txt");
+    assert_eq!(ana.read("a.txt"), "!one\r\ntwo\r\n");
+}

@@ -47,6 +47,10 @@ fn editor_stops_and_goes_on_with_the_jobs_of_the_shell() {
     crate::support::eventually("the terminal is given back", crate::support::PATIENCE, || {
         screen.inspect(|terminal, _, _| (!terminal.alternate_screen()).then_some(()))
     });
+    // A CONT before the process has stopped would be lost.
+    crate::support::eventually("the process stops", crate::support::PATIENCE, || {
+        screen.is_stopped().then_some(())
+    });
     screen.signal(Signal::CONT);
     screen.wait_for("the editor is back", |view| view.contains("text"));
     screen.inspect(|terminal, _, _| assert!(terminal.alternate_screen()));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::line_ending::LineEnding;
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::io::storage::StorageError;
@@ -30,6 +31,8 @@ struct State {
     role: Option<String>,
     listen: Option<String>,
     has_epoch: bool,
+    #[serde(default)]
+    line_ending: Option<String>,
     saved: Vec<(u64, u64)>,
     acknowledged: Vec<(u64, u64)>,
 }
@@ -114,8 +117,9 @@ impl Keep {
         }
     }
 
-    pub(super) fn saved(&mut self, doc: &Document, hash: FileHash) {
+    pub(super) fn saved(&mut self, doc: &Document, hash: FileHash, line_ending: LineEnding) {
         (self.head.file, self.head.saved) = (Some(hash), doc.version());
+        self.head.line_ending = Some(line_ending);
         if !self.is_begun {
             return;
         }
@@ -177,6 +181,7 @@ impl Keep {
             role,
             listen: self.head.listen.clone(),
             has_epoch: self.head.epoch.is_some(),
+            line_ending: self.head.line_ending.map(|ending| ending.name().to_owned()),
             saved: pairs(&self.head.saved),
             acknowledged: pairs(acknowledged),
         };
@@ -197,6 +202,7 @@ pub(super) fn record(stored: StoredDocument) -> Record {
         listen: state.listen,
         epoch: state.has_epoch.then_some(stored.epoch),
         file: stored.file_hash.and_then(|hash| hash.try_into().ok()).map(FileHash),
+        line_ending: state.line_ending.as_deref().and_then(LineEnding::from_name),
         saved: version(&state.saved),
         snapshot: stored.snapshot.unwrap_or_default(),
         batches: stored.batches,

@@ -10,6 +10,7 @@ use super::keep::{self, Keep};
 use super::{Channels, Session};
 use crate::app::address;
 use crate::app::setting::Setting;
+use crate::base::line_ending::LineEnding;
 use crate::crdt::ReplicaId;
 use crate::document::Document;
 use crate::io::files::Loaded;
@@ -53,6 +54,8 @@ pub struct Opened {
     pub base: Rope,
     /// The hash that the file had then.
     pub expected: Option<FileHash>,
+    /// How its lines ended then; `None` if that is not known.
+    pub line_ending: Option<LineEnding>,
     /// Why it may only be read here, if so.
     pub read_only: Option<String>,
     /// Whether a document is joined that this machine has nothing of yet.
@@ -70,20 +73,31 @@ struct Plan {
     /// What the user should know from the start.
     warning: Option<String>,
     read_only: Option<String>,
+    /// The record says that file and document differ, and their texts are equal.
+    is_in_step: bool,
 }
 
 impl Plan {
     /// Begins with the text of a file, or with nothing.
     fn new(
         text: &str,
-        file: Option<FileHash>,
+        (file, line_ending): (Option<FileHash>, Option<LineEnding>),
         has_epoch: bool,
         path: Option<PathBuf>,
     ) -> anyhow::Result<Plan> {
         let doc = document_of(text)?;
         let epoch = has_epoch.then(entropy::bytes);
-        let record = Record { epoch, file, saved: doc.version(), ..Record::default() };
-        Ok(Plan { doc, record, finding: Finding::Same, uid: None, path, warning: None, read_only: None })
+        let record = Record { epoch, file, line_ending, saved: doc.version(), ..Record::default() };
+        Ok(Plan {
+            doc,
+            record,
+            finding: Finding::Same,
+            uid: None,
+            path,
+            warning: None,
+            read_only: None,
+            is_in_step: false,
+        })
     }
 }
 
@@ -133,12 +147,12 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     // Whoever joins for the first time begins a record once there is something to keep.
     let is_new_guest = is_join && plan.uid.is_none();
     let must_begin = plan.record.linked.is_some() && !is_new_guest;
-    let Plan { mut doc, mut record, finding, uid, path, warning, read_only } = plan;
+    let Plan { mut doc, mut record, finding, uid, path, warning, read_only, is_in_step } = plan;
     let base = match finding {
         Finding::Same => doc.rope().clone(),
         _ => doc.text_at(&record.saved).context("the journal's note of the last save is damaged")?,
     };
-    let expected = record.file;
+    let (expected, line_ending) = (record.file, record.line_ending);
     let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default());
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
@@ -151,7 +165,10 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     session.link = link;
     session.warning = warning;
     session.accepting = accepting;
-    Ok(Opened { session, doc, finding, base, expected, read_only, is_new_guest })
+    if is_in_step && let Some(hash) = expected {
+        session.saved(&doc, hash, loaded.meta.line_ending);
+    }
+    Ok(Opened { session, doc, finding, base, expected, line_ending, read_only, is_new_guest })
 }
 
 /// Joins without a file or a journal, for commands that end at once.
@@ -190,22 +207,31 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
     };
     if let Some(stored) = stored {
         let uid = Some(stored.uid);
-        let record = keep::record(stored);
+        let mut record = keep::record(stored);
         // Nothing is moved or deleted: what is damaged may still be read by somebody who knows how.
         let doc = record.recover(ReplicaId::new(entropy::u64()))?;
-        let finding = record.compare(&doc, hash);
-        return Ok(Plan { doc, record, finding, uid, path, warning: None, read_only: None });
+        let mut finding = record.compare(&doc, hash);
+        let is_gone = matches!(finding, Finding::FileGone { .. });
+        // The program may have ended between the file's save and its note here, or what was typed was taken back.
+        let is_in_step = finding != Finding::Same && !is_gone && *doc.rope() == loaded.text;
+        if is_in_step {
+            finding = Finding::Same;
+            (record.file, record.line_ending) = (hash, Some(loaded.meta.line_ending));
+            record.saved = doc.version();
+        }
+        return Ok(Plan { doc, record, finding, uid, path, warning: None, read_only: None, is_in_step });
     }
     // Whoever joins takes the history that is there, and what the file holds is asked about when it is saved.
     let is_join = matches!(how, How::Join(_));
-    let (text, file) = if is_join { ("", None) } else { (loaded.text.as_str(), hash) };
+    let file = (hash, hash.map(|_| loaded.meta.line_ending));
+    let (text, file) = if is_join { ("", (None, None)) } else { (loaded.text.as_str(), file) };
     Plan::new(text, file, !is_join, path)
 }
 
 /// The journal cannot be had. A file can still be edited, or looked at; sharing needs it.
 fn plan_without_journal(loaded: &Loaded, how: &How, error: anyhow::Error) -> anyhow::Result<Plan> {
     let hash = loaded.file.as_ref().and_then(|file| file.hash());
-    let plan = |path| Plan::new(&loaded.text, hash, true, path);
+    let plan = |path| Plan::new(&loaded.text, (hash, hash.map(|_| loaded.meta.line_ending)), true, path);
     match error.downcast_ref::<StorageError>() {
         Some(StorageError::Locked { .. }) if matches!(how, How::Edit) => {
             let words = "it is open in another coedit on this machine; here it can only be read";

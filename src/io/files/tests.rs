@@ -21,6 +21,17 @@ fn what_is_not_edited_is_saved_byte_for_byte() {
 }
 
 #[test]
+fn names_that_no_file_can_have_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(load(Path::new("")), Err(FileError::NoName)));
+    assert!(matches!(load(&folder.path().join("new/")), Err(FileError::EndsInSlash(_))));
+    assert!(matches!(load(folder.path()), Err(FileError::Directory(_))));
+    let mut file = OpenFile::new(folder.path().to_owned());
+    let saved = file.save(&Rope::new(), &FileMeta::default(), false);
+    assert!(matches!(saved, Err(FileError::Directory(_))), "before anybody is asked to overwrite it");
+}
+
+#[test]
 fn line_ends_are_noticed() {
     assert_eq!(round_trip(b"a\r\nb\r\n").0.meta.line_ending, LineEnding::CrLf);
     assert_eq!(round_trip(b"a\r\nb\r\n").0.text.to_string(), "a\nb\n");
