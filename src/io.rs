@@ -15,6 +15,9 @@ pub mod storage;
 /// HTTP and WebSocket on a listening port: probes, a page for browsers, and sockets for documents.
 pub mod server;
 
+/// A client of HTTP, for what is asked of a relay besides its documents.
+pub mod http;
+
 /// TLS: whom a client trusts, what a server shows.
 pub mod tls;
 

@@ -4,6 +4,7 @@ pub mod event;
 mod slot;
 
 pub use event::{CreatePolicy, Input, Output, RelayConfig, Stored};
+pub use slot::Overview;
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,8 @@ use crate::base::time::{Millis, MonoTime, WallTime};
 use crate::protocol::DocumentId;
 use crate::protocol::frame::{Frame, Frames};
 use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
-use crate::sync::LinkId;
 use crate::sync::room::DENIED;
+use crate::sync::{LinkId, Traffic};
 use slot::{Live, Slot};
 
 /// Many documents, their rooms, and who is connected.
@@ -28,6 +29,8 @@ pub struct Relay {
     /// When something is due. May be too early, never too late.
     wake: Option<MonoTime>,
     drain: Drain,
+    n_stored: u64,
+    traffic: Traffic,
 }
 
 /// Where a link is.
@@ -53,12 +56,14 @@ impl Relay {
     pub fn new(config: RelayConfig) -> Relay {
         Relay {
             rng: Rng::new(config.seed),
+            n_stored: config.n_stored,
             config,
             links: BTreeMap::new(),
             n_greeting: 0,
             documents: BTreeMap::new(),
             wake: None,
             drain: Drain::No,
+            traffic: Traffic::default(),
         }
     }
 
@@ -79,6 +84,7 @@ impl Relay {
             Input::Appended { document, token } => {
                 self.drive(document, crate::sync::Input::Persisted { token }, now, out);
                 self.snapshot_if_due(document, out);
+                self.check_size(document, now, out);
             }
             Input::AppendFailed { document, sentence } => {
                 self.drive(document, crate::sync::Input::PersistFailed { sentence }, now, out);
@@ -87,6 +93,7 @@ impl Relay {
                 if let Some(Slot::Live(live)) = self.documents.get_mut(&document) {
                     live.snapshot_stored(result.is_ok());
                 }
+                self.check_size(document, now, out);
             }
             Input::DeadlineReached => self.deadline_reached(now, out),
             Input::Shutdown => self.shut_down(now, out),
@@ -113,6 +120,24 @@ impl Relay {
         self.documents.len()
     }
 
+    /// Returns how many documents the store has.
+    pub fn n_stored(&self) -> u64 {
+        self.n_stored
+    }
+
+    /// Returns what went through so far.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Walks the documents that are in memory.
+    pub fn documents(&self) -> impl Iterator<Item = Overview> + '_ {
+        self.documents.iter().filter_map(|(&document, slot)| match slot {
+            Slot::Live(live) => Some(live.overview(document)),
+            Slot::Loading | Slot::Creating { .. } => None,
+        })
+    }
+
     fn wake_at(&mut self, at: MonoTime) {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
@@ -125,7 +150,7 @@ impl Relay {
 
     /// Tells a link that is in no room why, and closes it.
     fn refuse(&mut self, link: LinkId, refuse: Refuse, out: &mut Vec<Output>) {
-        out.push(Output::LinkRefused { link, sentence: refuse.sentence.clone() });
+        out.push(Output::LinkRefused { link, code: refuse.code });
         out.push(Output::Send { link, bytes: Frame::Refuse(refuse).to_packet().into() });
         out.push(Output::Close { link });
         self.forget(link);
@@ -255,7 +280,9 @@ impl Relay {
         out: &mut Vec<Output>,
     ) {
         let Some(Slot::Live(live)) = self.documents.get_mut(&document) else { return };
+        let before = live.room.traffic();
         let closed = live.drive(document, input, now, out);
+        self.traffic.add_since(before, live.room.traffic());
         let mut wake = live.room.deadline();
         if live.room.n_links() == 0 {
             let since = *live.empty_since.get_or_insert(now);
@@ -277,6 +304,26 @@ impl Relay {
             && let Some(bytes) = live.take_due_snapshot()
         {
             out.push(Output::StoreSnapshot { document, bytes });
+        }
+    }
+
+    /// Lets nobody write to a document that has become too large, and everybody once it is smaller again.
+    fn check_size(&mut self, document: DocumentId, now: MonoTime, out: &mut Vec<Output>) {
+        let max = self.config.document_bytes_max;
+        let Some(Slot::Live(live)) = self.documents.get_mut(&document) else { return };
+        match live.n_bytes() {
+            n_bytes if max < n_bytes && !live.is_too_large => {
+                live.is_too_large = true;
+                let sentence = format!(
+                    "this document has {n_bytes} bytes of history, and the relay keeps {max} of one; go on in a new document"
+                );
+                self.drive(document, crate::sync::Input::PersistStalled { sentence }, now, out);
+            }
+            n_bytes if n_bytes <= max && live.is_too_large => {
+                live.is_too_large = false;
+                self.drive(document, crate::sync::Input::PersistGoesOn, now, out);
+            }
+            _ => {}
         }
     }
 
@@ -310,6 +357,7 @@ impl Relay {
     fn open(&mut self, document: DocumentId, live: Live, now: MonoTime, out: &mut Vec<Output>) {
         self.documents.insert(document, Slot::Live(Box::new(live)));
         self.wake_at(now.after(self.config.unload_after));
+        self.check_size(document, now, out);
         for link in self.waiting_for(document) {
             self.let_in(link, now, out);
         }
@@ -326,6 +374,9 @@ impl Relay {
     }
 
     fn create_or_deny(&mut self, document: DocumentId, out: &mut Vec<Output>) {
+        if self.config.documents_stored_max <= self.n_stored {
+            return self.no_room(document, out);
+        }
         let mut wish = None;
         for link in self.waiting_for(document) {
             let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
@@ -346,6 +397,22 @@ impl Relay {
         }
     }
 
+    /// Tells those who would create a document that there is no room, and the others that there is none.
+    fn no_room(&mut self, document: DocumentId, out: &mut Vec<Output>) {
+        self.documents.remove(&document);
+        for link in self.waiting_for(document) {
+            let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
+            let refuse = self.config.create.allows(hello).map_or_else(
+                |refuse| refuse,
+                |_| {
+                    let sentence = "this relay keeps as many documents as it may; ask its operator for room";
+                    refusal(RefuseCode::CreateDenied, None, sentence)
+                },
+            );
+            self.refuse(link, refuse, out);
+        }
+    }
+
     fn created(
         &mut self,
         document: DocumentId,
@@ -357,6 +424,7 @@ impl Relay {
         let (epoch, access, name) = (*epoch, *access, name.clone());
         let stored = Stored { epoch, access, name, snapshot: None, tail: Vec::new() };
         let limits = self.config.link_limits;
+        self.n_stored += u64::from(result.is_ok());
         let opened = result.and_then(|()| Live::load(document, stored, limits, self.rng.next_u64(), now));
         match opened {
             Ok(live) => self.open(document, live, now, out),

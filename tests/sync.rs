@@ -632,3 +632,48 @@ fn who_joins_a_long_history_gets_a_snapshot_and_what_came_since() {
     // Nothing like an operation each: runs, in a snapshot that was made once for all who join.
     assert!(world.n_bytes_down < 40_000, "{} bytes for {n_ops} operations", world.n_bytes_down);
 }
+
+#[test]
+fn a_document_that_grows_too_large_can_still_be_read_and_says_why() {
+    let mut world = World::new(16);
+    let mut config = RelayConfig::new(16);
+    config.document_bytes_max = 2_000;
+    world.relay = Some(Relay::new(config));
+    world.add("short\n", &secret(), Some(EPOCH));
+    world.run(2_000);
+    world.clients[0].doc.insert(0, &"0123456789".repeat(300)).expect("inside");
+    world.input(0, Input::Edited);
+    world.run(2_000);
+    world.clients[0].doc.insert(0, "more").expect("inside");
+    world.input(0, Input::Edited);
+    world.run(2_000);
+    let status = world.clients[0].room.status();
+    assert!(
+        matches!(status, Status::Paused { n_kept: 4, sentence } if sentence.contains("keeps 2000")),
+        "{status:?}"
+    );
+    let reader = world.add("", &secret().read_only(), None);
+    world.run(2_000);
+    assert_eq!(world.text(reader).len(), 3_006);
+}
+
+#[test]
+fn a_relay_with_as_many_documents_as_it_may_have_creates_no_more() {
+    let mut world = World::new(17);
+    let mut config = RelayConfig::new(17);
+    config.documents_stored_max = 0;
+    world.relay = Some(Relay::new(config));
+    world.add("mine\n", &secret(), Some(EPOCH));
+    let guest = world.add("", &secret(), None);
+    world.run(5_000);
+    let status = world.clients[0].room.status();
+    assert!(
+        matches!(status, Status::Denied { sentence, .. } if sentence.contains("as many documents")),
+        "{status:?}"
+    );
+    let status = world.clients[guest].room.status();
+    assert!(
+        matches!(status, Status::Denied { sentence, .. } if sentence.contains("no such document")),
+        "{status:?}"
+    );
+}

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use crate::editor::prompt::parse_place;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::app::relay::options::{RelayAction, RelayOptions};
+
 /// A terminal text editor in which any number of people edit one text at once, also offline.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -68,19 +70,14 @@ pub enum Command {
     },
     /// Keep and serve shared texts
     #[command(after_help = "Example:\n  coedit relay --listen 0.0.0.0:7878 --data /var/lib/coedit")]
+    #[command(args_conflicts_with_subcommands = true)]
     Relay {
-        /// Where to listen; port 0 takes any free one
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7878", env = "COEDIT_LISTEN")]
-        listen: String,
-        /// The folder for the texts
-        #[arg(long, value_name = "DIR", env = "COEDIT_DATA")]
-        data: Option<PathBuf>,
-        /// Speak TLS with this certificate chain (PEM)
-        #[arg(long, value_name = "FILE", env = "COEDIT_TLS_CERT", requires = "tls_key")]
-        tls_cert: Option<PathBuf>,
-        /// The certificate's private key (PEM); both files are read again when they change
-        #[arg(long, value_name = "FILE", env = "COEDIT_TLS_KEY", requires = "tls_cert")]
-        tls_key: Option<PathBuf>,
+        /// What to do with it; without a command, run it
+        #[command(subcommand)]
+        action: Option<RelayAction>,
+        /// How it runs
+        #[command(flatten)]
+        options: Box<RelayOptions>,
     },
     /// Print the current text
     #[command(after_help = "Example:\n  coedit cat 'http://192.168.1.7:7878/d/…#…' > notes.txt")]

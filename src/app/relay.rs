@@ -1,8 +1,14 @@
 //! `coedit relay`: one task owns the machine that decides; everything reaches it by channel.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod desk;
+mod numbers;
+/// What a relay is told.
+pub mod options;
+/// `coedit relay status`.
+pub mod status;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -10,7 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::app::address;
 use crate::base::time::WallTime;
 use crate::crdt::VersionVector;
-use crate::io::server::{Accepted, Probes};
+use crate::io::server::Accepted;
+use crate::io::server::desk::{Ask, Desk};
 use crate::io::signals::Termination;
 use crate::io::storage::relay_store::{LoadedDocument, RelayDocument, RelayEvent, RelaySnapshot, RelayStore};
 use crate::io::transport::{self, LinkEvent, LinkHandle};
@@ -19,6 +26,8 @@ use crate::protocol::capability::{Access, TokenHash};
 use crate::protocol::{DocumentId, Epoch};
 use crate::relay::{Input, Output, Relay, RelayConfig, Stored};
 use crate::sync::{LinkId, PersistToken};
+use numbers::Numbers;
+use options::{LogFormat, RelaySettings};
 
 /// Events taken before outputs reach the sockets: what they answer is then joined.
 const EVENTS_PER_TURN: usize = 256;
@@ -29,19 +38,21 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 /// Serves documents until the program is told to end.
 ///
 /// # Errors
-/// In one sentence: the address, the data folder.
-pub async fn run(listen: &str, data: &Path, tls: Option<(PathBuf, PathBuf)>) -> anyhow::Result<()> {
+/// In one sentence: the address, the certificate, the data folder.
+pub async fn run(settings: RelaySettings) -> anyhow::Result<()> {
     let mut termination = Termination::listen()?;
     let (on_store, store_events) = unbounded_channel();
-    let store = RelayStore::open(data.to_owned(), Box::new(move |event| drop(on_store.send(event))))?;
-    let mut server = address::listen(listen).await?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    if let Some((cert, key)) = tls {
-        server = server.with_tls(tls::acceptor(&cert, &key)?);
+    let store = RelayStore::open(settings.data.clone(), Box::new(move |event| drop(on_store.send(event))))?;
+    let mut server = address::listen(&settings.listen).await?.with_bounds(settings.bounds);
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    if let Some((cert, key)) = &settings.tls {
+        server = server.with_tls(tls::acceptor(cert, key)?);
     }
     let address = address::reachable(server.local_addr());
     let (on_accepted, accepted) = unbounded_channel();
-    let accepting = tokio::spawn(server.run(on_accepted, Probes::always_ready(), std::future::pending()));
+    let (on_ask, asks) = unbounded_channel();
+    let desk = Desk::new(on_ask, settings.operator_token);
+    let accepting = tokio::spawn(server.run(on_accepted, desk, std::future::pending()));
     {
         use std::io::Write;
         let mut out = std::io::stdout().lock();
@@ -49,18 +60,24 @@ pub async fn run(listen: &str, data: &Path, tls: Option<(PathBuf, PathBuf)>) -> 
         let _ = writeln!(out, "listening on {scheme}://{address}").and_then(|()| out.flush());
     }
     tracing::info!(%address, "relay started");
-    let relay = Relay::new(RelayConfig::new(entropy::u64()));
+    let config =
+        RelayConfig { seed: entropy::u64(), n_stored: store.n_documents_at_start(), ..settings.relay };
     let (on_link, link_events) = unbounded_channel();
     let mut actor = Actor {
-        relay,
+        relay: Relay::new(config),
         store,
         links: HashMap::new(),
         next_link: 1,
         on_link,
         last_tokens: HashMap::new(),
+        appended: HashMap::new(),
+        numbers: Numbers::default(),
+        disk_trouble: None,
+        started_at: Instant::now(),
+        is_ending: false,
         is_drained: false,
     };
-    let inbox = Inbox { store_events, accepted, link_events };
+    let inbox = Inbox { store_events, accepted, link_events, asks };
     actor.serve(inbox, &mut termination, accepting).await;
     let is_drained = actor.is_drained;
     actor.store.shutdown()?;
@@ -73,21 +90,49 @@ pub async fn run(listen: &str, data: &Path, tls: Option<(PathBuf, PathBuf)>) -> 
     Ok(())
 }
 
+/// Sends the log of a relay to standard error. What is in it: ids of links and documents, addresses, counts; never a text, a
+/// name or a secret.
+pub fn log_to_stderr(format: LogFormat) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("COEDIT_LOG").unwrap_or_else(|_| EnvFilter::new("coedit=info"));
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    // A second call finds one that is there already.
+    let _ = match format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}
+
 struct Inbox {
     store_events: UnboundedReceiver<RelayEvent>,
     accepted: UnboundedReceiver<Accepted>,
     link_events: UnboundedReceiver<LinkEvent>,
+    asks: UnboundedReceiver<Ask>,
 }
 
 struct Actor {
     relay: Relay,
     store: RelayStore,
-    links: HashMap<LinkId, LinkHandle>,
+    links: HashMap<LinkId, Link>,
     next_link: u64,
     on_link: UnboundedSender<LinkEvent>,
     /// The last append of each loaded document: what a snapshot given after it covers.
     last_tokens: HashMap<DocumentId, PersistToken>,
+    /// When each append that is not on the disk yet was asked for.
+    appended: HashMap<DocumentId, VecDeque<(u64, Instant)>>,
+    numbers: Numbers,
+    /// Why nothing can be written, while that is so.
+    disk_trouble: Option<String>,
+    started_at: Instant,
+    is_ending: bool,
     is_drained: bool,
+}
+
+/// An open connection.
+struct Link {
+    handle: LinkHandle,
+    transport: &'static str,
 }
 
 impl Actor {
@@ -105,6 +150,7 @@ impl Actor {
                 () = termination.wait(), if forced_at.is_none() => {
                     forced_at = Some(tokio::time::Instant::now() + STOP_TIMEOUT);
                     accepting.abort();
+                    self.is_ending = true;
                     self.step(Input::Shutdown);
                 }
                 Some(event) = inbox.store_events.recv() => {
@@ -114,6 +160,7 @@ impl Actor {
                     }
                 }
                 Some(accepted) = inbox.accepted.recv() => self.on_accepted(accepted),
+                Some(ask) = inbox.asks.recv() => self.answer(ask),
                 Some(event) = inbox.link_events.recv() => {
                     self.on_link(event);
                     for _ in 1..EVENTS_PER_TURN {
@@ -143,7 +190,12 @@ impl Actor {
     fn on_accepted(&mut self, accepted: Accepted) {
         let link = LinkId(self.next_link);
         self.next_link += 1;
-        self.links.insert(link, transport::spawn(accepted.connection, link.0, self.on_link.clone()));
+        let transport = accepted.connection.transport();
+        let handle = transport::spawn(accepted.connection, link.0, self.on_link.clone());
+        self.links.insert(link, Link { handle, transport });
+        *self.numbers.links_opened.entry(transport).or_default() += 1;
+        *self.numbers.links.entry(transport).or_default() += 1;
+        tracing::debug!(link = link.0, peer = %accepted.peer, transport, "a link was accepted");
         self.step(Input::LinkOpened { link, document: accepted.document, wall: clock::wall_now() });
     }
 
@@ -153,14 +205,34 @@ impl Actor {
                 let link = LinkId(link);
                 // What a link that was closed still had on its way means nothing any more.
                 if self.links.contains_key(&link) {
+                    self.numbers.bytes_in += bytes.len() as u64;
                     self.step(Input::Packet { link, bytes: &bytes });
                 }
             }
             LinkEvent::Written(link, n_bytes) => self.step(Input::Written { link: LinkId(link), n_bytes }),
             LinkEvent::Closed(link, _) => {
-                self.links.remove(&LinkId(link));
+                self.forget(LinkId(link));
                 self.step(Input::LinkClosed { link: LinkId(link) });
             }
+        }
+    }
+
+    fn forget(&mut self, link: LinkId) {
+        if let Some(closed) = self.links.remove(&link)
+            && let Some(n_links) = self.numbers.links.get_mut(closed.transport)
+        {
+            *n_links -= 1;
+        }
+    }
+
+    /// Notes how long the appends of a document took until they were written and sent on.
+    fn note_fan_out(&mut self, document: DocumentId, upto: u64) {
+        let Some(appended) = self.appended.get_mut(&document) else { return };
+        while let Some((_, asked_at)) = appended.pop_front_if(|(token, _)| *token <= upto) {
+            self.numbers.fan_out.note(asked_at.elapsed());
+        }
+        if appended.is_empty() {
+            self.appended.remove(&document);
         }
     }
 
@@ -171,6 +243,8 @@ impl Actor {
                 self.step(Input::Loaded { document: DocumentId::from_bytes(doc_id), result: Ok(document) });
             }
             RelayEvent::LoadFailed { doc_id, sentence } => {
+                self.numbers.n_load_failures += 1;
+                tracing::error!(document = %DocumentId::from_bytes(doc_id), %sentence, "a document could not be read");
                 self.step(Input::Loaded { document: DocumentId::from_bytes(doc_id), result: Err(sentence) });
             }
             RelayEvent::Created { doc_id } => {
@@ -179,6 +253,7 @@ impl Actor {
             RelayEvent::Persisted { doc_id, token } => {
                 let document = DocumentId::from_bytes(doc_id);
                 self.step(Input::Appended { document, token: PersistToken(token) });
+                self.note_fan_out(document, token);
             }
             RelayEvent::SnapshotStored { doc_id, .. } => {
                 self.step(Input::SnapshotStored { document: DocumentId::from_bytes(doc_id), result: Ok(()) });
@@ -188,16 +263,25 @@ impl Actor {
             }
             // The store keeps what waits and goes on trying; nothing is acknowledged meanwhile.
             RelayEvent::PersistFailed { sentence } => {
-                tracing::error!(%sentence, "edits could not be written")
+                tracing::error!(%sentence, "edits could not be written");
+                self.numbers.n_sync_failures += 1;
+                self.disk_trouble = Some("the disk takes no edits at the moment".to_owned());
             }
-            RelayEvent::Recovered => tracing::info!("edits are written again"),
+            RelayEvent::Synced { took } => self.numbers.sync.note(took),
+            RelayEvent::Recovered => {
+                tracing::info!("edits are written again");
+                self.disk_trouble = None;
+            }
         }
     }
 
     fn on_refused(&mut self, document: DocumentId, token: Option<u64>, sentence: String) {
         tracing::error!(%document, %sentence, "the store refused");
         match token {
-            Some(_) => self.step(Input::AppendFailed { document, sentence }),
+            Some(_) => {
+                self.appended.remove(&document);
+                self.step(Input::AppendFailed { document, sentence });
+            }
             // A document's creation comes before any append of it.
             None if self.last_tokens.contains_key(&document) => {
                 self.step(Input::SnapshotStored { document, result: Err(sentence) });
@@ -216,13 +300,14 @@ impl Actor {
         // The store refuses only once its thread has ended, and then nothing is acknowledged any more.
         let given = match output {
             Output::Send { link, bytes } => {
-                if let Some(handle) = self.links.get(&link) {
-                    handle.send(bytes);
+                if let Some(link) = self.links.get(&link) {
+                    self.numbers.bytes_out += bytes.len() as u64;
+                    link.handle.send(bytes);
                 }
                 Ok(())
             }
             Output::Close { link } => {
-                self.links.remove(&link);
+                self.forget(link);
                 Ok(())
             }
             Output::Load { document } => self.store.load(*document.as_bytes()),
@@ -231,6 +316,7 @@ impl Actor {
             }
             Output::Append { document, token, bytes } => {
                 self.last_tokens.insert(document, token);
+                self.appended.entry(document).or_default().push_back((token.0, Instant::now()));
                 self.store.append(*document.as_bytes(), token.0, bytes.to_vec())
             }
             Output::StoreSnapshot { document, bytes } => {
@@ -247,8 +333,9 @@ impl Actor {
                 tracing::info!(%document, "a document was unloaded");
                 Ok(())
             }
-            Output::LinkRefused { link, sentence: _ } => {
-                tracing::info!(link = link.0, "a link was refused");
+            Output::LinkRefused { link, code } => {
+                *self.numbers.refused.entry(code.word()).or_default() += 1;
+                tracing::info!(link = link.0, reason = code.word(), "a link was refused");
                 Ok(())
             }
             Output::LinkWelcomed { link, document } => {

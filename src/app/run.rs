@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use clap::Parser;
 
 use crate::app::cli::{self, Cli, Command};
+use crate::app::relay::options::{RelayAction, RelaySettings};
 use crate::app::session::How;
 use crate::app::setting::Setting;
 use crate::app::{cat, config, docs, join, put, relay, share, text};
@@ -75,13 +76,15 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let files = cli::Files { paths: vec![file], ..cli::Files::default() };
             edit(setting, Launch { files, how: How::Join(link) })
         }
-        Some(Command::Relay { listen, data, tls_cert, tls_key }) => {
-            log_to_stderr();
-            let data = data.unwrap_or_else(|| setting.paths.data.join("relay"));
+        Some(Command::Relay { action: None, options }) => {
+            let settings =
+                RelaySettings::of(&options, &setting.paths.config, &setting.paths.data.join("relay"))?;
+            relay::log_to_stderr(settings.log_format);
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            runtime.block_on(relay::run(&listen, &data, tls_cert.zip(tls_key)))
+            runtime.block_on(relay::run(settings))
         }
+        Some(Command::Relay { action: Some(action), .. }) => ask_relay(&setting, action),
         Some(Command::Cat { target }) => print(block_on(cat::text_of(&setting, &target))?.as_bytes()),
         Some(Command::Put { target }) => {
             let text = text::read_standard_input()?;
@@ -93,6 +96,15 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
         }
         Some(Command::Completions { .. } | Command::Man) => Ok(()),
     }
+}
+
+fn ask_relay(setting: &Setting, action: RelayAction) -> anyhow::Result<()> {
+    let RelayAction::Status { url, operator_token, json } = action;
+    let Some(server) = server(Some(url))? else { return Ok(()) };
+    let asked = relay::status::ask(&setting.network, &server, operator_token.as_deref(), json);
+    let (lines, is_ready) = block_on(asked)?;
+    print(lines.as_bytes())?;
+    if is_ready { Ok(()) } else { Err(anyhow!("{server} takes no work at the moment")) }
 }
 
 fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
@@ -129,14 +141,4 @@ fn print(text: &[u8]) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-fn log_to_stderr() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("COEDIT_LOG").unwrap_or_else(|_| EnvFilter::new("coedit=info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
 }

@@ -165,6 +165,12 @@ pub const LOADING_PACKETS_MAX: usize = 4;
 /// Documents that a relay keeps in memory at once, links or not.
 pub const RELAY_DOCUMENTS_MAX: usize = 10_000;
 
+/// Documents that a relay keeps in its store at once.
+pub const RELAY_DOCUMENTS_STORED_MAX: u64 = 1_000_000;
+
+/// Bytes that one document may take in a relay's store: what still fits a transfer to those who join.
+pub const DOCUMENT_STORED_BYTES_MAX: u64 = TRANSFER_BYTES_MAX as u64;
+
 /// Milliseconds without links after which a relay forgets a document that is wholly durable.
 pub const UNLOAD_AFTER_MS: u64 = 60_000;
 

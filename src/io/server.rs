@@ -4,6 +4,8 @@
 //! handed on with the id that was asked for, and whoever takes it decides.
 
 mod admission;
+/// What only the program behind the server can answer.
+pub mod desk;
 mod pages;
 mod upgrade;
 
@@ -30,6 +32,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use admission::Bounds;
 use admission::{Census, Place};
+use desk::Desk;
 
 use crate::io::transport::Connection;
 use crate::io::transport::stream::Stream;
@@ -52,22 +55,6 @@ pub struct Accepted {
     pub peer: SocketAddr,
     /// The open socket, for [`crate::io::transport::spawn`].
     pub connection: Connection,
-}
-
-/// What the probes answer. The closures are called on the server's tasks and must not block.
-#[derive(Clone)]
-pub struct Probes {
-    /// Whether work can be taken: `/readyz`. The text says why not.
-    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// What `/metrics` shows, in the text format of Prometheus; without it there is no such page.
-    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
-}
-
-impl Probes {
-    /// Returns probes that are always ready and count nothing, as a hosting editor has them.
-    pub fn always_ready() -> Probes {
-        Probes { ready: Arc::new(|| Ok(())), metrics: None }
-    }
 }
 
 /// Why a port could not be opened.
@@ -148,12 +135,12 @@ impl Server {
     pub async fn run(
         self,
         on_socket: mpsc::UnboundedSender<Accepted>,
-        probes: Probes,
+        desk: Desk,
         shutdown: impl Future<Output = ()>,
     ) {
         let census = Census::new(self.bounds.clone());
         let taker = on_socket.clone();
-        let router = pages::router(on_socket, probes);
+        let router = pages::router(on_socket, desk);
         let mut shutdown = pin!(shutdown);
         let mut requests = JoinSet::new();
         loop {

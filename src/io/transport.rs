@@ -61,6 +61,11 @@ impl Connection {
     ) -> Connection {
         Connection { socket, lease }
     }
+
+    /// Returns what carries it, in one word.
+    pub fn transport(&self) -> &'static str {
+        "websocket"
+    }
 }
 
 /// What a link tells. The first field is the `link_no` that [`spawn`] was given.

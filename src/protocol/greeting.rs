@@ -121,6 +121,25 @@ impl RefuseCode {
         CODES.get(usize::from(byte).checked_sub(1)?).copied()
     }
 
+    /// Returns the code in one word, for logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            RefuseCode::Denied => "denied",
+            RefuseCode::EpochMismatch => "epoch-mismatch",
+            RefuseCode::Version => "version",
+            RefuseCode::Malformed => "malformed",
+            RefuseCode::ReadOnly => "read-only",
+            RefuseCode::ReplicaInUse => "replica-in-use",
+            RefuseCode::OverLimit => "over-limit",
+            RefuseCode::Full => "full",
+            RefuseCode::Storage => "storage",
+            RefuseCode::Timeout => "timeout",
+            RefuseCode::CreateDenied => "create-denied",
+            RefuseCode::GoingAway => "going-away",
+            RefuseCode::Replaced => "replaced",
+        }
+    }
+
     /// Returns whether trying again by itself makes sense. What the user must decide is not tried again.
     pub fn is_worth_retrying(self) -> bool {
         !matches!(

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::base::limits;
 use crate::base::time::{Millis, WallTime};
 use crate::protocol::capability::Access;
+use crate::protocol::greeting::RefuseCode;
 use crate::protocol::{DocumentId, Epoch};
 use crate::sync::event::LinkLimits;
 use crate::sync::{LinkId, PersistToken};
@@ -22,6 +23,12 @@ pub struct RelayConfig {
     pub links_max: usize,
     /// Documents in memory at once.
     pub documents_max: usize,
+    /// Documents in the store at once.
+    pub documents_stored_max: u64,
+    /// Documents in the store now, at the start.
+    pub n_stored: u64,
+    /// Bytes of one document in the store; a larger one can only be read.
+    pub document_bytes_max: u64,
     /// How long a document without links stays in memory.
     pub unload_after: Millis,
 }
@@ -35,6 +42,9 @@ impl RelayConfig {
             link_limits: LinkLimits::default(),
             links_max: limits::RELAY_LINKS_MAX,
             documents_max: limits::RELAY_DOCUMENTS_MAX,
+            documents_stored_max: limits::RELAY_DOCUMENTS_STORED_MAX,
+            n_stored: 0,
+            document_bytes_max: limits::DOCUMENT_STORED_BYTES_MAX,
             unload_after: Millis(limits::UNLOAD_AFTER_MS),
         }
     }
@@ -192,8 +202,8 @@ pub enum Output {
     LinkRefused {
         /// Which link.
         link: LinkId,
-        /// What it was told.
-        sentence: String,
+        /// Why.
+        code: RefuseCode,
     },
     /// A link joined a document, for logs and metrics.
     LinkWelcomed {

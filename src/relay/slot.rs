@@ -36,6 +36,25 @@ pub(super) struct Live {
     n_snapshot_bytes: u64,
     /// The snapshot that is being stored.
     storing: Option<(Bytes, VersionVector)>,
+    /// Whether nobody may write because there is too much of it.
+    pub(super) is_too_large: bool,
+}
+
+/// How a document in memory stands, for its operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// Which.
+    pub document: DocumentId,
+    /// What it is called. Untrusted.
+    pub name: String,
+    /// Connections.
+    pub n_links: usize,
+    /// The names of those who are here and show themselves. Untrusted.
+    pub people: Vec<String>,
+    /// Operations that are on the disk.
+    pub n_ops: u64,
+    /// Bytes in the store.
+    pub n_bytes: u64,
 }
 
 impl std::fmt::Debug for Live {
@@ -87,6 +106,7 @@ impl Live {
             room,
             empty_since: Some(now),
             storing: None,
+            is_too_large: false,
         })
     }
 
@@ -114,9 +134,7 @@ impl Live {
                     out.push(Output::Append { document, token, bytes });
                 }
                 sync::Output::LinkWelcomed { link } => out.push(Output::LinkWelcomed { link, document }),
-                sync::Output::LinkRefused { link, sentence } => {
-                    out.push(Output::LinkRefused { link, sentence })
-                }
+                sync::Output::LinkRefused { link, code } => out.push(Output::LinkRefused { link, code }),
                 // Nobody looks at a relay's text, and it dials nobody.
                 sync::Output::Dial
                 | sync::Output::TextChanged(_)
@@ -130,11 +148,31 @@ impl Live {
         closed
     }
 
+    /// Returns how many bytes of it the store has.
+    pub(super) fn n_bytes(&self) -> u64 {
+        self.n_log_bytes + self.n_snapshot_bytes
+    }
+
+    /// Returns how it stands.
+    pub(super) fn overview(&self, document: DocumentId) -> Overview {
+        let people = self.room.people().into_iter().map(|(_, presence)| presence.name);
+        Overview {
+            document,
+            name: self.room.name().to_owned(),
+            n_links: self.room.n_links(),
+            people: people.collect(),
+            n_ops: self.room.durable().n_ops_beyond(&VersionVector::default()),
+            n_bytes: self.n_bytes(),
+        }
+    }
+
     /// Returns the snapshot to store now, if enough was appended since the last: at least half its size, so that the work is
     /// proportional to what is written.
     pub(super) fn take_due_snapshot(&mut self) -> Option<Bytes> {
         let n_bytes_due = limits::SNAPSHOT_AFTER_BYTES.max(self.n_snapshot_bytes / 2);
-        let is_due = n_bytes_due <= self.n_log_bytes || limits::SNAPSHOT_AFTER_RECORDS <= self.n_log_records;
+        let is_due = n_bytes_due <= self.n_log_bytes
+            || limits::SNAPSHOT_AFTER_RECORDS <= self.n_log_records
+            || self.is_too_large && 0 < self.n_log_bytes;
         if !is_due || self.storing.is_some() || !self.room.is_durable() {
             return None;
         }

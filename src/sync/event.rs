@@ -7,6 +7,7 @@ use crate::base::time::WallTime;
 use crate::crdt::VersionVector;
 use crate::document::Applied;
 use crate::protocol::capability::{Access, Token};
+use crate::protocol::greeting::RefuseCode;
 use crate::protocol::presence::Presence;
 use crate::protocol::{DocumentId, Epoch, SessionId};
 
@@ -29,6 +30,26 @@ pub enum Direction {
 /// Names one [`Output::Persist`]. Tokens of one room ascend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersistToken(pub u64);
+
+/// What went through a room or a relay since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Operations that were taken in and are durable.
+    pub n_ops_in: u64,
+    /// Operations that were forwarded, counted for each receiver.
+    pub n_ops_out: u64,
+    /// How often a link was too slow and was taken off what is forwarded live.
+    pub n_fell_behind: u64,
+}
+
+impl Traffic {
+    /// Adds what went through between two looks at the same counts.
+    pub fn add_since(&mut self, before: Traffic, after: Traffic) {
+        self.n_ops_in += after.n_ops_in - before.n_ops_in;
+        self.n_ops_out += after.n_ops_out - before.n_ops_out;
+        self.n_fell_behind += after.n_fell_behind - before.n_fell_behind;
+    }
+}
 
 /// What a room is, for as long as it lives.
 #[derive(Clone, Debug)]
@@ -227,7 +248,7 @@ pub enum Output {
     LinkRefused {
         /// Which link.
         link: LinkId,
-        /// What it was told.
-        sentence: String,
+        /// Why.
+        code: RefuseCode,
     },
 }

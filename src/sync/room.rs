@@ -17,7 +17,7 @@ use crate::protocol::frame::{Frame, Frames, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode};
 use crate::protocol::presence::Presence;
 use crate::protocol::{ConnectionId, Epoch};
-use crate::sync::event::{Direction, Input, LinkId, Output, RoomConfig};
+use crate::sync::event::{Direction, Input, LinkId, Output, RoomConfig, Traffic};
 use crate::sync::people::People;
 use crate::sync::status::Status;
 use crate::sync::store::{Growth, Store};
@@ -175,6 +175,16 @@ impl Room {
     /// Returns the history that the document here belongs to, once it is known.
     pub fn epoch(&self) -> Option<Epoch> {
         self.config.epoch
+    }
+
+    /// Returns what went through so far, of those who are served here.
+    pub fn traffic(&self) -> Traffic {
+        self.serving.traffic
+    }
+
+    /// Returns what the document is called, as whoever created it said; may be empty.
+    pub fn name(&self) -> &str {
+        &self.config.name
     }
 
     /// Returns how many links are here, greeting ones included.

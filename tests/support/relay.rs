@@ -51,6 +51,11 @@ impl Relay {
         format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
+    /// Returns all that it has logged.
+    pub fn log(&self) -> String {
+        self.home.read("relay.log")
+    }
+
     /// Returns the port it listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -145,8 +150,10 @@ fn spawn(home: &Home, data: &Path, port: u16, args: &[String]) -> Started {
     }
     let mut command = Command::new(program());
     command.args(["relay", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data).args(args);
+    let log = std::fs::File::options().create(true).append(true).open(home.path("relay.log"));
+    let log = log.map_or_else(|_| Stdio::null(), Stdio::from);
     command.envs(home.variables()).current_dir(home.folder());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     let mut child = command.spawn().expect("the program starts");
     let output = child.stdout.take().expect("piped");
     let (sender, receiver) = std::sync::mpsc::channel();

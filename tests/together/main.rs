@@ -11,6 +11,7 @@ mod hostile;
 mod hosting;
 mod kills;
 mod offline;
+mod operating;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

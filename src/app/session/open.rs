@@ -14,7 +14,7 @@ use crate::base::line_ending::LineEnding;
 use crate::crdt::ReplicaId;
 use crate::document::Document;
 use crate::io::files::Loaded;
-use crate::io::server::Probes;
+use crate::io::server::desk::Desk;
 use crate::io::storage::StorageError;
 use crate::io::storage::journal::{Journal, Uid};
 use crate::io::transport::connect::Network;
@@ -312,7 +312,7 @@ async fn host(plan: &mut Plan, listen: &str, channels: &Channels) -> anyhow::Res
         }
     }
     let on_accepted = channels.on_accepted.clone();
-    Ok(tokio::spawn(server.run(on_accepted, Probes::always_ready(), std::future::pending())))
+    Ok(tokio::spawn(server.run(on_accepted, Desk::default(), std::future::pending())))
 }
 
 async fn host_again(plan: &mut Plan, channels: &Channels) -> anyhow::Result<Accepting> {

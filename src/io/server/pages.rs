@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::mpsc;
 
-use super::{Accepted, Probes, Visitor, upgrade};
+use super::desk::{Desk, Question};
+use super::{Accepted, Visitor, upgrade};
 use crate::protocol::DocumentId;
 
 /// What a browser shows that opens a document's link. Only the browser knows the part after `#`, so the page cannot
@@ -29,31 +30,48 @@ const DOCUMENT_PAGE: &str = "<!doctype html>
 /// What the handlers share.
 struct Site {
     on_socket: mpsc::UnboundedSender<Accepted>,
-    probes: Probes,
+    desk: Desk,
 }
 
 /// Returns the routes. Every request must carry a [`Visitor`].
-pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, probes: Probes) -> Router {
+pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, desk: Desk) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/operator/status", get(status))
         .route("/d/{doc}", get(document))
         .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here. Documents are at /d/...\n"))
-        .with_state(Arc::new(Site { on_socket, probes }))
+        .with_state(Arc::new(Site { on_socket, desk }))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {
-    match (site.probes.ready)() {
-        Ok(()) => "ready\n".into_response(),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
-    }
+    site.desk.ask(Question::Ready).await
 }
 
-async fn metrics(State(site): State<Arc<Site>>) -> Response {
-    match &site.probes.metrics {
-        Some(metrics) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics()).into_response(),
-        None => (StatusCode::NOT_FOUND, "This server counts nothing.\n").into_response(),
+async fn metrics(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+) -> Response {
+    site.ask_as_operator(Question::Metrics, &visitor, &headers).await
+}
+
+async fn status(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+) -> Response {
+    site.ask_as_operator(Question::Status, &visitor, &headers).await
+}
+
+impl Site {
+    /// Asks, unless somebody else than the operator does.
+    async fn ask_as_operator(&self, question: Question, visitor: &Visitor, headers: &HeaderMap) -> Response {
+        match self.desk.refuse_strangers(visitor, headers) {
+            Some(refusal) => refusal,
+            None => self.desk.ask(question).await,
+        }
     }
 }
 

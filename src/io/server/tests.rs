@@ -25,18 +25,18 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-fn start(bounds: Bounds, probes: Probes) -> Running {
+fn start(bounds: Bounds, desk: Desk) -> Running {
     let server =
         Server::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port").with_bounds(bounds);
     let addr = server.local_addr();
     let (on_socket, sockets) = mpsc::unbounded_channel();
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(server.run(on_socket, probes, async move { drop(stopped.await) }));
+    let task = tokio::spawn(server.run(on_socket, desk, async move { drop(stopped.await) }));
     Running { addr, sockets, stop, task }
 }
 
 fn start_default() -> Running {
-    start(Bounds::default(), Probes::always_ready())
+    start(Bounds::default(), Desk::default())
 }
 
 fn link_addr(addr: SocketAddr) -> LinkAddr {
@@ -158,20 +158,58 @@ async fn a_browser_is_told_how_to_join() {
     assert!(get(server.addr, "/", "").await.starts_with("HTTP/1.1 404 "));
 }
 
+/// A desk that answers every question with its name.
+fn desk(operator_token: Option<&str>) -> Desk {
+    let (asks, mut asked) = mpsc::unbounded_channel::<desk::Ask>();
+    tokio::spawn(async move {
+        while let Some(ask) = asked.recv().await {
+            let answer = match ask.question {
+                desk::Question::Ready => desk::Answer::unavailable("the disk is full\n"),
+                other => desk::Answer::text(format!("{other:?}\n")),
+            };
+            let _ = ask.reply.send(answer);
+        }
+    });
+    Desk::new(asks, operator_token.map(str::to_owned))
+}
+
 #[tokio::test]
-async fn probes_answer_what_they_are_told() {
-    let probes = Probes {
-        ready: Arc::new(|| Err("the disk is full".into())),
-        metrics: Some(Arc::new(|| "n 1\n".into())),
-    };
-    let server = start(Bounds::default(), probes);
+async fn probes_answer_what_the_program_says() {
+    let server = start(Bounds::default(), desk(None));
     assert!(get(server.addr, "/healthz", "").await.starts_with("HTTP/1.1 200 "));
     let ready = get(server.addr, "/readyz", "").await;
     assert!(ready.starts_with("HTTP/1.1 503 ") && ready.ends_with("the disk is full\n"), "{ready}");
-    assert!(get(server.addr, "/metrics", "").await.ends_with("n 1\n"));
     let host = start_default();
-    assert!(get(host.addr, "/readyz", "").await.starts_with("HTTP/1.1 200 "));
-    assert!(get(host.addr, "/metrics", "").await.starts_with("HTTP/1.1 404 "));
+    assert!(
+        get(host.addr, "/metrics", "").await.starts_with("HTTP/1.1 401 "),
+        "host: x is no name of this machine"
+    );
+}
+
+#[tokio::test]
+async fn metrics_and_status_are_for_the_operator() {
+    let server = start(Bounds::default(), desk(Some("sesame")));
+    for path in ["/metrics", "/operator/status"] {
+        for wrong in ["", "authorization: Bearer sesam\r\n", "authorization: Basic sesame\r\n"] {
+            let answer = get(server.addr, path, wrong).await;
+            assert!(answer.starts_with("HTTP/1.1 401 "), "{path} {wrong}: {answer}");
+        }
+        let answer = get(server.addr, path, "authorization: Bearer sesame\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
+    // Without a token: from this machine, by its own name, not through a proxy and not by a page in a browser.
+    let open = start(Bounds::default(), desk(None));
+    let from_here = |headers: &'static str| {
+        let request = format!("GET /metrics HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
+        async move { ask(open.addr, request.as_bytes()).await }
+    };
+    assert!(from_here("host: localhost:7878\r\n").await.ends_with("Metrics\n"));
+    assert!(from_here("host: 127.0.0.1\r\n").await.ends_with("Metrics\n"));
+    assert!(from_here("host: evil.example\r\n").await.starts_with("HTTP/1.1 401 "));
+    assert!(
+        from_here("host: localhost\r\nx-forwarded-for: 192.0.2.1\r\n").await.starts_with("HTTP/1.1 401 ")
+    );
+    assert!(from_here("host: localhost\r\norigin: http://localhost\r\n").await.starts_with("HTTP/1.1 401 "));
 }
 
 #[tokio::test]
@@ -196,7 +234,7 @@ async fn handshakes_that_are_not_ours_are_refused() {
 #[tokio::test]
 async fn a_place_is_kept_by_a_websocket_and_free_when_it_ends() {
     let bounds = Bounds { n_loopback_max: 1, ..Bounds::default() };
-    let mut server = start(bounds, Probes::always_ready());
+    let mut server = start(bounds, Desk::default());
     let first = dial(&Network::default(), &link_addr(server.addr)).await.expect("there is a place");
     let accepted = server.sockets.recv().await.expect("the server runs");
     let refused = dial(&Network::default(), &link_addr(server.addr)).await.err();
@@ -208,7 +246,7 @@ async fn a_place_is_kept_by_a_websocket_and_free_when_it_ends() {
 #[tokio::test]
 async fn a_request_that_never_comes_is_hung_up_on() {
     let bounds = Bounds { request_timeout: Duration::from_millis(50), ..Bounds::default() };
-    let server = start(bounds, Probes::always_ready());
+    let server = start(bounds, Desk::default());
     let _ = ask(server.addr, b"").await;
     let _ = ask(server.addr, b"GET / HTTP/1.1\r\nhost").await;
 }
@@ -246,7 +284,7 @@ async fn tls_is_spoken_with_whoever_trusts_the_certificate_and_a_new_one_is_take
     let server = server.with_tls(crate::io::tls::acceptor(&cert, &key).expect("a pair"));
     let addr = LinkAddr { tls: true, ..link_addr(server.local_addr()) };
     let (on_socket, mut sockets) = mpsc::unbounded_channel();
-    let _running = tokio::spawn(server.run(on_socket, Probes::always_ready(), std::future::pending()));
+    let _running = tokio::spawn(server.run(on_socket, Desk::default(), std::future::pending()));
     let first = folder.path().join("first.pem");
     std::fs::copy(&cert, &first).expect("a copy");
     let trusting = Network::from_environment(Some(first.clone()));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::StorageError;
 use super::serve::{Order, serve};
@@ -103,6 +104,11 @@ pub enum RelayEvent {
         /// What happened and what to do.
         sentence: String,
     },
+    /// A commit was made and synced.
+    Synced {
+        /// How long that took.
+        took: Duration,
+    },
     /// After failures, everything that waited is on disk.
     Recovered,
 }
@@ -113,6 +119,7 @@ pub struct RelayStore {
     orders: Option<Sender<Order<Command>>>,
     thread: Option<JoinHandle<()>>,
     waiting: Arc<AtomicUsize>,
+    n_documents: u64,
 }
 
 impl RelayStore {
@@ -127,13 +134,14 @@ impl RelayStore {
         on_event: Box<dyn Fn(RelayEvent) + Send>,
     ) -> Result<RelayStore, StorageError> {
         let waiting = Arc::new(AtomicUsize::new(0));
-        let worker = Worker::open(&folder, on_event, Arc::clone(&waiting))?;
+        let mut worker = Worker::open(&folder, on_event, Arc::clone(&waiting))?;
+        let n_documents = worker.n_documents()?;
         let (orders, received) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("relay store".to_string())
             .spawn(move || serve(worker, &received))
             .map_err(|why| StorageError::NotOpened { path: folder, why })?;
-        Ok(RelayStore { orders: Some(orders), thread: Some(thread), waiting })
+        Ok(RelayStore { orders: Some(orders), thread: Some(thread), waiting, n_documents })
     }
 
     /// Asks for a document; `Loaded` or `LoadFailed` follows. What was appended before is in it.
@@ -180,6 +188,11 @@ impl RelayStore {
         upto: u64,
     ) -> Result<(), StorageError> {
         self.send(Command::StoreSnapshot { doc_id, snapshot, upto })
+    }
+
+    /// Returns how many documents there were when the store was opened.
+    pub fn n_documents_at_start(&self) -> u64 {
+        self.n_documents
     }
 
     /// Returns how many bytes of changes wait for the disk, so that the relay can stop taking more.

@@ -86,7 +86,7 @@ impl Network {
     ///
     /// # Errors
     /// One for each step that can fail.
-    pub(super) async fn open(&self, addr: &LinkAddr, deadline: Instant) -> Result<Stream, DialError> {
+    pub(in crate::io) async fn open(&self, addr: &LinkAddr, deadline: Instant) -> Result<Stream, DialError> {
         let stream = match self.proxies.way_to(addr)? {
             None => connect(&addr.host, addr.port, deadline).await?,
             Some(proxy) => through(&proxy, addr, deadline).await?,

@@ -30,7 +30,7 @@ pub struct LinkAddr {
 
 impl LinkAddr {
     /// Returns `HOST:PORT`, an IPv6 address in brackets.
-    pub(super) fn authority(&self) -> String {
+    pub(in crate::io) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {

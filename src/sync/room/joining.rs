@@ -184,7 +184,7 @@ impl Room {
         let Some(wire) = self.joining.as_mut().and_then(Joining::wire) else { return };
         let link = wire.link;
         wire.send_frame(&Frame::Refuse(why.clone()), step.now, step.out);
-        step.out.push(Output::LinkRefused { link, sentence: why.sentence.clone() });
+        step.out.push(Output::LinkRefused { link, code: why.code });
         step.out.push(Output::Close { link });
         let reason = match why.code {
             RefuseCode::Malformed => {

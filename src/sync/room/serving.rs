@@ -17,7 +17,7 @@ use crate::protocol::capability::Mode;
 use crate::protocol::frame::{Fragment, Frame, PresenceFrame, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode};
 use crate::protocol::{ConnectionId, DocumentId, SessionId};
-use crate::sync::event::{LinkId, Output, PersistToken};
+use crate::sync::event::{LinkId, Output, PersistToken, Traffic};
 use crate::sync::rate::TokenBucket;
 use crate::sync::wire::Wire;
 
@@ -33,6 +33,7 @@ pub(super) struct Serving {
     pub(super) names: ReplicaTable,
     last_connection: u32,
     snapshot: Option<Snapshot>,
+    pub(super) traffic: Traffic,
 }
 
 /// What those get who join with nothing.
@@ -138,7 +139,7 @@ impl Room {
     /// Tells a link why, closes it and forgets it.
     fn end_link(&mut self, link: LinkId, why: Ended, step: &mut Step<'_>) {
         if let Some(ending) = self.serving.links.get_mut(&link) {
-            step.out.push(Output::LinkRefused { link, sentence: why.sentence.clone() });
+            step.out.push(Output::LinkRefused { link, code: why.code });
             ending.wire.send_frame(&Frame::Refuse(why), step.now, step.out);
             step.out.push(Output::Close { link });
             self.forget_link(link, step);

@@ -86,6 +86,13 @@ fn create(
     )
 }
 
+/// Returns how many documents there are.
+pub(super) fn n_documents(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .query_row("SELECT count(*) FROM document", [], |row| row.get::<_, i64>(0))
+        .map(|n| n.max(0) as u64)
+}
+
 /// Returns a document and the number of its last batch (0 if it has none).
 pub(super) fn load(
     connection: &Connection,

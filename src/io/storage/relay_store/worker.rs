@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::rows::{self, Write};
 use super::{DocId, RelayDocument, RelayEvent, RelaySnapshot, StorageError};
@@ -52,6 +52,11 @@ impl Worker {
         database.connection()?;
         let group = Group::new(database, RETRY_EVERY);
         Ok(Worker { on_event, group, before: HashMap::new(), loads: Vec::new(), waiting, _lock: lock })
+    }
+
+    pub(super) fn n_documents(&mut self) -> Result<u64, StorageError> {
+        let counted = rows::n_documents(self.group.database.connection()?);
+        counted.map_err(|why| self.group.database.error(why))
     }
 
     fn is_waiting(&self, doc_id: DocId) -> bool {
@@ -146,9 +151,11 @@ impl Serve for Worker {
     }
 
     fn commit(&mut self) -> Option<StorageError> {
+        let began = Instant::now();
         match self.group.commit() {
             Commit::Nothing => None,
             Commit::Written { answers, recovered } => {
+                (self.on_event)(RelayEvent::Synced { took: began.elapsed() });
                 for answer in answers {
                     self.tell(answer);
                 }

@@ -48,7 +48,11 @@ impl Room {
         }
         let mut before = self.store.durable().clone();
         while let Some(asked) = self.store.next_written(token) {
-            self.forward(&before, asked.origin, step);
+            let grown = |&(replica, next): &(_, u64)| next.saturating_sub(before.get(replica));
+            let n_ops: u64 = asked.growth.iter().map(grown).sum();
+            let n_receivers = self.forward(&before, asked.origin, step);
+            self.serving.traffic.n_ops_in += n_ops;
+            self.serving.traffic.n_ops_out += n_ops * n_receivers;
             for &(replica, next) in &asked.growth {
                 before.advance(replica, next);
             }
@@ -59,8 +63,10 @@ impl Room {
         self.send_due_acks(step);
     }
 
-    /// Sends what became durable since `before` to all that are live, encoded once, but not to who sent it.
-    fn forward(&mut self, before: &VersionVector, origin: Option<LinkId>, step: &mut Step<'_>) {
+    /// Sends what became durable since `before` to all that are live, encoded once, but not to who sent it. Returns how
+    /// many got it.
+    fn forward(&mut self, before: &VersionVector, origin: Option<LinkId>, step: &mut Step<'_>) -> u64 {
+        let mut n_receivers = 0;
         let serving = &mut self.serving;
         let durable = self.store.durable();
         let mut batch = None::<(Bytes, Bytes)>;
@@ -78,8 +84,10 @@ impl Room {
             if limits::LINK_QUEUE_BYTES_MAX < link.wire.n_queued + packet.len() {
                 // Too slow: served from the document once it has drained.
                 member.pace = Pace::Behind { sent: before.clone() };
+                serving.traffic.n_fell_behind += 1;
                 continue;
             }
+            n_receivers += 1;
             if let Some(names) = unknown_names(&serving.names, &mut member.n_names) {
                 link.wire.send_frame(&names, step.now, step.out);
             }
@@ -93,6 +101,7 @@ impl Room {
                 member.pace = Pace::Behind { sent: before.clone() };
             }
         }
+        n_receivers
     }
 
     fn acknowledge(&mut self, link: LinkId, growth: &Growth, step: &mut Step<'_>) {

@@ -1,0 +1,306 @@
+//! What a relay is told: by flags, by the environment, by `relay.toml`, in this order of precedence.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+use crate::app::run::Usage;
+use crate::base::limits;
+use crate::base::time::Millis;
+use crate::io::server::Bounds;
+use crate::relay::{CreatePolicy, RelayConfig};
+
+/// Flags of `coedit relay`. Each has its name in `relay.toml`, and `COEDIT_` and its name in the environment.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RelayOptions {
+    /// Where to listen; port 0 takes any free one [default: 127.0.0.1:7878]
+    #[arg(long, value_name = "ADDR", env = "COEDIT_LISTEN")]
+    pub listen: Option<String>,
+    /// The folder for the texts
+    #[arg(long, value_name = "DIR", env = "COEDIT_DATA")]
+    pub data: Option<PathBuf>,
+    /// The file with more settings [default: relay.toml in coedit's configuration folder]
+    #[arg(long, value_name = "FILE", env = "COEDIT_RELAY_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Speak TLS with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", env = "COEDIT_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM); both files are read again when they change
+    #[arg(long, value_name = "FILE", env = "COEDIT_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// Only who shows this token may create documents; empty: nobody may
+    #[arg(long, value_name = "TOKEN", env = "COEDIT_CREATE_TOKEN", hide_env_values = true)]
+    pub create_token: Option<String>,
+    /// Whoever shows this token sees status and metrics; without one, only who asks from this machine
+    #[arg(long, value_name = "TOKEN", env = "COEDIT_OPERATOR_TOKEN", hide_env_values = true)]
+    pub operator_token: Option<String>,
+    /// How the log on standard error is written [default: text]
+    #[arg(long, value_enum, env = "COEDIT_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Change a limit of relay.toml, as in connections-per-address=200; may be repeated
+    #[arg(long, value_name = "NAME=NUMBER", env = "COEDIT_LIMITS", value_delimiter = ',')]
+    pub limit: Vec<String>,
+}
+
+/// What can be done with a relay besides running it.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RelayAction {
+    /// Ask a running relay how it is
+    #[command(after_help = "Example:\n  coedit relay status https://relay.example --operator-token TOKEN")]
+    Status {
+        /// The relay
+        #[arg(value_name = "URL", default_value = "http://127.0.0.1:7878")]
+        url: String,
+        /// The token that it was started with
+        #[arg(long, value_name = "TOKEN", env = "COEDIT_OPERATOR_TOKEN", hide_env_values = true)]
+        operator_token: Option<String>,
+        /// Print all that it says, as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line, for programs.
+    Json,
+}
+
+/// `relay.toml` with flags and environment laid over it. Anything else in it is an error.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Merged {
+    listen: Option<String>,
+    data: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    create_token: Option<String>,
+    operator_token: Option<String>,
+    log_format: LogFormat,
+    limits: Limits,
+}
+
+/// What strangers may use. docs/RELAY.md says what each means.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Limits {
+    connections: usize,
+    connections_per_address: usize,
+    connections_from_this_machine: usize,
+    connections_per_document: usize,
+    request_seconds: u64,
+    documents: u64,
+    documents_open: usize,
+    document_bytes: u64,
+    upload_bytes: usize,
+    bytes_per_second: u64,
+    frames_per_second: u64,
+    unload_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let bounds = Bounds::default();
+        Limits {
+            connections: bounds.n_connections_max,
+            connections_per_address: bounds.n_per_address_max,
+            connections_from_this_machine: bounds.n_loopback_max,
+            connections_per_document: limits::ROOM_LINKS_MAX,
+            request_seconds: bounds.request_timeout.as_secs(),
+            documents: limits::RELAY_DOCUMENTS_STORED_MAX,
+            documents_open: limits::RELAY_DOCUMENTS_MAX,
+            document_bytes: limits::DOCUMENT_STORED_BYTES_MAX,
+            upload_bytes: limits::UPLOAD_BYTES_MAX,
+            bytes_per_second: limits::LINK_BYTES_PER_S_MAX,
+            frames_per_second: limits::LINK_FRAMES_PER_S_MAX,
+            unload_seconds: limits::UNLOAD_AFTER_MS / 1_000,
+        }
+    }
+}
+
+/// What a relay is, for as long as it runs.
+#[derive(Clone, Debug)]
+pub struct RelaySettings {
+    /// Where it listens.
+    pub listen: String,
+    /// Where its texts are.
+    pub data: PathBuf,
+    /// Certificate and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Who sees status and metrics.
+    pub operator_token: Option<String>,
+    /// How it writes its log.
+    pub log_format: LogFormat,
+    /// Bounds on connections.
+    pub bounds: Bounds,
+    /// Everything else; the seed is to be set.
+    pub relay: RelayConfig,
+}
+
+impl RelaySettings {
+    /// Reads the file and lays the options over it. `folder` is where `relay.toml` is by default, `data` the folder for the
+    /// texts by default.
+    ///
+    /// # Errors
+    /// In one sentence: the file, the key, and what is wrong with it.
+    pub fn of(options: &RelayOptions, folder: &Path, data: &Path) -> anyhow::Result<RelaySettings> {
+        let file = options.config.clone().unwrap_or_else(|| folder.join("relay.toml"));
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && options.config.is_none() => {
+                String::new()
+            }
+            Err(error) => bail!("{} cannot be read ({})", file.display(), error.kind()),
+        };
+        let merged = merge(&text, options).map_err(|error| match error {
+            Wrong::InFile { line, what } => anyhow!("{} line {line}: {what}", file.display()),
+            Wrong::InOptions(sentence) => Usage(sentence).into(),
+        })?;
+        merged.settings(data)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Wrong {
+    InFile { line: usize, what: String },
+    InOptions(String),
+}
+
+fn merge(text: &str, options: &RelayOptions) -> Result<Merged, Wrong> {
+    // Read twice: as what it must be, for errors that name the line, and as a table that options can be laid over.
+    let in_file = |error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start).min(text.len());
+        let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Wrong::InFile { line, what: error.message().replace('\n', " ") }
+    };
+    toml::from_str::<Merged>(text).map_err(in_file)?;
+    let mut table = toml::from_str::<toml::Table>(text).map_err(in_file)?;
+    let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let laid_over = [
+        ("listen", options.listen.clone()),
+        ("data", options.data.as_ref().map(path)),
+        ("tls-cert", options.tls_cert.as_ref().map(path)),
+        ("tls-key", options.tls_key.as_ref().map(path)),
+        ("create-token", options.create_token.clone()),
+        ("operator-token", options.operator_token.clone()),
+        ("log-format", options.log_format.map(|format| format!("{format:?}").to_lowercase())),
+    ];
+    for (key, value) in laid_over {
+        if let Some(value) = value {
+            table.insert(key.to_owned(), value.into());
+        }
+    }
+    let limits = table.entry("limits").or_insert_with(|| toml::Table::new().into());
+    for limit in &options.limit {
+        let (name, number) = limit.split_once('=').unwrap_or((limit, ""));
+        let Ok(number) = number.trim().parse::<u32>() else {
+            return Err(Wrong::InOptions(format!("--limit takes NAME=NUMBER, not {limit}")));
+        };
+        if let Some(limits) = limits.as_table_mut() {
+            limits.insert(name.trim().to_owned(), i64::from(number).into());
+        }
+    }
+    let merged = Merged::deserialize(table);
+    merged.map_err(|error| Wrong::InOptions(format!("--limit: {}", error.message().replace('\n', " "))))
+}
+
+impl Merged {
+    fn settings(self, data: &Path) -> anyhow::Result<RelaySettings> {
+        let tls = match (self.tls_cert, self.tls_key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => return Err(Usage("TLS needs both tls-cert and tls-key".to_owned()).into()),
+        };
+        let mut relay = RelayConfig::new(0);
+        relay.create = match self.create_token {
+            None => CreatePolicy::Anybody,
+            Some(token) if token.is_empty() => CreatePolicy::Nobody,
+            Some(token) if limits::OPERATOR_TOKEN_BYTES_MAX < token.len() => {
+                let sentence = format!("create-token has at most {} bytes", limits::OPERATOR_TOKEN_BYTES_MAX);
+                return Err(Usage(sentence).into());
+            }
+            Some(token) => CreatePolicy::OperatorToken(token.into_bytes()),
+        };
+        let limits = self.limits;
+        relay.link_limits.upload_bytes_max = limits.upload_bytes;
+        relay.link_limits.bytes_per_s = limits.bytes_per_second;
+        relay.link_limits.bytes_burst = (2 * limits.upload_bytes as u64).max(limits.bytes_per_second);
+        relay.link_limits.frames_per_s = limits.frames_per_second;
+        relay.link_limits.frames_burst = 10 * limits.frames_per_second;
+        relay.link_limits.links_max = limits.connections_per_document;
+        relay.links_max = limits.connections;
+        relay.documents_max = limits.documents_open;
+        relay.documents_stored_max = limits.documents;
+        relay.document_bytes_max = limits.document_bytes;
+        relay.unload_after = Millis(1_000 * limits.unload_seconds);
+        Ok(RelaySettings {
+            listen: self.listen.unwrap_or_else(|| "127.0.0.1:7878".to_owned()),
+            data: self.data.unwrap_or_else(|| data.to_owned()),
+            tls,
+            operator_token: self.operator_token.filter(|token| !token.is_empty()),
+            log_format: self.log_format,
+            bounds: Bounds {
+                n_connections_max: limits.connections,
+                n_per_address_max: limits.connections_per_address,
+                n_loopback_max: limits.connections_from_this_machine,
+                request_timeout: std::time::Duration::from_secs(limits.request_seconds),
+            },
+            relay,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_laid_over_the_file_and_the_file_over_the_defaults() {
+        let text =
+            "listen = \"[::]:1\"\nlog-format = \"json\"\n[limits]\ndocuments = 7\nunload-seconds = 5\n";
+        let options = RelayOptions {
+            listen: Some("0.0.0.0:2".to_owned()),
+            limit: vec!["documents=8".to_owned()],
+            create_token: Some(String::new()),
+            ..RelayOptions::default()
+        };
+        let settings = merge(text, &options).expect("sound").settings(Path::new("/d")).expect("sound");
+        assert_eq!((settings.listen.as_str(), settings.log_format), ("0.0.0.0:2", LogFormat::Json));
+        assert_eq!((settings.relay.documents_stored_max, settings.relay.unload_after), (8, Millis(5_000)));
+        assert_eq!(settings.relay.create, CreatePolicy::Nobody);
+        let defaults =
+            merge("", &RelayOptions::default()).expect("sound").settings(Path::new("/d")).expect("sound");
+        assert_eq!((defaults.listen.as_str(), defaults.data.as_path()), ("127.0.0.1:7878", Path::new("/d")));
+        let fixed = RelayConfig::new(0);
+        assert_eq!(
+            format!("{:?}", defaults.relay),
+            format!("{fixed:?}"),
+            "the file's defaults are the machine's"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let wrong = |text: &str, limit: &[&str]| {
+            let limit = limit.iter().map(|&limit| limit.to_owned()).collect();
+            merge(text, &RelayOptions { limit, ..RelayOptions::default() }).expect_err("wrong")
+        };
+        assert!(matches!(wrong("data = \"/d\"\nlissen = 1\n", &[]), Wrong::InFile { line: 2, .. }));
+        assert!(matches!(wrong("[limits]\ndocuments = -1\n", &[]), Wrong::InFile { line: 2, .. }));
+        let Wrong::InOptions(sentence) = wrong("", &["dokuments=1"]) else { panic!("in the file?") };
+        assert!(sentence.contains("dokuments"), "{sentence}");
+        assert_eq!(
+            wrong("", &["documents"]),
+            Wrong::InOptions("--limit takes NAME=NUMBER, not documents".into())
+        );
+        let half = Merged { tls_key: Some("k".into()), ..Merged::default() };
+        assert!(half.settings(Path::new("/d")).expect_err("half").to_string().contains("tls-cert"));
+    }
+}

@@ -1,0 +1,65 @@
+//! `coedit relay status`: how a running relay is.
+
+use std::fmt::Write;
+
+use anyhow::{Context, anyhow, bail};
+use serde_json::Value;
+
+use crate::io::http;
+use crate::io::transport::connect::Network;
+use crate::protocol::link_url::ServerUrl;
+use crate::view::safe;
+
+/// Asks a relay how it is. Returns what to print, and whether it can take work.
+///
+/// # Errors
+/// In one sentence: not reachable, no relay, the token.
+pub async fn ask(
+    network: &Network,
+    server: &ServerUrl,
+    token: Option<&str>,
+    is_json: bool,
+) -> anyhow::Result<(String, bool)> {
+    let answer = http::get(network, server, "/operator/status", token).await?;
+    match answer.status {
+        200 => {}
+        401 | 403 => bail!(
+            "{server} tells its status only to its operator; give the token that it was started with: --operator-token TOKEN"
+        ),
+        status => bail!("{server} answered with HTTP {status}: it is not a coedit relay, or an older one"),
+    }
+    let text =
+        String::from_utf8(answer.body).map_err(|_| anyhow!("{server} answered with something else"))?;
+    let status: Value = serde_json::from_str(&text).context("the answer is no status")?;
+    let is_ready = status["ready"] == Value::Bool(true);
+    Ok((if is_json { format!("{text}\n") } else { lines(&status) }, is_ready))
+}
+
+fn lines(status: &Value) -> String {
+    let mut out = String::new();
+    let number = |value: &Value| value.as_f64().map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(out, "{name:<14}{}", safe::line(&value));
+    };
+    let trouble = status["trouble"].as_str().unwrap_or("ready");
+    line("state", trouble.to_owned());
+    line("version", status["version"].as_str().unwrap_or("-").to_owned());
+    line("up for", format!("{} s", number(&status["uptime_s"])));
+    let transports = status["connections"].as_object().into_iter().flatten();
+    let connections: Vec<String> =
+        transports.map(|(name, count)| format!("{} by {name}", number(count))).collect();
+    line("connections", if connections.is_empty() { "none".to_owned() } else { connections.join(", ") });
+    let open = status["documents"].as_array().map_or(0, Vec::len);
+    line("documents", format!("{} stored, {open} in memory", number(&status["documents_stored"])));
+    line("operations", format!("{} in, {} out", number(&status["ops_in"]), number(&status["ops_out"])));
+    line("bytes", format!("{} in, {} out", number(&status["bytes_in"]), number(&status["bytes_out"])));
+    let within = |what: &Value| {
+        format!("half within {} ms, 99 % within {} ms", number(&what["p50"]), number(&what["p99"]))
+    };
+    line("fan-out", within(&status["fan_out_ms"]));
+    line("fsync", within(&status["fsync_ms"]));
+    let refusals = status["refusals"].as_object().into_iter().flatten();
+    let refusals: Vec<String> = refusals.map(|(why, count)| format!("{} {why}", number(count))).collect();
+    line("refusals", if refusals.is_empty() { "none".to_owned() } else { refusals.join(", ") });
+    out
+}

@@ -1,0 +1,83 @@
+//! What an operator sees of a relay and does with it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::home::Home;
+use crate::support::relay::Relay;
+
+/// Sends a request and returns the whole answer.
+fn get(relay: &Relay, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", relay.port())).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    answer
+}
+
+/// Returns the value of a metric.
+fn metric(relay: &Relay, name: &str) -> f64 {
+    let page = get(relay, "/metrics", "");
+    let line = page.lines().find(|line| line.starts_with(&format!("{name} ")));
+    let line = line.unwrap_or_else(|| panic!("no {name} in {page}"));
+    line.rsplit(' ').next().expect("a value").parse().expect("a number")
+}
+
+#[test]
+fn an_operator_sees_what_goes_on_and_the_log_tells_no_text() {
+    let relay = Relay::start_with(&["--log-format", "json"]);
+    let ana = Home::new("ana-the-author");
+    ana.file("a-name-nobody-logs.txt", "a text that nobody logs\n");
+    let link = ana.share("a-name-nobody-logs.txt", &relay.url());
+    let screen = ana.join(&link, "copy.txt");
+    screen.wait_for_text("a text that nobody logs");
+    assert_eq!(metric(&relay, "coedit_connections{transport=\"websocket\"}"), 1.0);
+    assert_eq!(metric(&relay, "coedit_documents"), 1.0);
+    assert_eq!(metric(&relay, "coedit_ops_in_total"), 24.0);
+    assert!(
+        1.0 <= metric(&relay, "coedit_fsync_seconds_count")
+            && 1.0 <= metric(&relay, "coedit_fan_out_seconds_count")
+    );
+    let status = ana.ok(&["relay", "status", &relay.url()]);
+    assert!(
+        status.contains("ready") && status.contains("1 by websocket") && status.contains("1 stored"),
+        "{status}"
+    );
+    let status = ana.ok(&["relay", "status", "--json", &relay.url()]);
+    assert!(
+        status.contains("a-name-nobody-logs.txt"),
+        "its operator sees which documents there are: {status}"
+    );
+    screen.quit();
+    let log = relay.log();
+    assert!(log.lines().count() > 2 && log.lines().all(|line| line.starts_with('{')), "{log}");
+    let (_, secret) = link.split_once('#').expect("a secret");
+    for hidden in [secret, "nobody", "ana-the-author"] {
+        assert!(!log.contains(hidden), "{hidden} is in {log}");
+    }
+}
+
+#[test]
+fn limits_and_tokens_of_the_file_hold_and_are_said_to_clients() {
+    let operator = Home::new("operator");
+    let file = operator.file("relay.toml", "create-token = \"sesame\"\noperator-token = \"boss\"\n");
+    let relay = Relay::start_with(&["--config", &file.display().to_string()]);
+    let ana = Home::new("ana");
+    ana.file("notes.txt", "notes\n");
+    let outcome = ana.run(&["share", "notes.txt", "--relay", &relay.url(), "--detach"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("operator's token"), "{}", outcome.stderr);
+    assert!(get(&relay, "/metrics", "").starts_with("HTTP/1.1 401 "));
+    assert!(
+        get(&relay, "/metrics", "authorization: Bearer boss\r\n").contains("reason=\"create-denied\"} 1")
+    );
+    let refused = ana.run(&["relay", "status", &relay.url()]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("--operator-token"), "{}", refused.stderr);
+    ana.ok(&["relay", "status", &relay.url(), "--operator-token", "boss"]);
+    let bad = operator.run(&["relay", "--config", "none.toml"]);
+    assert!(bad.code == Some(1) && bad.stderr.contains("none.toml cannot be read"), "{}", bad.stderr);
+    operator.file("odd.toml", "listen = \"127.0.0.1:0\"\nlissen = 1\n");
+    let bad = operator.run(&["relay", "--config", "odd.toml"]);
+    assert!(bad.code == Some(1) && bad.stderr.contains("odd.toml line 2"), "{}", bad.stderr);
+}
