@@ -6,6 +6,9 @@ pub mod cli;
 /// `config.toml`.
 pub mod config;
 
+/// `coedit config`: what is configured, and where it comes from.
+pub mod settings;
+
 /// What a command needs to know: the folders, the name and colour of its user.
 pub mod setting;
 

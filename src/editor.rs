@@ -13,12 +13,15 @@ pub mod glyph;
 pub mod grapheme;
 pub mod input;
 pub mod key;
+pub mod keymap;
 pub mod layout;
 pub mod merge;
 pub mod mouse;
 pub mod people;
+pub mod picker;
 pub mod prompt;
 pub mod selection;
+pub mod settings;
 mod update;
 
 use ropey::Rope;
@@ -37,8 +40,10 @@ use key::{Key, Mouse};
 use layout::Layout;
 use mouse::Clicks;
 use people::{LastSeen, Peer};
+use picker::Picker;
 use prompt::Prompt;
 use selection::Selection;
+use settings::Settings;
 pub use update::update;
 
 /// How long a message stays on the status line, in milliseconds.
@@ -88,6 +93,8 @@ pub enum Msg {
         /// Whether the link was put on the clipboard.
         is_copied: bool,
     },
+    /// What the configuration says now, or what is wrong with it.
+    Settings(Box<Result<Settings, String>>),
     /// Something to tell the user.
     Notice(String),
 }
@@ -119,6 +126,8 @@ pub enum Effect {
     },
     /// Look whether another program changed or deleted the file; if so, answer with `Msg::FileChanged` or `Msg::FileGone`.
     CheckFile,
+    /// Look whether the configuration changed; if so, answer with `Msg::Settings`.
+    CheckConfig,
     /// The text is what the file holds now, as it was last read.
     InStep,
     /// Read the file, and answer with `Msg::Theirs`.
@@ -184,6 +193,10 @@ pub struct Model {
     size: (u16, u16),
     pub(crate) prompt: Option<Prompt>,
     pub(crate) overlay: Overlay,
+    pub(crate) picker: Option<Picker>,
+    pub(crate) settings: Settings,
+    /// The keys of a chord that is not finished.
+    pub(crate) chord: Vec<Key>,
     pub(crate) notice: Option<Notice>,
     pub(crate) find: Find,
     pub(crate) people: Vec<Peer>,
@@ -223,6 +236,9 @@ impl Model {
             size: (80, 24),
             prompt: None,
             overlay: Overlay::None,
+            picker: None,
+            settings: Settings::default(),
+            chord: Vec::new(),
             notice: None,
             find: Find::default(),
             people: Vec::new(),
@@ -292,6 +308,11 @@ impl Model {
     pub fn mark_modified(&mut self, base: Rope) {
         self.base = base;
         self.revision += 1;
+    }
+
+    /// Takes in what the configuration says.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     /// Sets the name and the colour (of 16) that others see, and the link to show, if the document is shared.

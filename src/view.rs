@@ -5,6 +5,7 @@
 mod bars;
 mod overlay;
 pub mod paint;
+mod picker;
 pub mod safe;
 mod text;
 pub mod theme;
@@ -35,8 +36,11 @@ pub fn draw(model: &Model, theme: &Theme, now: MonoTime, buffer: &mut Buffer) ->
     }
     match model.overlay {
         Overlay::None => {}
-        Overlay::Help(first) => overlay::help(first, theme, buffer),
+        Overlay::Help(first) => overlay::help(model, first, theme, buffer),
         Overlay::People => overlay::people(model, theme, buffer),
+    }
+    if let Some(open) = &model.picker {
+        cursor = Some(picker::draw(open, theme, buffer));
     }
     cursor.filter(|at| buffer.area.contains(*at))
 }

@@ -96,6 +96,16 @@ pub enum Command {
     /// List the documents that this machine knows
     #[command(after_help = "Example:\n  coedit docs")]
     Docs,
+    /// Print every option, its value and where that comes from
+    #[command(after_help = "Example:\n  coedit config --show")]
+    Config {
+        /// The same as without it
+        #[arg(long)]
+        show: bool,
+    },
+    /// Print every command with its keys, as a page in Markdown
+    #[command(after_help = "Example:\n  coedit keys | less")]
+    Keys,
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  coedit completions bash > ~/.local/share/bash-completion/completions/coedit"

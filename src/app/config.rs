@@ -1,12 +1,19 @@
-//! `config.toml`: the relay, the name and the colour by default.
+//! `config.toml`: one table of every option, read with the line and a suggestion on a mistake.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-/// What the file may hold. Anything else is reported with its line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+use crate::editor::command::{self, COMMANDS};
+use crate::editor::keymap::{self, Binding, Keymap};
+use crate::editor::settings::Settings;
+use crate::protocol::link_url::ServerUrl;
+
+/// What the file says.
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Where `coedit share` shares.
     pub relay: Option<String>,
@@ -14,6 +21,56 @@ pub struct Config {
     pub name: Option<String>,
     /// Index into the palette of 16.
     pub color: Option<u8>,
+    /// What the editor needs to know, without the keys.
+    pub editor: Settings,
+    /// The bindings that differ from the table of commands.
+    pub keys: Vec<Binding>,
+    /// In which line each option is set.
+    pub lines: HashMap<&'static str, usize>,
+}
+
+/// One option.
+pub struct Opt {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// Takes the value in, or says what it must be.
+    set: fn(&mut Config, &DeValue) -> Result<(), String>,
+    /// Returns the value as the file would have it; `None` if it is not set.
+    pub get: fn(&Config) -> Option<String>,
+}
+
+/// Every option but the table `[keys]`.
+pub static OPTIONS: &[Opt] = &[
+    Opt {
+        name: "name",
+        about: "The name that others see",
+        set: |config, value| string(value).map(|name| config.name = Some(name)),
+        get: |config| config.name.as_deref().map(quoted),
+    },
+    Opt {
+        name: "color",
+        about: "The colour that others see you in, 0 to 15; chosen by chance when it is not set",
+        set: |config, value| number(value, 0, 15).map(|color| config.color = Some(color as u8)),
+        get: |config| config.color.map(|color| color.to_string()),
+    },
+    Opt {
+        name: "relay",
+        about: "Where `coedit share` shares; without one, this machine serves the text",
+        set: |config, value| {
+            let url = string(value)?;
+            ServerUrl::parse(&url).map_err(|_| format!("{url:?} is no address like http://HOST:PORT"))?;
+            config.relay = Some(url);
+            Ok(())
+        },
+        get: |config| config.relay.as_deref().map(quoted),
+    },
+];
+
+/// Returns where the file is, whether there is one or not.
+pub fn file_in(folder: &Path) -> PathBuf {
+    folder.join("config.toml")
 }
 
 /// Reads `config.toml` in `folder`; a missing file is an empty one.
@@ -21,7 +78,7 @@ pub struct Config {
 /// # Errors
 /// In one sentence, with the line.
 pub fn read(folder: &Path) -> Result<Config, String> {
-    let file = folder.join("config.toml");
+    let file = file_in(folder);
     match std::fs::read_to_string(&file) {
         Ok(text) => parse(&text).map_err(|(line, what)| format!("{} line {line}: {what}", file.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
@@ -29,23 +86,167 @@ pub fn read(folder: &Path) -> Result<Config, String> {
     }
 }
 
+/// Notices that the file was written.
+#[derive(Debug)]
+pub struct Watch {
+    folder: PathBuf,
+    written: Option<SystemTime>,
+}
+
+impl Watch {
+    /// Begins with the file as it is.
+    pub fn new(folder: &Path) -> Watch {
+        Watch { written: written(folder), folder: folder.to_owned() }
+    }
+
+    /// Reads the file if it was written since the last call. A mistake is told without the folder: it has one line.
+    pub fn news(&mut self) -> Option<Result<Config, String>> {
+        let now = written(&self.folder);
+        let before = std::mem::replace(&mut self.written, now);
+        let folder = format!("{}{}", self.folder.display(), std::path::MAIN_SEPARATOR);
+        (before != now).then(|| read(&self.folder).map_err(|why| why.replace(&folder, "")))
+    }
+}
+
+fn written(folder: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file_in(folder)).and_then(|about| about.modified()).ok()
+}
+
+impl Config {
+    /// Returns what the editor needs to know.
+    pub fn settings(&self) -> Settings {
+        let mut settings = self.editor.clone();
+        settings.keymap = Keymap::new(&self.keys);
+        settings
+    }
+}
+
+/// Reads the whole text, or says in which line the first mistake is.
 fn parse(text: &str) -> Result<Config, (usize, String)> {
-    toml::from_str(text).map_err(|error: toml::de::Error| {
-        let start = error.span().map_or(0, |span| span.start).min(text.len());
-        let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        (line, error.message().replace('\n', " "))
-    })
+    let line_of =
+        |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|&&b| b == b'\n').count() + 1;
+    let table = DeTable::parse(text).map_err(|error| {
+        (line_of(error.span().map_or(0, |span| span.start)), error.message().replace('\n', " "))
+    })?;
+    let mut config = Config::default();
+    // In the order of the file, so that the first mistake is the one that is told.
+    let mut entries: Vec<_> = table.get_ref().iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    for (name, value) in entries {
+        let line = line_of(name.span().start);
+        let name: &str = name.get_ref();
+        if name == "keys" {
+            keys(&mut config, value, line_of)?;
+            continue;
+        }
+        let Some(option) = OPTIONS.iter().find(|option| option.name == name) else {
+            let known = OPTIONS.iter().map(|option| option.name).chain(["keys"]);
+            let words = format!("there is no option {name:?}{}", suggestion(name, known));
+            return Err((line, format!("{words}; `coedit config --show` lists all")));
+        };
+        (option.set)(&mut config, value.get_ref()).map_err(|what| (line, format!("{name}: {what}")))?;
+        config.lines.insert(option.name, line);
+    }
+    Ok(config)
+}
+
+/// Reads the table of bindings.
+fn keys(
+    config: &mut Config,
+    value: &Spanned<DeValue>,
+    line_of: impl Fn(usize) -> usize,
+) -> Result<(), (usize, String)> {
+    let line = line_of(value.span().start);
+    let DeValue::Table(table) = value.get_ref() else {
+        return Err((line, "keys is a table: [keys], then lines like \"F9\" = \"save\"".to_owned()));
+    };
+    for (keys, name) in table {
+        let line = line_of(keys.span().start);
+        let name = string(name.get_ref()).map_err(|what| (line, what))?;
+        let keys = keymap::parse(keys.get_ref()).map_err(|error| (line, error.to_string()))?;
+        let command = command::named(&name);
+        if command.is_none() && name != "none" {
+            let known = COMMANDS.iter().map(|command| command.name).chain(["none"]);
+            let words = format!("there is no command {name:?}{}", suggestion(&name, known));
+            return Err((line, format!("{words}; `coedit keys` lists all")));
+        }
+        config.keys.push((keys, command));
+    }
+    Ok(())
+}
+
+/// `, did you mean …?` when something is near.
+fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = known.map(|other| (strsim::damerau_levenshtein(name, other), other)).min();
+    match near {
+        Some((n, other)) if n <= other.len() / 3 + 1 => format!(", did you mean {other:?}?"),
+        _ => String::new(),
+    }
+}
+
+fn string(value: &DeValue) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| "this must be a text in \"quotes\"".to_owned())
+}
+
+fn number(value: &DeValue, min: u32, max: u32) -> Result<u32, String> {
+    let found = value.as_integer().and_then(|n| u32::from_str_radix(n.as_str(), n.radix()).ok());
+    found
+        .filter(|n| (min..=max).contains(n))
+        .ok_or_else(|| format!("this must be a number from {min} to {max}"))
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::editor::command::Action;
+    use crate::editor::keymap::Found;
+
+    #[track_caller]
+    fn check_refused(text: &str, line: usize, words: &str) {
+        let (found, what) = parse(text).expect_err("a mistake");
+        assert!(found == line && what.contains(words), "line {found}: {what}");
+    }
 
     #[test]
-    fn known_keys_are_read_and_unknown_ones_reported_with_their_line() {
-        let config = parse("relay = \"http://h:1\"\ncolor = 3\n").expect("sound");
+    fn known_options_are_read_and_their_lines_kept() {
+        let config = parse("# mine\nrelay = \"http://h:1\"\ncolor = 3\n").expect("sound");
         assert_eq!((config.relay.as_deref(), config.color), (Some("http://h:1"), Some(3)));
-        let (line, what) = parse("# mine\nrelais = 1\n").expect_err("unknown");
-        assert!(line == 2 && what.contains("relais"), "{line}: {what}");
+        assert_eq!((config.lines["relay"], config.lines["color"]), (2, 3));
+    }
+
+    #[test]
+    fn mistakes_come_with_their_line_and_a_suggestion() {
+        check_refused("# mine\nrelais = 1\n", 2, "did you mean \"relay\"?");
+        check_refused("zzzzzz = 1\n", 1, "coedit config --show");
+        check_refused("name = \"a\"\ncolor = 16\n", 2, "from 0 to 15");
+        check_refused("name = 3\n", 1, "quotes");
+        check_refused("name = \n", 1, "");
+        check_refused("[keys]\n\n\"F9\" = \"safe\"\n", 3, "did you mean \"save\"?");
+        check_refused("[keys]\n\"Hyper-X\" = \"save\"\n", 2, "is not a key");
+        check_refused("relay = \"example\"\n", 1, "http://HOST:PORT");
+    }
+
+    #[test]
+    fn keys_are_bound_to_commands_by_name() {
+        let config = parse("[keys]\n\"F9\" = \"save\"\n\"ctrl-s\" = \"none\"\n").expect("sound");
+        let keymap = config.settings().keymap;
+        let find = |keys: &str| keymap.find(&keymap::parse(keys).expect("keys"));
+        assert_eq!(find("F9"), Found::Action(Action::Save, false));
+        assert_eq!(find("Ctrl-S"), Found::Nothing);
+    }
+
+    #[test]
+    fn options_are_named_once_and_shown_as_they_are_read() {
+        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\n";
+        let config = parse(text).expect("sound");
+        for option in OPTIONS {
+            assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);
+            let shown = (option.get)(&config).expect("set");
+            assert!(text.contains(&format!("{} = {shown}\n", option.name)), "{shown}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::app::cli::Files;
+use crate::app::config::Watch;
 use crate::app::run::{Launch, Usage};
 use crate::app::session::{self, Ending, Event, How, News, Opened, Session};
 use crate::app::setting::Setting;
@@ -108,6 +109,7 @@ struct Shell {
     terminal: Terminal,
     painter: Painter,
     theme: Theme,
+    config: Watch,
     /// The document was edited since the session was told.
     is_edited: bool,
     /// What others see of the user changed since the session was told.
@@ -127,6 +129,7 @@ impl Shell {
             meta.line_ending = line_ending.unwrap_or(meta.line_ending);
         }
         let mut model = Model::new(doc, meta);
+        model.set_settings(setting.editor.clone());
         let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
         model.set_identity(setting.name.clone(), color, session.link().cloned());
         // A file that is new to this document may hold its very text: then it is in step with it.
@@ -144,6 +147,7 @@ impl Shell {
             terminal,
             painter: Painter::new(),
             theme: Theme::default(),
+            config: Watch::new(&setting.paths.config),
             is_edited: false,
             is_moved: true,
             ending: None,
@@ -292,6 +296,12 @@ impl Shell {
                     self.handle(Msg::FileGone { quits: false })?;
                 } else if file.is_some_and(OpenFile::is_changed_outside) {
                     self.handle(Msg::FileChanged)?;
+                }
+            }
+            Effect::CheckConfig => {
+                if let Some(config) = self.config.news() {
+                    let settings = config.map(|config| config.settings());
+                    self.handle(Msg::Settings(Box::new(settings)))?;
                 }
             }
             Effect::InStep => {

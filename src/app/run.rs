@@ -12,7 +12,8 @@ use crate::app::cli::{self, Cli, Command};
 use crate::app::relay::options::{RelayAction, RelaySettings};
 use crate::app::session::How;
 use crate::app::setting::Setting;
-use crate::app::{cat, config, docs, join, put, relay, share, text};
+use crate::app::{cat, config, docs, join, put, relay, settings, share, text};
+use crate::editor::command::keys_page;
 use crate::io::paths::Paths;
 use crate::io::transport::connect::Network;
 use crate::protocol::link_url::{LinkUrl, ServerUrl};
@@ -47,6 +48,12 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let mut page = Vec::new();
             clap_mangen::Man::new(cli::description()).render(&mut page)?;
             return print(&page);
+        }
+        Some(Command::Keys) => return print(keys_page().as_bytes()),
+        Some(Command::Config { .. }) => {
+            let paths = Paths::of_user()?;
+            let config = config::read(&paths.config).map_err(|error| anyhow!(error))?;
+            return print(settings::shown(&paths, &config, &cli.global).as_bytes());
         }
         _ => {}
     }
@@ -94,7 +101,7 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let lines: String = docs::lines(&setting.paths)?.iter().map(|line| format!("{line}\n")).collect();
             print(lines.as_bytes())
         }
-        Some(Command::Completions { .. } | Command::Man) => Ok(()),
+        Some(Command::Completions { .. } | Command::Man | Command::Keys | Command::Config { .. }) => Ok(()),
     }
 }
 
@@ -110,12 +117,13 @@ fn ask_relay(setting: &Setting, action: RelayAction) -> anyhow::Result<()> {
 fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
     let paths = Paths::of_user()?;
     let config = config::read(&paths.config).map_err(|error| anyhow!(error))?;
+    let editor = config.settings();
     let relay = server(config.relay)?;
     let name = global.name.clone().or(config.name).or_else(|| std::env::var("USER").ok());
     let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "somebody".to_owned());
     let color = global.color.or(config.color).map(|color| color % 16);
     let network = Arc::new(Network::from_environment(global.ca.clone()));
-    Ok(Setting { paths, name, color, relay, network })
+    Ok(Setting { paths, name, color, relay, editor, network })
 }
 
 fn server(url: Option<String>) -> anyhow::Result<Option<ServerUrl>> {

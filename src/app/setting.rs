@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::editor::settings::Settings;
 use crate::io::paths::Paths;
 use crate::io::transport::connect::Network;
 use crate::protocol::link_url::ServerUrl;
@@ -17,6 +18,8 @@ pub struct Setting {
     pub color: Option<u8>,
     /// The relay that shares by default; with none, this machine hosts.
     pub relay: Option<ServerUrl>,
+    /// What the editor needs to know.
+    pub editor: Settings,
     /// Whom this machine trusts, and through which proxies it goes.
     pub network: Arc<Network>,
 }

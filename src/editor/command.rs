@@ -1,6 +1,5 @@
-//! Every command as a row of one table: its name, what it does, its keys, and the action. Help is made from it.
-
-use super::key::{Key, KeyCode};
+//! Every command as a row of one table: its name, what it does, its keys, and the action. The palette, the help
+//! and the page on keys are made from it.
 
 /// Where a caret goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +46,7 @@ pub enum Action {
     GotoLine,
     Save,
     Quit,
+    Palette,
     Help,
     People,
     Suspend,
@@ -61,7 +61,7 @@ pub struct Command {
     pub name: &'static str,
     /// What it does, in words for the help.
     pub about: &'static str,
-    /// The keys it has unless the configuration says otherwise.
+    /// The keys it has unless the configuration says otherwise; a chord is several keys with blanks between them.
     pub keys: &'static [&'static str],
     /// What happens.
     pub action: Action,
@@ -94,6 +94,7 @@ pub static COMMANDS: &[Command] = &[
     row("duplicate", "Duplicate the selection, or the line", &["Ctrl-D"], Action::Duplicate),
     row("lines-up", "Move the lines up", &["Alt-Up"], Action::LinesUp),
     row("lines-down", "Move the lines down", &["Alt-Down"], Action::LinesDown),
+    row("palette", "Find a command by what it does, and run it", &["Ctrl-P", "F8"], Action::Palette),
     row("people", "Who is here", &["F2"], Action::People),
     row("retry", "Try to connect now", &["F5", "Ctrl-R"], Action::RetryNow),
     row("suspend", "Back to the shell; `fg` returns", &["Alt-Z"], Action::Suspend),
@@ -120,29 +121,22 @@ pub static COMMANDS: &[Command] = &[
     row("delete-word-forward", "Delete a word to the right", &["Ctrl-Delete"], Action::DeleteWordForward),
 ];
 
-/// Returns what a key does, and whether it extends the selection (a motion with Shift).
-pub fn action_of(key: Key) -> Option<(Action, bool)> {
-    if let Some(action) = exact(key) {
-        return Some((action, false));
-    }
-    let motion = key.shift.then(|| exact(Key { shift: false, ..key })).flatten();
-    motion.filter(|action| matches!(action, Action::Move(_))).map(|action| (action, true))
+/// Returns the command of a name.
+pub fn named(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
 }
 
-fn exact(key: Key) -> Option<Action> {
-    let key = match key.code {
-        KeyCode::Char(c) if key.ctrl || key.alt => Key { code: KeyCode::Char(c.to_ascii_uppercase()), ..key },
-        _ => key,
-    };
-    let is = |name: &&str| name.parse::<Key>().is_ok_and(|k| upper(k) == key);
-    COMMANDS.iter().find(|command| command.keys.iter().any(is)).map(|command| command.action)
-}
-
-fn upper(key: Key) -> Key {
-    match key.code {
-        KeyCode::Char(c) => Key { code: KeyCode::Char(c.to_ascii_uppercase()), ..key },
-        _ => key,
+/// Returns the page on keys for the documentation.
+pub fn keys_page() -> String {
+    let mut page = include_str!("keys_page.md").to_owned();
+    page.push_str("| keys | command | what it does |\n| --- | --- | --- |\n");
+    for command in COMMANDS {
+        // A bar or a backslash would end the cell.
+        let keys: Vec<String> =
+            command.keys.iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect();
+        page.push_str(&format!("| {} | `{}` | {} |\n", keys.join(" "), command.name, command.about));
     }
+    page
 }
 
 #[cfg(test)]
@@ -150,23 +144,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_parses_and_is_bound_once() {
-        let mut seen = std::collections::HashSet::new();
-        for command in COMMANDS {
-            for name in command.keys {
-                assert!(seen.insert(name.parse::<Key>().unwrap()), "{name}");
-                assert_eq!(action_of(name.parse().unwrap()), Some((command.action, false)), "{name}");
-            }
-        }
+    fn the_page_on_keys_is_the_table() {
+        let page = include_str!("../../docs/KEYS.md");
+        assert_eq!(page, keys_page(), "write it again: coedit keys > docs/KEYS.md");
     }
 
     #[test]
-    fn shift_extends_motions_only() {
-        assert_eq!(action_of("Shift-Left".parse().unwrap()), Some((Action::Move(Motion::Left), true)));
-        assert_eq!(
-            action_of("Ctrl-Shift-Home".parse().unwrap()),
-            Some((Action::Move(Motion::TextStart), true))
-        );
-        assert_eq!(action_of("Shift-F9".parse().unwrap()), None);
+    fn names_are_lower_case_words_and_used_once() {
+        let mut seen = std::collections::HashSet::new();
+        for command in COMMANDS {
+            assert!(seen.insert(command.name), "{}", command.name);
+            assert!(command.name.chars().all(|c| c == '-' || c.is_ascii_lowercase()), "{}", command.name);
+            assert!(command.about.len() <= 60 && !command.about.ends_with('.'), "{}", command.about);
+        }
     }
 }

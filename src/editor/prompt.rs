@@ -2,8 +2,9 @@
 
 use crate::base::time::MonoTime;
 
-use super::command::{Action, action_of};
+use super::command::Action;
 use super::key::{Key, KeyCode};
+use super::keymap::Found;
 use super::{Effect, Model};
 
 /// Characters that can be typed at a prompt.
@@ -89,7 +90,10 @@ impl Model {
 
     fn find_key(&mut self, key: Key) {
         let plain = !key.ctrl && !key.alt;
-        let action = action_of(key).map(|(action, _)| action);
+        let action = match self.settings.keymap.find(&[key]) {
+            Found::Action(action, _) => Some(action),
+            Found::Chord | Found::Nothing => None,
+        };
         match (key.code, action) {
             (KeyCode::Char(c), _) if plain && self.find.needle.chars().count() < INPUT_CHARS_MAX => {
                 self.find.begin_typing();

@@ -5,10 +5,11 @@ use ropey::Rope;
 use crate::base::time::MonoTime;
 use crate::document::{Applied, TextChange};
 
-use super::command::{Action, action_of};
+use super::command::{Action, COMMANDS};
 use super::edit::Kind;
 use super::file::{FileMeta, LineEnding, align};
 use super::key::{Key, KeyCode};
+use super::keymap::{self, Found};
 use super::prompt::Prompt;
 use super::selection::{Selection, shift_right};
 use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme, merge};
@@ -46,8 +47,13 @@ impl Model {
     fn dispatch(&mut self, msg: Msg, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         match msg {
             Msg::Key(key) => self.key(key, now, effects),
-            Msg::Mouse(mouse) if self.overlay == Overlay::None => return self.mouse(mouse, now),
+            Msg::Mouse(mouse) if self.overlay == Overlay::None && self.picker.is_none() => {
+                return self.mouse(mouse, now);
+            }
             Msg::Mouse(_) => {}
+            Msg::Paste(text) if self.picker.is_some() => {
+                self.picker.iter_mut().for_each(|picker| picker.type_text(&text));
+            }
             Msg::Paste(text) if self.prompt.is_some() => self.prompt_paste(&text),
             Msg::Paste(text) => self.paste(&text, now),
             Msg::Resize(columns, rows) => self.size = (columns, rows),
@@ -62,6 +68,7 @@ impl Model {
                 return true;
             }
             Msg::FocusGained => {
+                effects.push(Effect::CheckConfig);
                 // A question that is open already is not asked again.
                 if self.prompt.is_none() && self.file.has_path {
                     effects.push(Effect::CheckFile);
@@ -86,6 +93,13 @@ impl Model {
                 let words = if is_copied { "shared; the link is on the clipboard" } else { "shared" };
                 self.notify(words, now);
             }
+            Msg::Settings(settings) => match *settings {
+                Ok(settings) => {
+                    self.settings = settings;
+                    self.notify("the configuration was read again", now);
+                }
+                Err(why) => self.notify(why, now),
+            },
             Msg::Notice(text) => self.notify(text, now),
         }
         false
@@ -121,7 +135,15 @@ impl Model {
         if self.overlay != Overlay::None && (self.overlay_key(key) || self.prompt.is_some()) {
             return;
         }
-        let action = action_of(key);
+        if self.picker.is_some() {
+            return self.picker_key(key, now, effects);
+        }
+        let is_text = matches!(key.code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
+        let action = match self.command_of(key, now) {
+            Found::Action(action, extend) => Some((action, extend)),
+            Found::Nothing => None,
+            Found::Chord => return,
+        };
         // These work at a prompt, too; the others belong to it.
         let always = matches!(
             action,
@@ -134,8 +156,7 @@ impl Model {
             Some((action, extend)) => self.act(action, extend, now, effects),
             None => {
                 if let KeyCode::Char(c) = key.code
-                    && !key.ctrl
-                    && !key.alt
+                    && is_text
                 {
                     self.type_char(c, now);
                 }
@@ -143,9 +164,30 @@ impl Model {
         }
     }
 
+    /// Returns what a key does after those of the chord before it, which it ends or continues.
+    fn command_of(&mut self, key: Key, now: MonoTime) -> Found {
+        self.chord.push(key);
+        let found = self.settings.keymap.find(&self.chord);
+        match found {
+            Found::Chord => self.notify(format!("{} …", keymap::shown(&self.chord)), now),
+            _ if self.chord.len() == 1 => self.chord.clear(),
+            // What ends no chord is not typed, either.
+            Found::Nothing => {
+                let keys = keymap::shown(&std::mem::take(&mut self.chord));
+                self.notify(format!("{keys} is bound to nothing; F1 shows the keys"), now);
+                return Found::Chord;
+            }
+            Found::Action(..) => {
+                self.chord.clear();
+                self.notice = None;
+            }
+        }
+        found
+    }
+
     /// Works a key into the open box. Returns whether it was meant for it: any other key closes the box and acts.
     fn overlay_key(&mut self, key: Key) -> bool {
-        let last = super::command::COMMANDS.len();
+        let last = COMMANDS.len();
         let scrolled = match (self.overlay, key.code) {
             (Overlay::Help(row), KeyCode::Down) => Some(row + 1),
             (Overlay::Help(row), KeyCode::PageDown) => Some(row + 10),
@@ -157,7 +199,7 @@ impl Model {
         scrolled.is_some() || matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::F(1 | 2))
     }
 
-    fn act(&mut self, action: Action, extend: bool, now: MonoTime, effects: &mut Vec<Effect>) {
+    pub(crate) fn act(&mut self, action: Action, extend: bool, now: MonoTime, effects: &mut Vec<Effect>) {
         match action {
             Action::Move(motion) => self.move_caret(motion, extend),
             Action::SelectAll => {
@@ -197,6 +239,7 @@ impl Model {
                 self.prompt = Some(Prompt::Quit);
             }
             Action::Quit => effects.push(Effect::Quit),
+            Action::Palette => self.open_palette(),
             Action::Help => self.overlay = Overlay::Help(0),
             Action::People => self.overlay = Overlay::People,
             Action::Suspend => effects.push(Effect::Suspend),
@@ -242,6 +285,7 @@ impl Model {
                 self.saved_revision = revision;
                 self.base = self.saving.clone();
                 self.save_path = None;
+                effects.push(Effect::CheckConfig);
                 let remark = remark.map_or(String::new(), |remark| format!(" ({remark})"));
                 self.notify(format!("saved {}{remark}", self.file.name), now);
                 if std::mem::take(&mut self.quits_after_save) {

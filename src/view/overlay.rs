@@ -5,7 +5,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::editor::Model;
-use crate::editor::command::{COMMANDS, Command};
+use crate::editor::command::COMMANDS;
 use crate::editor::people::Peer;
 use crate::protocol::presence::Activity;
 use crate::sync::Status;
@@ -13,14 +13,14 @@ use crate::sync::Status;
 use super::theme::Theme;
 use super::{put, safe};
 
-/// Draws every command with its keys, from the table of commands.
-pub fn help(first: usize, theme: &Theme, buffer: &mut Buffer) {
-    let keys = |command: &Command| command.keys.join("  ");
-    let wide = COMMANDS.iter().map(|command| keys(command).width()).max().unwrap_or(0);
-    let rows = COMMANDS
-        .iter()
-        .map(|command| (format!("{:<wide$}  {}", keys(command), command.about), theme.overlay));
-    let rows: Vec<_> = rows.collect();
+/// Draws every command with the keys that are in force.
+pub fn help(model: &Model, first: usize, theme: &Theme, buffer: &mut Buffer) {
+    let keys: Vec<String> =
+        COMMANDS.iter().map(|command| model.settings.keymap.keys_of(command).join("  ")).collect();
+    let wide = keys.iter().map(|keys| keys.width()).max().unwrap_or(0);
+    let rows = keys.iter().zip(COMMANDS);
+    let rows: Vec<_> =
+        rows.map(|(keys, command)| (format!("{keys:<wide$}  {}", command.about), theme.overlay)).collect();
     let rows_shown = usize::from(buffer.area.height).saturating_sub(6).max(1);
     let first = first.min(rows.len().saturating_sub(rows_shown));
     panel("Keys (Up and Down scroll, Esc closes)", &rows[first..], theme, buffer);

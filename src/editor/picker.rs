@@ -1,0 +1,173 @@
+//! A list that is narrowed by typing: the palette of commands, files, open texts.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use crate::base::time::MonoTime;
+
+use super::command::COMMANDS;
+use super::key::{Key, KeyCode};
+use super::{Effect, Model};
+
+/// Characters that can be typed to narrow a list.
+const INPUT_CHARS_MAX: usize = 200;
+
+/// What is picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PickerKind {
+    /// A command, to be run.
+    Commands,
+}
+
+impl PickerKind {
+    /// Returns the title of the list.
+    pub fn title(self) -> &'static str {
+        match self {
+            PickerKind::Commands => "Run",
+        }
+    }
+}
+
+/// One row of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What is matched and picked. Made safe when drawn.
+    pub text: String,
+    /// What is shown beside it.
+    pub detail: String,
+}
+
+/// An open list.
+#[derive(Clone, Debug)]
+pub struct Picker {
+    /// What is picked.
+    pub kind: PickerKind,
+    /// What was typed so far.
+    pub input: String,
+    /// All rows.
+    pub items: Vec<Item>,
+    /// The rows that match, the best first.
+    pub found: Vec<usize>,
+    /// Which of `found` is chosen.
+    pub selected: usize,
+}
+
+impl Picker {
+    /// Opens a list.
+    pub fn new(kind: PickerKind, items: Vec<Item>) -> Picker {
+        let found = (0..items.len()).collect();
+        Picker { kind, input: String::new(), items, found, selected: 0 }
+    }
+
+    /// Works a changed input in. O(items).
+    fn narrow(&mut self) {
+        self.selected = 0;
+        if self.input.trim().is_empty() {
+            self.found = (0..self.items.len()).collect();
+            return;
+        }
+        let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
+        let pattern = Pattern::parse(&self.input, CaseMatching::Smart, Normalization::Smart);
+        let mut chars = Vec::new();
+        let mut scored: Vec<(u32, usize)> = Vec::new();
+        for (idx, item) in self.items.iter().enumerate() {
+            if let Some(score) = pattern.score(Utf32Str::new(&item.text, &mut chars), &mut matcher) {
+                scored.push((score, idx));
+            }
+        }
+        scored.sort_by_key(|&(score, idx)| (std::cmp::Reverse(score), idx));
+        self.found = scored.into_iter().map(|(_, idx)| idx).collect();
+    }
+
+    /// Returns the chosen row's number among all.
+    fn picked(&self) -> Option<usize> {
+        self.found.get(self.selected).copied()
+    }
+
+    fn step(&mut self, by: isize) {
+        let last = self.found.len().saturating_sub(1);
+        self.selected = self.selected.saturating_add_signed(by).min(last);
+    }
+
+    /// Adds what was typed or pasted.
+    pub(crate) fn type_text(&mut self, text: &str) {
+        let room = INPUT_CHARS_MAX.saturating_sub(self.input.chars().count());
+        self.input.extend(text.chars().filter(|c| !c.is_control()).take(room));
+        self.narrow();
+    }
+}
+
+impl Model {
+    /// Opens the list of all commands.
+    pub(crate) fn open_palette(&mut self) {
+        let item = |command: &super::command::Command| Item {
+            text: format!("{} ({})", command.about, command.name),
+            detail: self.settings.keymap.keys_of(command).join(", "),
+        };
+        self.picker = Some(Picker::new(PickerKind::Commands, COMMANDS.iter().map(item).collect()));
+    }
+
+    /// Works a key into the open list.
+    pub(crate) fn picker_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        let Some(picker) = &mut self.picker else { return };
+        match key.code {
+            KeyCode::Esc => self.picker = None,
+            KeyCode::Enter => self.pick(now, effects),
+            KeyCode::Up => picker.step(-1),
+            KeyCode::Down | KeyCode::Tab => picker.step(1),
+            KeyCode::PageUp => picker.step(-10),
+            KeyCode::PageDown => picker.step(10),
+            KeyCode::Char('p') if key.ctrl => picker.step(-1),
+            KeyCode::Char('n') if key.ctrl => picker.step(1),
+            KeyCode::Backspace => {
+                picker.input.pop();
+                picker.narrow();
+            }
+            KeyCode::Char('u') if key.ctrl => {
+                picker.input.clear();
+                picker.narrow();
+            }
+            KeyCode::Char(c) if !key.ctrl && !key.alt => picker.type_text(c.encode_utf8(&mut [0; 4])),
+            _ => {}
+        }
+    }
+
+    fn pick(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
+        let Some(picker) = self.picker.take() else { return };
+        let Some(idx) = picker.picked() else { return };
+        match picker.kind {
+            PickerKind::Commands => self.act(COMMANDS[idx].action, false, now, effects),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(rows: &[&str]) -> Picker {
+        let item = |text: &&str| Item { text: (*text).to_owned(), detail: String::new() };
+        Picker::new(PickerKind::Commands, rows.iter().map(item).collect())
+    }
+
+    #[test]
+    fn typing_narrows_to_what_matches_the_best_first() {
+        let mut list = list(&["src/editor/find.rs", "src/view/text.rs", "docs/editing.md", "find.rs"]);
+        assert_eq!(list.found, [0, 1, 2, 3]);
+        list.type_text("find");
+        assert_eq!(list.found.len(), 2);
+        list.type_text(" sed");
+        assert_eq!(list.found, [0]);
+        list.type_text("zzz");
+        assert_eq!(list.picked(), None);
+    }
+
+    #[test]
+    fn the_choice_stays_on_the_list() {
+        let mut list = list(&["a", "b"]);
+        list.step(-1);
+        assert_eq!(list.picked(), Some(0));
+        list.step(10);
+        assert_eq!(list.picked(), Some(1));
+    }
+}
