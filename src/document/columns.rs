@@ -164,8 +164,9 @@ impl Columns {
         let author = self.author;
         match self.ops.last_mut() {
             Some(last) if Self::joins(author, last, &op) => {
-                if op.kind != Kind::Insert && op.target < last.target {
-                    last.kind = Kind::DeleteBackward;
+                if op.kind != Kind::Insert {
+                    let is_backward = op.target < last.target;
+                    last.kind = if is_backward { Kind::DeleteBackward } else { Kind::DeleteForward };
                 }
                 last.len += op.len;
             }
@@ -174,19 +175,16 @@ impl Columns {
     }
 
     fn joins(author: u32, last: &OpRun, op: &OpRun) -> bool {
-        match (last.kind, op.kind) {
-            (Kind::Insert, Kind::Insert) => op.replica == author && op.target + 1 == op.seq,
-            (Kind::DeleteForward, Kind::DeleteForward) => {
-                last.replica == op.replica && last.target + last.len == op.target
-            }
-            (Kind::DeleteBackward, _) if op.len == 1 && op.kind != Kind::Insert => {
-                last.replica == op.replica && last.target.checked_sub(last.len) == Some(op.target)
-            }
-            (Kind::DeleteForward, _) if last.len == 1 && op.len == 1 && op.kind != Kind::Insert => {
-                last.replica == op.replica && last.target.checked_sub(1) == Some(op.target)
-            }
-            _ => false,
+        let (was_insert, is_insert) = (last.kind == Kind::Insert, op.kind == Kind::Insert);
+        if was_insert || is_insert {
+            return was_insert && is_insert && op.replica == author && op.target + 1 == op.seq;
         }
+        // A single deletion goes either way.
+        let goes = |run: &OpRun, kind: Kind| run.len == 1 || run.kind == kind;
+        let both_go = |kind: Kind| goes(last, kind) && goes(op, kind);
+        last.replica == op.replica
+            && (both_go(Kind::DeleteForward) && last.target + last.len == op.target
+                || both_go(Kind::DeleteBackward) && last.target.checked_sub(last.len) == Some(op.target))
     }
 
     /// Returns the index of the run that holds `seq`.
@@ -304,4 +302,30 @@ pub(super) fn byte_of_char(text: &str, n: usize) -> usize {
         return n;
     }
     text.char_indices().nth(n).map_or(text.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_joined(ops: &[(Kind, u32, u32)], joined: &[(Kind, u32, u32)]) {
+        let mut columns = Columns::new(0, 0);
+        for &(kind, target, len) in ops {
+            columns.push(OpRun { seq: columns.end(), len, kind, replica: 1, target, text: 0 }, "");
+        }
+        let runs: Vec<(Kind, u32, u32)> = columns.ops.iter().map(|op| (op.kind, op.target, op.len)).collect();
+        assert_eq!(runs, joined);
+    }
+
+    #[test]
+    fn deletions_side_by_side_are_one_run() {
+        use Kind::{DeleteBackward as Back, DeleteForward as Fore};
+        check_joined(&[(Fore, 9, 1), (Fore, 8, 1), (Fore, 7, 1)], &[(Back, 9, 3)]);
+        check_joined(&[(Fore, 4, 2), (Fore, 6, 3), (Fore, 9, 1)], &[(Fore, 4, 6)]);
+        check_joined(&[(Back, 9, 1), (Fore, 10, 4)], &[(Fore, 9, 5)]);
+        check_joined(&[(Back, 9, 2), (Back, 7, 3)], &[(Back, 9, 5)]);
+        check_joined(&[(Fore, 4, 2), (Fore, 3, 1)], &[(Fore, 4, 2), (Fore, 3, 1)]);
+        check_joined(&[(Back, 9, 2), (Fore, 10, 1)], &[(Back, 9, 2), (Fore, 10, 1)]);
+    }
 }
