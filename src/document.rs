@@ -4,6 +4,7 @@
 mod anchor;
 mod batch;
 mod columns;
+mod history;
 mod merge;
 mod partway;
 mod snapshot;
@@ -23,6 +24,10 @@ use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector};
 use columns::{Columns, Kind, OpRun, ROOT};
 use text::TextBuffer;
 use undo::UndoStack;
+
+/// Operation runs from which on everything together travels as a history: below, a batch that names replicas by their
+/// number on the link is smaller.
+const HISTORY_RUNS_MIN: usize = 64;
 
 /// One change of the visible text, in the coordinates left by the changes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,6 +288,9 @@ impl Document {
     /// Encodes the applied operations that `to` covers and `from` does not. Replicas in `names` are written
     /// as their number there (the reader must hold an equal or longer table), others in full.
     pub fn changes_between(&self, from: &VersionVector, to: &VersionVector, names: &ReplicaTable) -> Vec<u8> {
+        if self.is_all(from, to) && HISTORY_RUNS_MIN <= self.logs.iter().map(|log| log.ops.len()).sum() {
+            return history::write(&self.logs, &self.applied, &self.ids, &self.rga);
+        }
         let mut writer = batch::Writer::new(names, &self.ids);
         for (replica, &id) in self.ids.iter().enumerate() {
             let from = from.get(id).min(u64::from(u32::MAX)) as u32;
@@ -290,6 +298,12 @@ impl Document {
             writer.part(&self.logs[replica], from, to);
         }
         writer.finish()
+    }
+
+    /// Returns whether everything that is applied here lies between two versions.
+    fn is_all(&self, from: &VersionVector, to: &VersionVector) -> bool {
+        let mut all = self.ids.iter().zip(&self.applied);
+        all.all(|(&id, &applied)| from.get(id) == 0 && u64::from(applied) <= to.get(id))
     }
 
     /// Returns the text as it was at an earlier version, by replaying what it covers: the cost of merging that much.

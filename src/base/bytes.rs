@@ -54,6 +54,12 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
+    /// Reads a length and as many bytes: what `put_bytes` wrote.
+    pub fn block(&mut self) -> Result<&'a [u8], Malformed> {
+        let n = usize::try_from(self.varint()?).map_err(|_| Malformed("a length is too large"))?;
+        self.bytes(n)
+    }
+
     /// Reads 8 bytes, lowest first.
     pub fn u64(&mut self) -> Result<u64, Malformed> {
         let bytes = self.bytes(8)?;

@@ -12,7 +12,7 @@ use crate::crdt::{ReplicaId, ReplicaTable};
 pub(super) const VERSION: u8 = 1;
 
 /// Set in the first byte when the batch names replicas itself.
-const HAS_OWN_IDS: u8 = 0x80;
+pub(super) const HAS_OWN_IDS: u8 = 0x80;
 
 const KIND_INSERT: u8 = 0;
 const KIND_INSERT_AT_START: u8 = 1;
@@ -171,6 +171,12 @@ impl Parts {
                 self.n_used -= 1;
             }
         }
+    }
+
+    /// Makes `list` the parts.
+    pub(super) fn replace(&mut self, list: Vec<Columns>) {
+        self.n_used = list.len();
+        self.list = list;
     }
 
     fn clear(&mut self) {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::batch::{self, Parts};
 use super::columns::{Columns, Kind, Mark, OpRun, ROOT};
+use super::history;
 use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
 use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_BYTES_MAX, WAITING_CHANGES_MAX};
@@ -51,6 +52,9 @@ impl Document {
         names: &ReplicaTable,
         may_bring: &dyn Fn(ReplicaId) -> bool,
     ) -> Result<Applied, ApplyError> {
+        if let Some(applied) = self.take_whole(batch, may_bring) {
+            return Ok(applied);
+        }
         // Taken out, because an error may lead to another merge inside this one.
         let mut scratch = std::mem::take(&mut self.scratch);
         let before =
@@ -65,6 +69,25 @@ impl Document {
         };
         self.scratch = scratch;
         result
+    }
+
+    /// Takes a whole history over without merging it, if nothing is here; `None`, with nothing changed, if it must be
+    /// merged or is malformed.
+    fn take_whole(&mut self, batch: &[u8], may_bring: &dyn Fn(ReplicaId) -> bool) -> Option<Applied> {
+        if batch.first() != Some(&history::VERSION) || !self.is_fresh() {
+            return None;
+        }
+        let n_ids = self.ids.len();
+        let history = self.read_history(batch).ok().filter(|history| {
+            self.ids.len() <= DOCUMENT_REPLICAS_MAX
+                && history.logs.iter().all(|log| may_bring(self.ids[log.author as usize]))
+        });
+        let Some(history) = history else {
+            self.forget_replicas(n_ids);
+            return None;
+        };
+        self.take_over(history);
+        Some(self.all_is_new())
     }
 
     fn plan_batch(
@@ -89,12 +112,13 @@ impl Document {
     ) -> Result<(), ApplyError> {
         match batch.first() {
             None => return Err(ApplyError::Malformed("the bytes end too early")),
-            Some(&first) if first & 0x0f != batch::VERSION || first & 0x70 != 0 => {
-                return Err(ApplyError::NewerFormat { found: first & 0x7f, known: batch::VERSION });
+            Some(&history::VERSION) => parts.replace(self.read_history(batch)?.logs),
+            Some(&first) if first & !batch::HAS_OWN_IDS != batch::VERSION => {
+                let found = first & !batch::HAS_OWN_IDS;
+                return Err(ApplyError::NewerFormat { found, known: history::VERSION });
             }
-            Some(_) => {}
+            Some(_) => batch::read(batch, names, &mut |id| self.intern(id), parts)?,
         }
-        batch::read(batch, names, &mut |id| self.intern(id), parts)?;
         if DOCUMENT_REPLICAS_MAX < self.ids.len() {
             return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
         }
@@ -322,12 +346,17 @@ impl Document {
             self.logs[replica as usize].restore(mark);
         }
         (self.waiting, self.behind) = (before.waiting, before.behind);
-        for id in self.ids.drain(before.n_ids..) {
+        self.forget_replicas(before.n_ids);
+    }
+
+    /// Forgets the authors named last, down to `n_ids`.
+    fn forget_replicas(&mut self, n_ids: usize) {
+        for id in self.ids.drain(n_ids..) {
             self.by_id.remove(&id);
         }
-        self.logs.truncate(before.n_ids);
-        self.applied.truncate(before.n_ids);
-        self.rga.truncate_replicas(before.n_ids);
+        self.logs.truncate(n_ids);
+        self.applied.truncate(n_ids);
+        self.rga.truncate_replicas(n_ids);
     }
 
     /// Tries again without what an earlier batch left waiting, if the fault lay there: else nothing of that

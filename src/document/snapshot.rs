@@ -1,5 +1,4 @@
-//! The whole state as bytes: the log as one batch, what waits, and the sequence's runs, so that loading
-//! replays nothing.
+//! The whole state as bytes: the history as one batch, and what waits.
 
 use std::collections::HashMap;
 
@@ -7,42 +6,29 @@ use ropey::{Rope, RopeBuilder};
 
 use super::batch::{self, Parts};
 use super::columns::Columns;
+use super::history::{self, History};
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
-use crate::base::bytes::{Reader, put_bytes, put_varint};
-use crate::crdt::rga::{Rga, Run};
+use crate::base::bytes::{Reader, put_bytes};
+use crate::crdt::rga::Rga;
 use crate::crdt::{ReplicaId, ReplicaTable};
 
 /// The version of the snapshot format: its first byte. Apart from a batch's, so that neither is taken for
 /// the other.
-const VERSION: u8 = 0x41;
+const VERSION: u8 = 0x42;
 
 impl Document {
     /// Encodes the whole state with its history, tombstones and waiting operations.
     pub fn save(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
+        put_bytes(&mut out, &history::write(&self.logs, &self.applied, &self.ids, &self.rga));
+        let behind = self.logs.iter().zip(&self.applied).filter(|(log, applied)| **applied < log.end());
+        let waiting = self.waiting.iter().map(|part| (part, part.start));
         let names = ReplicaTable::default();
-        let mut writer = batch::Writer::new(&names, &self.ids);
-        self.logs.iter().for_each(|log| writer.part(log, 0, log.end()));
-        put_bytes(&mut out, &writer.finish());
-        put_varint(&mut out, self.waiting.len() as u64);
-        for part in &self.waiting {
+        for (part, from) in behind.map(|(log, &applied)| (log, applied)).chain(waiting) {
             let mut writer = batch::Writer::new(&names, &self.ids);
-            writer.part(part, part.start, part.end());
+            writer.part(part, from, part.end());
             put_bytes(&mut out, &writer.finish());
-        }
-        let used: Vec<u32> = (0..self.ids.len() as u32).filter(|&r| 0 < self.applied[r as usize]).collect();
-        put_varint(&mut out, used.len() as u64);
-        let mut number = vec![0u64; self.ids.len()];
-        for (n, &replica) in used.iter().enumerate() {
-            number[replica as usize] = n as u64;
-            out.extend_from_slice(&self.ids[replica as usize].get().to_le_bytes());
-            put_varint(&mut out, u64::from(self.applied[replica as usize]));
-        }
-        for run in self.rga.runs() {
-            put_varint(&mut out, number[run.replica as usize]);
-            put_varint(&mut out, u64::from(run.seq));
-            put_varint(&mut out, u64::from(run.len()) << 1 | u64::from(run.is_dead()));
         }
         out
     }
@@ -54,36 +40,14 @@ impl Document {
     pub fn load(replica: ReplicaId, bytes: &[u8]) -> Result<Document, ApplyError> {
         let mut reader = snapshot_reader(bytes)?;
         let mut document = Document::new(replica);
-        let none = ReplicaTable::default();
-        let mut parts = Parts::default();
-        document.read_parts(take_block(&mut reader)?, &none, &mut parts)?;
-        document.take_in(parts.as_slice(), &mut Vec::new())?;
-        for _ in 0..reader.varint()? {
-            document.read_parts(take_block(&mut reader)?, &none, &mut parts)?;
+        let history = document.read_history(reader.block()?)?;
+        document.take_over(history);
+        let (names, mut parts) = (ReplicaTable::default(), Parts::default());
+        while !reader.rest().is_empty() {
+            document.read_parts(reader.block()?, &names, &mut parts)?;
             document.take_in(parts.as_slice(), &mut Vec::new())?;
         }
         document.plan(&mut Vec::new())?;
-        let mut used = Vec::new();
-        for _ in 0..reader.varint()? {
-            let id = ReplicaId::new(reader.u64()?);
-            let applied = reader.varint_u32()?;
-            let local = document.by_id.get(&id).copied().ok_or(BAD_RUNS)?;
-            if document.applied[local as usize] != applied {
-                return Err(BAD_RUNS);
-            }
-            used.push(local);
-        }
-        let runs = read_runs(&mut reader, &used, &document)?;
-        document.check_cover(&runs)?;
-        document.rga = Rga::from_runs(document.ids.clone(), &runs);
-        document.text = TextBuffer::from_rope(document.text_of_runs()?);
-        let all = 0..document.ids.len() as u32;
-        document.heard = all.clone().skip(1).filter(|&r| 0 < document.applied[r as usize]).collect();
-        let last_lamport = |r: u32| {
-            let applied = document.applied[r as usize];
-            if applied == 0 { 0 } else { document.logs[r as usize].lamport(applied - 1) }
-        };
-        document.lamport_max = all.map(last_lamport).max().unwrap_or(0);
         Ok(document)
     }
 
@@ -92,35 +56,56 @@ impl Document {
     /// # Errors
     /// As `load`; the document is then as it was.
     pub fn apply_snapshot(&mut self, bytes: &[u8]) -> Result<Applied, ApplyError> {
-        let is_fresh = self.waiting.is_empty() && self.logs.iter().all(|log| log.end() == 0);
-        if is_fresh {
+        if self.is_fresh() {
             *self = Document::load(self.replica(), bytes)?;
-            let mut changes = Vec::new();
-            if 0 < self.len_chars() {
-                super::merge::note_change(&mut changes, 0, 0, self.len_chars());
-            }
-            return Ok(Applied { changes, n_waiting: self.n_waiting() });
+            return Ok(self.all_is_new());
         }
         let mut reader = snapshot_reader(bytes)?;
-        self.apply(take_block(&mut reader)?)
+        self.apply(reader.block()?)
     }
 
-    /// Checks that the runs hold every inserted character exactly once.
-    fn check_cover(&self, runs: &[Run]) -> Result<(), ApplyError> {
-        let mut sorted: Vec<(u32, u32, u32)> =
-            runs.iter().map(|run| (run.replica, run.seq, run.len())).collect();
-        sorted.sort_unstable();
-        let overlap = sorted.windows(2).any(|w| w[0].0 == w[1].0 && w[1].1 < w[0].1 + w[0].2);
-        let n_in_runs: u64 = sorted.iter().map(|&(_, _, len)| u64::from(len)).sum();
-        let inserts_of = |log: &Columns, applied: u32| -> u64 {
-            let inserts = log.runs_in(0..applied).filter(|(_, op)| op.kind == super::Kind::Insert);
-            inserts.map(|(_, op)| u64::from(op.len)).sum()
-        };
-        let n_inserted: u64 = self.logs.iter().zip(&self.applied).map(|(log, &n)| inserts_of(log, n)).sum();
-        if overlap || n_in_runs != n_inserted {
-            return Err(BAD_RUNS);
+    /// Returns whether nothing was ever edited or merged here.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.waiting.is_empty() && self.logs.iter().all(|log| log.end() == 0)
+    }
+
+    /// Returns the whole text as one change.
+    pub(super) fn all_is_new(&self) -> Applied {
+        let mut changes = Vec::new();
+        if 0 < self.len_chars() {
+            super::merge::note_change(&mut changes, 0, 0, self.len_chars());
         }
-        Ok(())
+        Applied { changes, n_waiting: self.n_waiting() }
+    }
+
+    /// Reads a batch that holds a whole history.
+    pub(super) fn read_history(&mut self, batch: &[u8]) -> Result<History, ApplyError> {
+        let mut reader = Reader::new(batch);
+        match reader.byte()? {
+            history::VERSION => {}
+            found => return Err(ApplyError::NewerFormat { found, known: history::VERSION }),
+        }
+        let history = history::read(&mut reader, &mut |id| self.intern(id))?;
+        if !reader.rest().is_empty() {
+            return Err(ApplyError::Malformed("bytes are left over"));
+        }
+        Ok(history)
+    }
+
+    /// Makes a history that of this document, which is empty.
+    pub(super) fn take_over(&mut self, history: History) {
+        debug_assert!(self.is_fresh());
+        for log in history.logs {
+            let author = log.author as usize;
+            self.applied[author] = log.end();
+            if let Some(last) = log.end().checked_sub(1) {
+                self.lamport_max = self.lamport_max.max(log.lamport(last));
+            }
+            self.logs[author] = log;
+        }
+        self.heard = (1..self.ids.len() as u32).filter(|&r| 0 < self.applied[r as usize]).collect();
+        self.rga = Rga::from_runs(self.ids.clone(), &history.runs);
+        self.text = TextBuffer::from_rope(Rope::from_str(&history.text));
     }
 
     /// Returns the text that the runs and the logs give.
@@ -181,36 +166,10 @@ impl ByteLookup {
     }
 }
 
-fn take_block<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ApplyError> {
-    let n = usize::try_from(reader.varint()?).map_err(|_| ApplyError::Malformed("a length is too large"))?;
-    Ok(reader.bytes(n)?)
-}
-
 fn snapshot_reader(bytes: &[u8]) -> Result<Reader<'_>, ApplyError> {
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
         VERSION => Ok(reader),
         found => Err(ApplyError::NewerFormat { found, known: VERSION }),
     }
-}
-
-fn read_runs(reader: &mut Reader<'_>, used: &[u32], document: &Document) -> Result<Vec<Run>, ApplyError> {
-    let mut runs = Vec::new();
-    while !reader.rest().is_empty() {
-        let number = reader.varint_u32()?;
-        let replica = *used.get(number as usize).ok_or(BAD_RUNS)?;
-        let seq = reader.varint_u32()?;
-        let len_and_dead = reader.varint_u32()?;
-        let (len, is_dead) = (len_and_dead >> 1, len_and_dead & 1 == 1);
-        let log = &document.logs[replica as usize];
-        let end = seq.checked_add(len).filter(|&end| 0 < len && end <= document.applied[replica as usize]);
-        let Some(end) = end.filter(|&end| log.are_inserts(seq..end)) else { return Err(BAD_RUNS) };
-        let lamport = log.lamport(seq);
-        if log.lamport(end - 1) - lamport != len - 1 {
-            return Err(BAD_RUNS);
-        }
-        let run = Run::new(replica, seq, lamport, len);
-        runs.push(if is_dead { run.dead() } else { run });
-    }
-    Ok(runs)
 }

@@ -62,7 +62,7 @@ impl Run {
 
     /// Lengthens the run by `n` elements at its end.
     #[inline]
-    pub(super) fn grow(&mut self, n: u32) {
+    pub(crate) fn grow(&mut self, n: u32) {
         self.len_and_dead += n;
     }
 

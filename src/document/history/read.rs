@@ -1,0 +1,515 @@
+//! Reading a history: from columns to the logs and the sequence.
+
+use super::numbers::Numbers;
+use super::{BEGINS, DEAD, ENDS, Forecast, LEN_LONG, LEN_SHIFT};
+use crate::base::bytes::{Malformed, Reader};
+use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS_MAX};
+use crate::crdt::ReplicaId;
+use crate::crdt::rga::Run;
+use crate::document::columns::{Columns, Kind, OpRun, ROOT, byte_of_char};
+
+/// What a history holds.
+pub(in crate::document) struct History {
+    /// All operations, one log for each author.
+    pub logs: Vec<Columns>,
+    /// All characters in document order.
+    pub runs: Vec<Run>,
+    /// The characters that are not deleted.
+    pub text: String,
+}
+
+/// Operations of one author that stand together in the bytes.
+struct Op {
+    /// The author's number in the bytes.
+    author: u32,
+    what: What,
+    len: u32,
+    seq: u32,
+    lamport: u32,
+    /// How many of its characters have been placed.
+    n_placed: u32,
+    /// Where the text of the next one starts.
+    text: u32,
+}
+
+/// What an operation turned out to be.
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    /// Nothing has named it yet.
+    Unnamed,
+    Insert {
+        reference: Option<(u32, u32)>,
+    },
+    /// The head of its list in `Killed`.
+    Delete {
+        head: u32,
+    },
+}
+
+/// Characters side by side of one operation that share their fate.
+struct Fragment {
+    op: u32,
+    len: u32,
+    /// The operation that deleted them, or `NONE`.
+    killer: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// The authors, by their number in the bytes.
+struct Authors {
+    ids: Vec<ReplicaId>,
+    /// Their local numbers.
+    local: Vec<u32>,
+}
+
+/// Reads what `write` wrote, without its first byte. `intern` gives an id its local number.
+///
+/// # Errors
+/// Whatever no document could have written. Takes O(n) time and memory in the bytes, sorting aside.
+pub(in crate::document) fn read(
+    reader: &mut Reader<'_>,
+    intern: &mut dyn FnMut(ReplicaId) -> u32,
+) -> Result<History, Malformed> {
+    let (authors, mut ops) = read_authors(reader, intern)?;
+    let mut logs: Vec<Columns> = authors.local.iter().map(|&local| Columns::new(local, 0)).collect();
+    let stamps = Stamps::read(reader, &ops, authors.ids.len())?;
+    let fragments = read_fragments(reader, &mut ops)?;
+    let directions = reader.block()?;
+    let others = read_others(reader, &mut ops, authors.ids.len())?;
+    let text = std::str::from_utf8(reader.block()?).map_err(|_| Malformed("the text is not UTF-8"))?;
+    stamps.give_times(&mut ops, &mut logs)?;
+    share_out(text, &mut ops)?;
+    let mut placed = place(&fragments, &mut ops, &authors, text)?;
+    check_dead(&others, &placed.runs, &authors)?;
+    others.into_iter().for_each(|(op, target)| placed.killed.note(op, target, &mut ops));
+    fill_logs(&mut logs, &stamps, &ops, &authors, placed.killed, directions, text)?;
+    Ok(History { logs, runs: placed.runs, text: placed.text })
+}
+
+fn read_authors(
+    reader: &mut Reader<'_>,
+    intern: &mut dyn FnMut(ReplicaId) -> u32,
+) -> Result<(Authors, Vec<Op>), Malformed> {
+    let n_authors = reader.varint()?;
+    if DOCUMENT_REPLICAS_MAX as u64 <= n_authors {
+        return Err(Malformed("it names more replicas than a document can have"));
+    }
+    let mut authors = Authors { ids: Vec::new(), local: Vec::new() };
+    for _ in 0..n_authors {
+        authors.ids.push(ReplicaId::new(reader.u64()?));
+    }
+    let mut sorted = authors.ids.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(Malformed("an author is named twice"));
+    }
+    authors.local = authors.ids.iter().map(|&id| intern(id)).collect();
+    let n_bytes_left = reader.rest().len();
+    let (mut stretches, mut counts) = (Numbers::read(reader)?, Numbers::read(reader)?);
+    let mut ops = Vec::new();
+    while 0 < counts.len() {
+        let author = stretches.next_u32()?;
+        let n = counts.next()?;
+        // Each operation is named by a byte of its own.
+        if n_authors <= u64::from(author) || (n_bytes_left - ops.len()) as u64 <= n {
+            return Err(Malformed("it counts more operations than it holds"));
+        }
+        let what = What::Unnamed;
+        ops.extend((0..n).map(|_| Op { author, what, len: 0, seq: 0, lamport: 0, n_placed: 0, text: 0 }));
+    }
+    stretches.finish()?;
+    counts.finish()?;
+    Ok((authors, ops))
+}
+
+/// Where authors' knowledge grew.
+struct Stamps {
+    /// Which operation, and the end of its causes.
+    list: Vec<(u32, u32)>,
+    /// The cause's author, and how far back from the end of what stands before.
+    causes: Vec<(u32, u32)>,
+}
+
+impl Stamps {
+    fn read(reader: &mut Reader<'_>, ops: &[Op], n_authors: usize) -> Result<Stamps, Malformed> {
+        let (mut gaps, mut counts) = (Numbers::read(reader)?, Numbers::read(reader)?);
+        let (mut authors, mut backs) = (Numbers::read(reader)?, Numbers::read(reader)?);
+        let mut stamps =
+            Stamps { list: Vec::with_capacity(gaps.len()), causes: Vec::with_capacity(authors.len()) };
+        let mut op = 0i64;
+        while 0 < gaps.len() {
+            let gap = gaps.next()?;
+            if gap == 0 && !stamps.list.is_empty() {
+                return Err(Malformed("an operation has two lists of causes"));
+            }
+            op = op.saturating_add_unsigned(gap);
+            let n_causes = counts.next()?;
+            if ops.len() as i64 <= op || (authors.len() as u64) < n_causes {
+                return Err(Malformed("a cause is of no operation"));
+            }
+            for _ in 0..n_causes {
+                let author = authors.next_u32()?;
+                if n_authors <= author as usize || author == ops[op as usize].author {
+                    return Err(Malformed("an operation depends on itself or on nothing"));
+                }
+                stamps.causes.push((author, backs.next_u32()?));
+            }
+            stamps.list.push((op as u32, stamps.causes.len() as u32));
+        }
+        [gaps, counts, authors, backs].iter().try_for_each(Numbers::finish)?;
+        Ok(stamps)
+    }
+
+    fn causes_of(&self, at: usize) -> &[(u32, u32)] {
+        let start = at.checked_sub(1).map_or(0, |before| self.list[before].1);
+        &self.causes[start as usize..self.list[at].1 as usize]
+    }
+
+    /// Gives each operation its seq and its Lamport timestamp, which follow from the lengths and the causes.
+    fn give_times(&self, ops: &mut [Op], logs: &mut [Columns]) -> Result<(), Malformed> {
+        // For each author where the next operation's seq and timestamp stand, and where timestamps jumped.
+        let mut next = vec![(0u32, 1u32); logs.len()];
+        let mut jumps: Vec<Vec<(u32, u32)>> = vec![Vec::new(); logs.len()];
+        let mut stamp = 0;
+        for (at, op) in ops.iter_mut().enumerate() {
+            let author = op.author as usize;
+            let (seq, mut lamport) = next[author];
+            if self.list.get(stamp).is_some_and(|&(op, _)| op as usize == at) {
+                for &(cause, back) in self.causes_of(stamp) {
+                    let cause = cause as usize;
+                    let last = next[cause].0.checked_sub(back).and_then(|end| end.checked_sub(1));
+                    let last = last.ok_or(Malformed("an operation depends on what comes later"))?;
+                    let jump = jumps[cause].partition_point(|&(seq, _)| seq <= last).checked_sub(1);
+                    let (from, at_from) = jump.map_or((0, 1), |jump| jumps[cause][jump]);
+                    lamport = lamport.max(at_from.saturating_add(last - from).saturating_add(1));
+                }
+                jumps[author].push((seq, lamport));
+                stamp += 1;
+            }
+            (op.seq, op.lamport) = (seq, lamport);
+            let end = u64::from(seq) + u64::from(op.len);
+            let time_end = u64::from(lamport) + u64::from(op.len);
+            if op.what == What::Unnamed || REPLICA_OPS_MAX < end.max(time_end) {
+                return Err(Malformed("a number of operations is impossible"));
+            }
+            next[author] = (end as u32, time_end as u32);
+        }
+        Ok(())
+    }
+}
+
+fn read_fragments(reader: &mut Reader<'_>, ops: &mut [Op]) -> Result<Vec<Fragment>, Malformed> {
+    let tags = reader.block()?;
+    let (mut lens, mut begins, mut kills) =
+        (Numbers::read(reader)?, Numbers::read(reader)?, Numbers::read(reader)?);
+    let mut forecast = Forecast::default();
+    let mut fragments = Vec::with_capacity(tags.len());
+    let mut n_chars = 0;
+    for &tag in tags {
+        let mut len = u32::from(tag >> LEN_SHIFT);
+        if len == LEN_LONG {
+            len = len.checked_add(lens.next_u32()?).ok_or(IMPOSSIBLE)?;
+        }
+        n_chars += len as usize;
+        if len == 0 || DOCUMENT_CHARS_MAX <= n_chars {
+            return Err(IMPOSSIBLE);
+        }
+        let op = if tag & BEGINS != 0 {
+            let op = begins.next_from(forecast.next_begin())?;
+            let begun = ops.get_mut(op as usize).filter(|op| op.what == What::Unnamed);
+            begun.ok_or(NAMED_TWICE)?.what = What::Insert { reference: None };
+            forecast.begin(op);
+            op
+        } else {
+            forecast.go_on().ok_or(Malformed("text goes on that did not begin"))?
+        };
+        // The sum of all lengths fits, so each sum does.
+        ops[op as usize].len += len;
+        let mut killer = NONE;
+        if tag & DEAD != 0 {
+            killer = kills.next_from(forecast.next_killer())?;
+            ops.get_mut(killer as usize).ok_or(NAMED_TWICE)?.name_deletion(len)?;
+            forecast.kill(killer);
+        }
+        forecast.end_fragment(tag & ENDS != 0);
+        fragments.push(Fragment { op, len, killer });
+    }
+    [lens, begins, kills].iter().try_for_each(Numbers::finish)?;
+    match forecast.open.is_empty() {
+        true => Ok(fragments),
+        false => Err(Malformed("text does not end")),
+    }
+}
+
+const IMPOSSIBLE: Malformed = Malformed("a number of operations is impossible");
+const NAMED_TWICE: Malformed = Malformed("an operation is said to be two things");
+
+impl Op {
+    /// Notes that it deletes `len` characters.
+    fn name_deletion(&mut self, len: u32) -> Result<(), Malformed> {
+        match self.what {
+            What::Insert { .. } => return Err(NAMED_TWICE),
+            What::Unnamed => self.what = What::Delete { head: NONE },
+            What::Delete { .. } => {}
+        }
+        self.len = self.len.checked_add(len).filter(|&len| len < 1 << 31).ok_or(IMPOSSIBLE)?;
+        Ok(())
+    }
+}
+
+/// Characters that an operation deletes, as a list through one array.
+#[derive(Default)]
+struct Killed {
+    list: Vec<(Target, u32)>,
+}
+
+#[derive(Clone, Copy)]
+struct Target {
+    /// The author's number in the bytes.
+    author: u32,
+    seq: u32,
+    len: u32,
+}
+
+impl Killed {
+    fn note(&mut self, op: u32, target: Target, ops: &mut [Op]) {
+        let What::Delete { head } = &mut ops[op as usize].what else {
+            unreachable!("it was named a deletion")
+        };
+        self.list.push((target, *head));
+        *head = self.list.len() as u32 - 1;
+    }
+
+    /// Returns the first seq of all that an operation deletes, if it is one stretch of one author's.
+    fn stretch(&self, op: &Op, head: u32, scratch: &mut Vec<Target>) -> Result<Target, Malformed> {
+        scratch.clear();
+        let mut at = head;
+        while let Some(&(target, next)) = self.list.get(at as usize) {
+            scratch.push(target);
+            at = next;
+        }
+        if 1 < scratch.len() {
+            scratch.sort_unstable_by_key(|target| target.seq);
+        }
+        let is_whole =
+            |pair: &[Target]| pair[0].author == pair[1].author && pair[0].seq + pair[0].len == pair[1].seq;
+        match scratch.first() {
+            Some(&first) if scratch.windows(2).all(is_whole) => Ok(Target { len: op.len, ..first }),
+            _ => Err(Malformed("an operation deletes what is not one stretch")),
+        }
+    }
+}
+
+type Others = Vec<(u32, Target)>;
+
+fn read_others(reader: &mut Reader<'_>, ops: &mut [Op], n_authors: usize) -> Result<Others, Malformed> {
+    let mut others = Vec::new();
+    let mut op = 0u32;
+    for _ in 0..reader.varint()? {
+        op =
+            op.checked_add(reader.varint_u32()?).filter(|&op| (op as usize) < ops.len()).ok_or(IMPOSSIBLE)?;
+        let (author, seq, len) = (reader.varint_u32()?, reader.varint_u32()?, reader.varint_u32()?);
+        if n_authors <= author as usize || len == 0 || seq.checked_add(len).is_none() {
+            return Err(IMPOSSIBLE);
+        }
+        ops[op as usize].name_deletion(len)?;
+        others.push((op, Target { author, seq, len }));
+    }
+    Ok(others)
+}
+
+/// Gives each insert its piece of the text.
+fn share_out(text: &str, ops: &mut [Op]) -> Result<(), Malformed> {
+    let is_ascii = text.is_ascii();
+    let mut at = 0;
+    for op in ops.iter_mut().filter(|op| matches!(op.what, What::Insert { .. })) {
+        op.text = u32::try_from(at).map_err(|_| IMPOSSIBLE)?;
+        let n = op.len as usize;
+        let rest = text.get(at..).ok_or(Malformed("text is missing"))?;
+        let len = if is_ascii { n } else { byte_of_char(rest, n) };
+        if rest.len() < len || !is_ascii && len == rest.len() && rest.chars().count() != n {
+            return Err(Malformed("text is missing"));
+        }
+        at += len;
+    }
+    if at == text.len() { Ok(()) } else { Err(Malformed("text is left over")) }
+}
+
+/// What comes of walking the fragments in document order.
+#[derive(Default)]
+struct Placed {
+    runs: Vec<Run>,
+    text: String,
+    killed: Killed,
+}
+
+fn place(fragments: &[Fragment], ops: &mut [Op], authors: &Authors, text: &str) -> Result<Placed, Malformed> {
+    let mut placed = Placed { runs: Vec::with_capacity(fragments.len()), ..Placed::default() };
+    placed.text.reserve(text.len() / 2);
+    let mut left = Left::default();
+    for fragment in fragments {
+        let op = &mut ops[fragment.op as usize];
+        let (author, offset) = (op.author, op.n_placed);
+        let (seq, lamport) = (op.seq + offset, op.lamport + offset);
+        let reference = left.reference(lamport, author, authors)?;
+        if offset == 0 {
+            op.what = What::Insert { reference };
+        } else if reference != Some((author, seq - 1)) {
+            return Err(Malformed("text goes on where something else stands"));
+        }
+        left.list.push(Stretch { author, seq, lamport, len: fragment.len });
+        let from = op.text as usize;
+        let n_bytes = byte_of_char(&text[from..], fragment.len as usize);
+        op.text += n_bytes as u32;
+        op.n_placed += fragment.len;
+        let mut run = Run::new(authors.local[author as usize], seq, lamport, fragment.len);
+        if fragment.killer == NONE {
+            placed.text.push_str(&text[from..from + n_bytes]);
+        } else {
+            run = run.dead();
+            placed.killed.note(fragment.killer, Target { author, seq, len: fragment.len }, ops);
+        }
+        match placed.runs.last_mut() {
+            Some(last) if last.continues_with(&run) => last.grow(run.len()),
+            _ => placed.runs.push(run),
+        }
+    }
+    Ok(placed)
+}
+
+/// What stands left of a place and can be referred to there: by ascending (timestamp, replica).
+#[derive(Default)]
+struct Left {
+    list: Vec<Stretch>,
+}
+
+struct Stretch {
+    author: u32,
+    seq: u32,
+    lamport: u32,
+    len: u32,
+}
+
+impl Left {
+    /// Returns the nearest character on the left with a smaller (timestamp, replica): author and seq. What is greater is
+    /// forgotten, as it is behind the new one for all that follows. O(1) amortised.
+    fn reference(
+        &mut self,
+        lamport: u32,
+        author: u32,
+        authors: &Authors,
+    ) -> Result<Option<(u32, u32)>, Malformed> {
+        let id = authors.ids[author as usize];
+        while let Some(last) = self.list.last_mut() {
+            let last_id = authors.ids[last.author as usize];
+            if (last.lamport, last_id) < (lamport, id) {
+                let n_smaller = lamport - last.lamport + u32::from(last_id < id);
+                last.len = last.len.min(n_smaller);
+                if lamport <= last.lamport + (last.len - 1) {
+                    return Err(Malformed("an operation does not name its reference among its causes"));
+                }
+                return Ok(Some((last.author, last.seq + last.len - 1)));
+            }
+            self.list.pop();
+        }
+        Ok(None)
+    }
+}
+
+fn fill_logs(
+    logs: &mut [Columns],
+    stamps: &Stamps,
+    ops: &[Op],
+    authors: &Authors,
+    killed: Killed,
+    directions: &[u8],
+    text: &str,
+) -> Result<(), Malformed> {
+    make_room(logs, ops);
+    let mut directions = directions.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
+    let mut scratch = Vec::new();
+    let (mut stamp, mut text_at) = (0, 0);
+    for (at, op) in ops.iter().enumerate() {
+        if stamps.list.get(stamp).is_some_and(|&(op, _)| op as usize == at) {
+            let causes = stamps.causes_of(stamp).iter();
+            let deps: Vec<(u32, u32)> = causes
+                .map(|&(cause, back)| (authors.local[cause as usize], logs[cause as usize].end() - back))
+                .collect();
+            logs[op.author as usize].push_stamp(op.lamport, deps);
+            stamp += 1;
+        }
+        let log = &mut logs[op.author as usize];
+        let (seq, len) = (op.seq, op.len);
+        match op.what {
+            What::Insert { reference } => {
+                let (replica, target) =
+                    reference.map_or((ROOT, 0), |(author, seq)| (authors.local[author as usize], seq));
+                let run = OpRun { seq, len, kind: Kind::Insert, replica, target, text: 0 };
+                log.push(run, &text[text_at..op.text as usize]);
+                text_at = op.text as usize;
+            }
+            What::Delete { head } => {
+                let target = killed.stretch(op, head, &mut scratch)?;
+                let is_backward = 1 < len && directions.next().ok_or(Malformed("a direction is missing"))?;
+                let (kind, first) = match is_backward {
+                    true => (Kind::DeleteBackward, target.seq + (len - 1)),
+                    false => (Kind::DeleteForward, target.seq),
+                };
+                let replica = authors.local[target.author as usize];
+                log.push(OpRun { seq, len, kind, replica, target: first, text: 0 }, "");
+            }
+            What::Unnamed => unreachable!("refused when times were given"),
+        }
+    }
+    if directions.any(|is_backward| is_backward) {
+        return Err(Malformed("directions are left over"));
+    }
+    Ok(())
+}
+
+fn make_room(logs: &mut [Columns], ops: &[Op]) {
+    let mut room = vec![(0, 0); logs.len()];
+    let mut text_at = 0;
+    for op in ops {
+        let (n_ops, n_bytes) = &mut room[op.author as usize];
+        *n_ops += 1;
+        if let What::Insert { .. } = op.what {
+            *n_bytes += op.text - text_at;
+            text_at = op.text;
+        }
+    }
+    for (log, (n_ops, n_bytes)) in logs.iter_mut().zip(room) {
+        log.ops.reserve_exact(n_ops);
+        log.text.reserve_exact(n_bytes as usize);
+    }
+}
+
+/// Checks that what was deleted again is dead.
+fn check_dead(others: &Others, runs: &[Run], authors: &Authors) -> Result<(), Malformed> {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let dead = runs.iter().filter(|run| run.is_dead());
+    let mut dead: Vec<(u32, u32, u32)> =
+        dead.map(|run| (run.replica, run.seq, run.seq + run.len())).collect();
+    dead.sort_unstable();
+    // Joined, so that one look-up settles a whole stretch.
+    dead.dedup_by(|next, last| {
+        let touch = next.0 == last.0 && last.2 == next.1;
+        if touch {
+            last.2 = next.2;
+        }
+        touch
+    });
+    for (_, target) in others {
+        let author = authors.local[target.author as usize];
+        let at =
+            dead.partition_point(|&(replica, seq, _)| (replica, seq) <= (author, target.seq)).checked_sub(1);
+        let is_dead = at.is_some_and(|at| dead[at].0 == author && target.seq + target.len <= dead[at].2);
+        if !is_dead {
+            return Err(Malformed("an operation deletes what is still there"));
+        }
+    }
+    Ok(())
+}
