@@ -13,7 +13,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use peer::Peer;
-use peer::{coedit::Coedit, colarope::ColaRope, diamond::Diamond, rope::Bare, yjs::Yrs};
+use peer::automerged::Automerge;
+use peer::{coedit::Coedit, colarope::ColaRope, diamond::Diamond, lorodoc::Loro, rope::Bare, yjs::Yrs};
 use trace::Trace;
 
 #[global_allocator]
@@ -291,6 +292,8 @@ macro_rules! for_all {
         $add::<Diamond>($table $(, $argument)*);
         $add::<ColaRope>($table $(, $argument)*);
         $add::<Yrs>($table $(, $argument)*);
+        $add::<Automerge>($table $(, $argument)*);
+        $add::<Loro>($table $(, $argument)*);
     };
 }
 

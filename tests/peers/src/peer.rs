@@ -343,6 +343,150 @@ pub mod yjs {
     }
 }
 
+pub mod automerged {
+    use super::*;
+    use automerge::transaction::Transactable;
+    use automerge::{ActorId, AutoCommit, ChangeHash, ObjId, ObjType, ROOT, ReadDoc};
+    use std::cell::RefCell;
+
+    pub struct Automerge {
+        // Saving wants to change it.
+        doc: RefCell<AutoCommit>,
+        text: ObjId,
+        told: Vec<ChangeHash>,
+    }
+
+    impl Automerge {
+        fn of(mut doc: AutoCommit, replica: u64) -> Automerge {
+            doc.set_actor(ActorId::from(replica.to_be_bytes()));
+            let (_, text) = doc.get(ROOT, "text").expect("read").expect("the text is there");
+            let told = doc.get_heads();
+            Automerge { doc: RefCell::new(doc), text, told }
+        }
+    }
+
+    impl Peer for Automerge {
+        const NAME: &'static str = "automerge";
+        type Update = Vec<u8>;
+        type Saved = Vec<u8>;
+
+        fn new(replica: u64) -> Automerge {
+            // The text must be one object for all: everybody begins with the same first change.
+            let mut doc = AutoCommit::new().with_actor(ActorId::from([0; 8]));
+            doc.put_object(ROOT, "text", ObjType::Text).expect("made");
+            doc.commit_with(automerge::transaction::CommitOptions::default().with_time(0));
+            Automerge::of(doc, replica)
+        }
+        fn insert(&mut self, at: usize, text: &str) {
+            self.doc.get_mut().splice_text(&self.text, at, 0, text).expect("inside");
+        }
+        fn delete(&mut self, range: Range<usize>) {
+            self.doc.get_mut().splice_text(&self.text, range.start, range.len() as isize, "").expect("inside");
+        }
+        fn update(&mut self) -> Vec<u8> {
+            let doc = self.doc.get_mut();
+            let update = doc.save_after(&self.told);
+            self.told = doc.get_heads();
+            update
+        }
+        fn apply(&mut self, update: &Vec<u8>) {
+            let doc = self.doc.get_mut();
+            doc.load_incremental(update).expect("valid");
+            self.told = doc.get_heads();
+        }
+        fn update_len(update: &Vec<u8>) -> usize {
+            update.len()
+        }
+        fn whole(&self) -> Option<Vec<u8>> {
+            Some(self.save())
+        }
+        fn apply_whole(&mut self, bytes: &[u8]) {
+            self.doc.get_mut().load_incremental(bytes).expect("valid");
+        }
+        fn save(&self) -> Vec<u8> {
+            self.doc.borrow_mut().save()
+        }
+        fn saved_bytes(saved: &Vec<u8>) -> Vec<u8> {
+            saved.clone()
+        }
+        fn load(saved: &Vec<u8>) -> Automerge {
+            Automerge::of(AutoCommit::load(saved).expect("valid"), u64::MAX)
+        }
+        fn text(&self) -> String {
+            self.doc.borrow().text(&self.text).expect("read")
+        }
+    }
+}
+
+pub mod lorodoc {
+    use super::*;
+    use loro::{ExportMode, LoroDoc, LoroText, VersionVector};
+
+    pub struct Loro {
+        doc: LoroDoc,
+        text: LoroText,
+        is_recording: bool,
+        told: VersionVector,
+    }
+
+    impl Peer for Loro {
+        const NAME: &'static str = "loro";
+        type Update = Vec<u8>;
+        type Saved = Vec<u8>;
+
+        fn new(replica: u64) -> Loro {
+            let doc = LoroDoc::new();
+            doc.set_peer_id(replica).expect("free");
+            let text = doc.get_text("text");
+            Loro { doc, text, is_recording: false, told: VersionVector::default() }
+        }
+        fn record(&mut self) {
+            self.is_recording = true;
+        }
+        fn insert(&mut self, at: usize, text: &str) {
+            self.text.insert(at, text).expect("inside");
+        }
+        fn delete(&mut self, range: Range<usize>) {
+            self.text.delete(range.start, range.len()).expect("inside");
+        }
+        fn update(&mut self) -> Vec<u8> {
+            self.doc.commit();
+            let update = self.doc.export(ExportMode::updates(&self.told)).expect("written");
+            self.told = self.doc.oplog_vv();
+            update
+        }
+        fn apply(&mut self, update: &Vec<u8>) {
+            self.doc.import(update).expect("valid");
+            if self.is_recording {
+                self.told = self.doc.oplog_vv();
+            }
+        }
+        fn update_len(update: &Vec<u8>) -> usize {
+            update.len()
+        }
+        fn whole(&self) -> Option<Vec<u8>> {
+            Some(self.doc.export(ExportMode::all_updates()).expect("written"))
+        }
+        fn apply_whole(&mut self, bytes: &[u8]) {
+            self.doc.import(bytes).expect("valid");
+        }
+        fn save(&self) -> Vec<u8> {
+            self.doc.export(ExportMode::Snapshot).expect("written")
+        }
+        fn saved_bytes(saved: &Vec<u8>) -> Vec<u8> {
+            saved.clone()
+        }
+        fn load(saved: &Vec<u8>) -> Loro {
+            let loaded = Loro::new(u64::MAX - 1);
+            loaded.doc.import(saved).expect("valid");
+            loaded
+        }
+        fn text(&self) -> String {
+            self.text.to_string()
+        }
+    }
+}
+
 pub mod rope {
     use super::*;
     use ropey::Rope;
