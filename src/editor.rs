@@ -3,10 +3,13 @@
 //! `Model` is everything the screen shows. `update` advances it by one message and returns what the shell
 //! must do; it never waits and never fails.
 
+pub mod bracket;
 pub mod caret;
 pub mod column;
 pub mod command;
+pub mod cursors;
 pub mod edit;
+pub mod edits;
 pub mod file;
 pub mod find;
 pub mod glyph;
@@ -15,17 +18,23 @@ pub mod input;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod lines;
 pub mod merge;
 pub mod mouse;
 pub mod people;
 pub mod picker;
 pub mod prompt;
+pub mod search;
 pub mod selection;
 pub mod settings;
 mod update;
 
+#[cfg(test)]
+mod tests;
+
 use ropey::Rope;
 
+use crate::base::limits::PRESENCE_SELECTIONS_MAX;
 use crate::base::time::MonoTime;
 use crate::document::{Applied, Bias, Document};
 use crate::protocol::ConnectionId;
@@ -179,7 +188,8 @@ pub struct Scroll {
 /// Cut or copied text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clipboard {
-    pub text: String,
+    /// What each selection held; together they are the text.
+    pub parts: Vec<String>,
     /// Whole lines are pasted above the caret's line.
     pub is_lines: bool,
 }
@@ -188,7 +198,10 @@ pub(crate) struct Clipboard {
 pub struct Model {
     document: Document,
     pub(crate) file: FileMeta,
+    /// The selection that the view follows.
     pub(crate) selection: Selection,
+    /// The others, in no order.
+    pub(crate) others: Vec<Selection>,
     pub(crate) scroll: Scroll,
     size: (u16, u16),
     pub(crate) prompt: Option<Prompt>,
@@ -232,6 +245,7 @@ impl Model {
             document,
             file,
             selection: Selection::default(),
+            others: Vec::new(),
             scroll: Scroll::default(),
             size: (80, 24),
             prompt: None,
@@ -323,20 +337,22 @@ impl Model {
     /// Puts the caret at a line and column, both from 1 and clamped to the text.
     pub fn go_to(&mut self, line: usize, column: usize) {
         let at = self.position_of(line, column);
-        self.selection = Selection::caret(at);
+        self.select(Selection::caret(at));
         self.center();
     }
 
     /// Returns what others are shown of this user.
     pub fn presence(&self) -> Presence {
-        let range = self.selection.range();
-        let ends =
-            (self.document.anchor(range.start, Bias::Right), self.document.anchor(range.end, Bias::Left));
+        let ends = |range: std::ops::Range<usize>| {
+            (self.document.anchor(range.start, Bias::Right), self.document.anchor(range.end, Bias::Left))
+        };
+        let selected = std::iter::once(&self.selection).chain(&self.others).map(Selection::range);
+        let selected = selected.filter(|range| !range.is_empty()).take(PRESENCE_SELECTIONS_MAX);
         Presence {
             name: self.own_name.clone(),
             color: self.own_color,
             cursor: Some(self.document.anchor(self.selection.head, Bias::Left)),
-            selections: if range.is_empty() { Vec::new() } else { vec![ends] },
+            selections: selected.map(ends).collect(),
             activity: self.activity,
         }
     }

@@ -66,6 +66,40 @@ pub static OPTIONS: &[Opt] = &[
         },
         get: |config| config.relay.as_deref().map(quoted),
     },
+    Opt {
+        name: "indent",
+        about: "What Tab inserts: \"tab\", or so many blanks, 1 to 16",
+        set: |config, value| match value.as_str() {
+            Some("tab") => {
+                config.editor.indent = 0;
+                Ok(())
+            }
+            Some(_) => Err("this must be \"tab\" or a number from 1 to 16".to_owned()),
+            None => number(value, 1, 16).map(|n| config.editor.indent = n as u8),
+        },
+        get: |config| match config.editor.indent {
+            0 => Some(quoted("tab")),
+            n => Some(n.to_string()),
+        },
+    },
+    Opt {
+        name: "auto_indent",
+        about: "Whether a new line is indented as the one before",
+        set: |config, value| switch(value).map(|is_on| config.editor.auto_indent = is_on),
+        get: |config| Some(config.editor.auto_indent.to_string()),
+    },
+    Opt {
+        name: "trim_blanks",
+        about: "Whether saving takes blanks from the ends of lines",
+        set: |config, value| switch(value).map(|is_on| config.editor.trim_blanks = is_on),
+        get: |config| Some(config.editor.trim_blanks.to_string()),
+    },
+    Opt {
+        name: "final_newline",
+        about: "Whether saving ends the last line",
+        set: |config, value| switch(value).map(|is_on| config.editor.final_newline = is_on),
+        get: |config| Some(config.editor.final_newline.to_string()),
+    },
 ];
 
 /// Returns where the file is, whether there is one or not.
@@ -188,6 +222,10 @@ fn string(value: &DeValue) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| "this must be a text in \"quotes\"".to_owned())
 }
 
+fn switch(value: &DeValue) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "this must be true or false".to_owned())
+}
+
 fn number(value: &DeValue, min: u32, max: u32) -> Result<u32, String> {
     let found = value.as_integer().and_then(|n| u32::from_str_radix(n.as_str(), n.radix()).ok());
     found
@@ -241,7 +279,8 @@ mod tests {
 
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
-        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\n";
+        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nindent = 2\nauto_indent = false\ntrim_blanks = true\n\
+                    final_newline = true\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);

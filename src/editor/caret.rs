@@ -1,67 +1,68 @@
 //! Moving the caret, and keeping it on the screen.
 
+use ropey::Rope;
+
 use super::column::{self, at_column, column_of, line_end};
 use super::command::Motion;
 use super::selection::Selection;
-use super::{Model, grapheme};
+use super::{Model, bracket, grapheme};
+
+/// The first character of the line that is not blank, or the line's start when already there.
+fn smart_home(rope: &Rope, at: usize) -> usize {
+    let start = rope.line_to_char(rope.char_to_line(at));
+    let n_blank = rope.chars_at(start).take_while(|c| matches!(c, ' ' | '\t')).count();
+    if at == start + n_blank { start } else { start + n_blank }
+}
 
 impl Model {
-    /// Moves the caret; `extend` keeps the other end of the selection.
+    /// Moves every caret; `extend` keeps the other ends of the selections.
     pub(crate) fn move_caret(&mut self, motion: Motion, extend: bool) {
-        let before = self.selection;
+        let page = usize::from(self.layout().text_rows).saturating_sub(1).max(1);
+        self.each_selection(|model, before| model.moved(before, motion, extend, page));
+        let last = self.rope().len_lines() - 1;
+        match motion {
+            Motion::PageUp => self.scroll.top = self.scroll.top.saturating_sub(page),
+            Motion::PageDown => self.scroll.top = (self.scroll.top + page).min(last),
+            _ => {}
+        }
+        self.end_run();
+    }
+
+    /// Returns a selection after a motion; `page` is how many lines a page is.
+    pub(crate) fn moved(&self, before: Selection, motion: Motion, extend: bool, page: usize) -> Selection {
         let rope = self.document.rope();
+        let head = before.head;
         let mut goal = None;
+        let mut vertical = |by: isize| {
+            let column = before.goal.unwrap_or_else(|| column_of(rope, head));
+            goal = Some(column);
+            let (line, last) = (rope.char_to_line(head), rope.len_lines() - 1);
+            match line.saturating_add_signed(by).min(last) {
+                to if to == line && by < 0 => 0,
+                to if to == line => rope.len_chars(),
+                to => at_column(rope, to, column),
+            }
+        };
         let head = match motion {
             // Without Shift, an arrow first collapses a selection to its edge.
             Motion::Left if !extend && !before.is_empty() => before.range().start,
             Motion::Right if !extend && !before.is_empty() => before.range().end,
-            Motion::Left => grapheme::prev(rope, before.head),
-            Motion::Right => grapheme::next(rope, before.head),
-            Motion::WordLeft => grapheme::prev_word(rope, before.head),
-            Motion::WordRight => grapheme::next_word(rope, before.head),
-            Motion::LineStart => self.smart_home(),
-            Motion::LineEnd => line_end(rope, rope.char_to_line(before.head)),
+            Motion::Left => grapheme::prev(rope, head),
+            Motion::Right => grapheme::next(rope, head),
+            Motion::WordLeft => grapheme::prev_word(rope, head),
+            Motion::WordRight => grapheme::next_word(rope, head),
+            Motion::LineStart => smart_home(rope, head),
+            Motion::LineEnd => line_end(rope, rope.char_to_line(head)),
             Motion::TextStart => 0,
             Motion::TextEnd => rope.len_chars(),
-            Motion::Up | Motion::Down | Motion::PageUp | Motion::PageDown => {
-                let column = before.goal.unwrap_or_else(|| column_of(rope, before.head));
-                goal = Some(column);
-                self.vertical(motion, column)
-            }
+            Motion::Bracket => bracket::counterpart(rope, head).unwrap_or(head),
+            Motion::Up => vertical(-1),
+            Motion::Down => vertical(1),
+            Motion::PageUp => vertical(-(page as isize)),
+            Motion::PageDown => vertical(page as isize),
         };
         let anchor = if extend { before.anchor } else { head };
-        self.selection = Selection { anchor, head, goal };
-        self.end_run();
-    }
-
-    /// The first character that is not blank, or the line's start when already there.
-    fn smart_home(&self) -> usize {
-        let rope = self.document.rope();
-        let start = rope.line_to_char(rope.char_to_line(self.selection.head));
-        let n_blank = rope.chars_at(start).take_while(|c| matches!(c, ' ' | '\t')).count();
-        if self.selection.head == start + n_blank { start } else { start + n_blank }
-    }
-
-    fn vertical(&mut self, motion: Motion, column: usize) -> usize {
-        let page = usize::from(self.layout().text_rows).saturating_sub(1).max(1);
-        let (line, n_lines) = (self.line(), self.rope().len_lines());
-        let target = match motion {
-            Motion::Up => line.checked_sub(1),
-            Motion::Down => Some(line + 1).filter(|&l| l < n_lines),
-            Motion::PageUp => {
-                self.scroll.top = self.scroll.top.saturating_sub(page);
-                (0 < line).then(|| line.saturating_sub(page))
-            }
-            _ => {
-                self.scroll.top = (self.scroll.top + page).min(n_lines - 1);
-                (line + 1 < n_lines).then(|| (line + page).min(n_lines - 1))
-            }
-        };
-        match (target, motion) {
-            (Some(line), _) => at_column(self.rope(), line, column),
-            (None, Motion::Up | Motion::PageUp) => 0,
-            (None, _) => self.rope().len_chars(),
-        }
+        Selection { anchor, head, goal }
     }
 
     /// Returns the caret's line, from 0.

@@ -339,7 +339,7 @@ fn mouse(numbers: &[u32], end: u8) -> Option<Msg> {
         _ => return None,
     };
     let cell = |n: u32| u16::try_from(n.saturating_sub(1)).unwrap_or(u16::MAX);
-    Some(Msg::Mouse(Mouse { kind, x: cell(column), y: cell(row), shift: what & 4 != 0 }))
+    Some(Msg::Mouse(Mouse { kind, x: cell(column), y: cell(row), shift: what & 4 != 0, alt: what & 8 != 0 }))
 }
 
 #[cfg(test)]
@@ -360,7 +360,7 @@ mod tests {
             Msg::Key(key) => key.to_string(),
             Msg::Paste(text) => format!("paste {text:?}"),
             Msg::FocusGained => "focus".to_owned(),
-            Msg::Mouse(Mouse { kind, x, y, shift }) => format!("{kind:?} {x} {y} {shift}"),
+            Msg::Mouse(Mouse { kind, x, y, shift, .. }) => format!("{kind:?} {x} {y} {shift}"),
             other => format!("{other:?}"),
         });
         words.collect::<Vec<_>>().join(" ")

@@ -79,6 +79,8 @@ pub struct Mouse {
     pub y: u16,
     /// Whether Shift was held, which extends the selection.
     pub shift: bool,
+    /// Whether Alt was held, which adds a caret, or selects a column.
+    pub alt: bool,
 }
 
 impl Key {

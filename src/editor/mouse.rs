@@ -2,6 +2,7 @@
 
 use crate::base::time::MonoTime;
 
+use super::column::column_of;
 use super::key::{Mouse, MouseKind};
 use super::selection::Selection;
 use super::{Model, grapheme};
@@ -20,6 +21,8 @@ pub(crate) struct Clicks {
     n: u8,
     /// What the first click of a drag selected; a drag extends from there.
     first: (usize, usize),
+    /// The line and the column of the press.
+    place: (usize, usize),
 }
 
 impl Model {
@@ -44,6 +47,7 @@ impl Model {
                 self.end_run();
                 match mouse.kind {
                     MouseKind::Press => self.press(mouse, at, now),
+                    _ if mouse.alt => self.drag_column(x, line),
                     _ => self.drag(mouse, at),
                 }
                 return false;
@@ -58,9 +62,28 @@ impl Model {
             self.clicks.cell == cell && now.since(self.clicks.at).0 < SERIES_MS && self.clicks.n < 3;
         let n = if continues { self.clicks.n + 1 } else { 1 };
         let first = self.unit(n, at);
-        self.clicks = Clicks { at: now, cell, n, first };
+        let rope = self.rope();
+        let place = (rope.char_to_line(at), column_of(rope, at));
+        self.clicks = Clicks { at: now, cell, n, first, place };
+        if mouse.alt {
+            return self.alt_press(at);
+        }
         let anchor = if mouse.shift { self.selection.anchor } else { first.0 };
-        self.selection = Selection { anchor, head: first.1, goal: None };
+        self.select(Selection { anchor, head: first.1, goal: None });
+    }
+
+    /// Adds a caret, or takes away the one that is there.
+    fn alt_press(&mut self, at: usize) {
+        let n_before = self.others.len();
+        self.others.retain(|other| *other != Selection::caret(at));
+        if self.others.len() == n_before && self.selection != Selection::caret(at) {
+            self.add_selection(Selection::caret(at));
+        }
+    }
+
+    /// Selects the column between the press and here.
+    fn drag_column(&mut self, x: usize, line: usize) {
+        self.select_column(self.clicks.place, (line, self.scroll.left + x));
     }
 
     fn drag(&mut self, mouse: Mouse, at: usize) {
@@ -74,7 +97,7 @@ impl Model {
         let first = (self.clicks.first.0.min(last), self.clicks.first.1.min(last));
         let (anchor, head) = if at < first.0 { (first.1, start) } else { (first.0, end.max(first.1)) };
         let (anchor, head) = if self.clicks.n <= 1 { (first.0, at) } else { (anchor, head) };
-        self.selection = Selection { anchor, head, goal: None };
+        self.select(Selection { anchor, head, goal: None });
     }
 
     /// What the n-th click selects.

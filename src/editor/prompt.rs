@@ -15,6 +15,8 @@ const INPUT_CHARS_MAX: usize = 1_000;
 pub enum Prompt {
     /// What to find; the text is in `Find::needle`.
     Find,
+    /// What the matches are replaced by; the text is in `Find::replacement`.
+    Replace,
     /// Which line to go to.
     Goto {
         /// What was typed so far.
@@ -43,6 +45,7 @@ impl Prompt {
     pub fn label(&self, is_shared: bool) -> &'static str {
         match self {
             Prompt::Find => "Find: ",
+            Prompt::Replace => "Replace with: ",
             Prompt::Goto { .. } => "Go to LINE[:COL]: ",
             Prompt::SaveAs { .. } => "Save as: ",
             Prompt::Quit if is_shared => {
@@ -63,7 +66,8 @@ impl Model {
     /// Works a key into the open prompt.
     pub(crate) fn prompt_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
         match self.prompt.clone() {
-            Some(Prompt::Find) => self.find_key(key),
+            Some(Prompt::Find) => self.find_key(key, now),
+            Some(Prompt::Replace) => self.replace_key(key, now),
             Some(Prompt::Goto { input }) => self.goto_key(key, input, now),
             Some(Prompt::SaveAs { input }) => self.save_as_key(key, input, now, effects),
             Some(Prompt::Quit) => self.quit_key(key, now, effects),
@@ -83,12 +87,16 @@ impl Model {
                 self.find.needle.push_str(&line);
                 self.find_from_origin();
             }
+            Some(Prompt::Replace) => self.find.replacement.push_str(&line),
             Some(Prompt::Goto { input } | Prompt::SaveAs { input }) => input.push_str(&line),
             _ => {}
         }
     }
 
-    fn find_key(&mut self, key: Key) {
+    fn find_key(&mut self, key: Key, now: MonoTime) {
+        if self.option_key(key) {
+            return;
+        }
         let plain = !key.ctrl && !key.alt;
         let action = match self.settings.keymap.find(&[key]) {
             Found::Action(action, _) => Some(action),
@@ -105,13 +113,21 @@ impl Model {
                 self.find.needle.pop();
                 self.find_from_origin();
             }
+            (KeyCode::Tab, _) => self.prompt = Some(Prompt::Replace),
+            (KeyCode::Enter, _) if self.find.wants_replacement => self.prompt = Some(Prompt::Replace),
+            (_, Some(Action::Replace)) => self.prompt = Some(Prompt::Replace),
+            (_, Some(Action::SelectAllMatches)) => {
+                self.close_find();
+                let n = self.select_all_matches();
+                self.notify(format!("{n} selected"), now);
+            }
             (KeyCode::Enter, _) if key.shift => _ = self.find_step(false),
             (KeyCode::Enter | KeyCode::Down, _) | (_, Some(Action::FindNext | Action::Find)) => {
                 self.find_step(true);
             }
             (KeyCode::Up, _) | (_, Some(Action::FindPrevious)) => _ = self.find_step(false),
             (KeyCode::Esc, _) => {
-                self.selection = self.find.origin;
+                self.select(self.find.origin);
                 self.close_find();
             }
             // Any other key leaves the search where it is; a motion then acts on the text.
@@ -120,6 +136,44 @@ impl Model {
                 self.move_caret(motion, key.shift);
             }
             _ => {}
+        }
+    }
+
+    /// Switches how it is searched. Returns whether the key was for that.
+    fn option_key(&mut self, key: Key) -> bool {
+        if !key.alt {
+            return false;
+        }
+        match key.code {
+            KeyCode::Char('c' | 'C') => self.change_options(|options| options.is_exact ^= true),
+            KeyCode::Char('w' | 'W') => self.change_options(|options| options.is_word ^= true),
+            KeyCode::Char('r' | 'R') => self.change_options(|options| options.is_regex ^= true),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Works a key into what replaces the matches: Enter replaces one, Alt-Enter or Ctrl-A all of them.
+    fn replace_key(&mut self, key: Key, now: MonoTime) {
+        if self.option_key(key) {
+            return;
+        }
+        let is_all = key.alt || matches!(key.code, KeyCode::Char('a'));
+        match key.code {
+            KeyCode::Tab => self.prompt = Some(Prompt::Find),
+            KeyCode::Enter | KeyCode::Char('a') if (key.alt || key.ctrl) && is_all => {
+                let n = self.replace_all(now);
+                self.close_find();
+                let matches = if n == 1 { "match" } else { "matches" };
+                self.notify(format!("replaced {n} {matches}; Ctrl-Z takes it back"), now);
+            }
+            KeyCode::Enter => self.replace_one(now),
+            KeyCode::Down => _ = self.find_step(true),
+            KeyCode::Up => _ = self.find_step(false),
+            KeyCode::Esc => self.close_find(),
+            _ => {
+                line_key(key, &mut self.find.replacement);
+            }
         }
     }
 

@@ -3,8 +3,28 @@
 use super::keymap::Keymap;
 
 /// Every setting of the editor, as the configuration gives it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Which keys run which command.
     pub keymap: Keymap,
+    /// One step of indentation: so many blanks, or a tab for 0.
+    pub indent: u8,
+    /// Whether a new line is indented as the one before.
+    pub auto_indent: bool,
+    /// Whether saving takes blanks from the ends of lines.
+    pub trim_blanks: bool,
+    /// Whether saving ends the last line.
+    pub final_newline: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            keymap: Keymap::default(),
+            indent: 0,
+            auto_indent: true,
+            trim_blanks: false,
+            final_newline: false,
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use ropey::Rope;
 
 use crate::base::time::MonoTime;
-use crate::document::{Applied, TextChange};
+use crate::document::{Applied, Bias};
 
 use super::command::{Action, COMMANDS};
 use super::edit::Kind;
+use super::edits::Edit;
 use super::file::{FileMeta, LineEnding, align};
 use super::key::{Key, KeyCode};
 use super::keymap::{self, Found};
@@ -18,11 +19,13 @@ use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme, merge};
 pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
     let mut effects = Vec::new();
     let (revision, selection) = (model.revision, model.selection);
+    let n_others = model.others.len();
     let is_remote = matches!(msg, Msg::RemoteApplied(_));
     if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
         model.seen.input = now;
     }
     let keeps_view = model.dispatch(msg, now, &mut effects);
+    model.join_selections();
     if revision != model.revision && !is_remote {
         effects.push(Effect::DocumentEdited);
         model.seen.edit = Some(now);
@@ -30,6 +33,7 @@ pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
     let activity = model.seen.activity(now);
     let is_other_activity = std::mem::replace(&mut model.activity, activity) != activity;
     if is_other_activity
+        || n_others != model.others.len()
         || (selection.anchor, selection.head) != (model.selection.anchor, model.selection.head)
     {
         effects.push(Effect::PresenceChanged);
@@ -204,7 +208,7 @@ impl Model {
             Action::Move(motion) => self.move_caret(motion, extend),
             Action::SelectAll => {
                 self.end_run();
-                self.selection = Selection { anchor: 0, head: self.document.len_chars(), goal: None };
+                self.select(Selection { anchor: 0, head: self.document.len_chars(), goal: None });
             }
             Action::Enter => self.enter(now),
             Action::Indent => self.indent(now),
@@ -221,8 +225,30 @@ impl Model {
             Action::LinesUp => self.move_lines(true, now),
             Action::LinesDown => self.move_lines(false, now),
             Action::Duplicate => self.duplicate(now),
+            Action::JoinLines => self.join_lines(now),
+            Action::SortLines => self.sort_lines(now),
+            Action::Comment => self.toggle_comment(now),
+            Action::IndentLines => self.indent_lines(now),
+            Action::AddNextMatch => {
+                if !self.add_next_match() {
+                    self.notify("there is no other place with this text", now);
+                }
+                self.center();
+            }
+            Action::SelectAllMatches => {
+                let n = self.select_all_matches();
+                self.notify(format!("{n} selected"), now);
+            }
+            Action::AddCaretUp => self.add_caret(true),
+            Action::AddCaretDown => self.add_caret(false),
+            Action::Replace => {
+                self.start_find();
+                self.prompt = Some(if self.find.needle.is_empty() { Prompt::Find } else { Prompt::Replace });
+                self.find.wants_replacement = true;
+            }
             Action::Find => {
                 self.prompt = Some(Prompt::Find);
+                self.find.wants_replacement = false;
                 self.start_find();
             }
             Action::FindNext => self.find_again(true, now),
@@ -244,7 +270,9 @@ impl Model {
             Action::People => self.overlay = Overlay::People,
             Action::Suspend => effects.push(Effect::Suspend),
             Action::RetryNow => effects.push(Effect::RetryNow),
-            Action::Cancel => self.selection = Selection::caret(self.selection.head),
+            // The first time the other carets go, then what is selected.
+            Action::Cancel if !self.others.is_empty() => self.others.clear(),
+            Action::Cancel => self.select(Selection::caret(self.selection.head)),
         }
     }
 
@@ -268,6 +296,7 @@ impl Model {
             self.prompt = Some(Prompt::SaveAs { input: String::new() });
             return;
         }
+        self.tidy(now);
         self.saving = self.rope().clone();
         let (text, revision) = (self.rope().clone(), self.revision);
         effects.push(Effect::Save { text, revision, overwrite, path });
@@ -322,15 +351,11 @@ impl Model {
             base = merge::common(&ours, &theirs);
         }
         let edits = merge::merge(&base, &ours, &theirs);
-        self.end_run();
-        self.document.end_undo_group();
+        let edits = edits.into_iter();
+        let edits: Vec<Edit> =
+            edits.map(|edit| Edit { range: edit.at..edit.at + edit.n_deleted, text: edit.text }).collect();
         let n = edits.len();
-        for edit in edits.into_iter().rev() {
-            let n_inserted = edit.text.chars().count();
-            let change = TextChange { at: edit.at, n_deleted: edit.n_deleted, n_inserted };
-            self.replace_more(edit.at..edit.at + edit.n_deleted, &edit.text, now);
-            self.selection.shift(&change);
-        }
+        self.make_biased(&edits, Bias::Left, now);
         self.document.end_undo_group();
         self.base = Rope::from(theirs);
         self.revision += 1;

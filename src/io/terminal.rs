@@ -244,7 +244,8 @@ fn msg_of(event: Event) -> Option<Msg> {
                 _ => return None,
             };
             let shift = mouse.modifiers.contains(KeyModifiers::SHIFT);
-            Some(Msg::Mouse(Mouse { kind, x: mouse.column, y: mouse.row, shift }))
+            let alt = mouse.modifiers.contains(KeyModifiers::ALT);
+            Some(Msg::Mouse(Mouse { kind, x: mouse.column, y: mouse.row, shift, alt }))
         }
         Event::Paste(text) => Some(Msg::Paste(text)),
         Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),

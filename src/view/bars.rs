@@ -89,6 +89,7 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Op
         put(buffer, 0, width, row, &format!(" {}", prompt.label(model.is_kept_elsewhere())), theme.prompt);
     let input = match prompt {
         Prompt::Find => &model.find.needle,
+        Prompt::Replace => &model.find.replacement,
         Prompt::Goto { input } | Prompt::SaveAs { input } => input,
         Prompt::Quit | Prompt::Conflict | Prompt::Exists { .. } | Prompt::Recovered => {
             return Some(Position::new(x.min(width.saturating_sub(1)), row));
@@ -102,14 +103,37 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Op
     }
     x = put(buffer, x, width, row, &shown, theme.text);
     let cursor = Position::new(x.min(width.saturating_sub(1)), row);
-    if *prompt == Prompt::Find && !model.find.needle.is_empty() {
-        let plus = if COUNT_MAX <= model.find.n { "+" } else { "" };
-        let count = match model.find.n {
-            0 => "not found".to_owned(),
-            1 => "1 match".to_owned(),
-            n => format!("{n}{plus} matches"),
-        };
-        put(buffer, x + 2, width, row, &count, theme.gutter);
+    if matches!(prompt, Prompt::Find | Prompt::Replace) {
+        put(buffer, x + 2, width, row, &about_find(model, prompt), theme.gutter);
     }
     Some(cursor)
+}
+
+/// How many matches there are, how they are searched for, and which keys change that.
+fn about_find(model: &Model, prompt: &Prompt) -> String {
+    let find = &model.find;
+    let plus = if COUNT_MAX <= find.n { "+" } else { "" };
+    let count = match (&find.error, find.n) {
+        _ if find.needle.is_empty() => String::new(),
+        (Some(why), _) => why.clone(),
+        (None, 0) => "not found".to_owned(),
+        (None, 1) => "1 match".to_owned(),
+        (None, n) => format!("{n}{plus} matches"),
+    };
+    let options = find.options;
+    let switch =
+        |is_on: bool, key: &str, name: &str| format!("{key} {name}{}", if is_on { ":on" } else { "" });
+    let keys = match prompt {
+        Prompt::Replace => "Enter one  Ctrl-A all  Tab back",
+        _ => "Tab replace",
+    };
+    let scope = if find.scope.is_some() { " in the selection" } else { "" };
+    [
+        format!("{}{scope}", safe::line(&count)),
+        switch(options.is_exact, "Alt-C", "case"),
+        switch(options.is_word, "Alt-W", "word"),
+        switch(options.is_regex, "Alt-R", "regex"),
+        keys.to_owned(),
+    ]
+    .join("  ")
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::base::time::MonoTime;
@@ -29,6 +29,11 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, buffer
     for (y, line) in (layout.text_top..).zip(model.scroll.top..last) {
         number(line + 1, layout, theme, y, buffer);
         draw_line(model, layout, theme, line, y, &lit, buffer);
+    }
+    for other in &model.others {
+        if let Some(cell) = cell_of(model, layout, other.head).filter(|&cell| buffer.area.contains(cell)) {
+            buffer[cell].set_style(Style::new().add_modifier(Modifier::REVERSED));
+        }
     }
     for peer in &model.people {
         cursor_of(model, layout, theme, now, peer, buffer);
@@ -67,7 +72,9 @@ fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
         }
     }
     lit.extend(model.lit_matches(start..end).into_iter().map(|range| Lit { range, style: theme.found }));
-    lit.push(Lit { range: model.selection.range(), style: theme.selection });
+    let selections = std::iter::once(&model.selection).chain(&model.others);
+    let shown = selections.filter(|s| start <= s.range().end && s.range().start <= end);
+    lit.extend(shown.map(|s| Lit { range: s.range(), style: theme.selection }));
     lit
 }
 

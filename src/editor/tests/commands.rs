@@ -1,0 +1,89 @@
+use super::{Bench, Settings, check};
+use crate::editor::command::COMMANDS;
+use crate::editor::key::{Mouse, MouseKind};
+use crate::editor::{Msg, update};
+
+#[test]
+fn every_command_of_the_table_leaves_a_sound_editor() {
+    for command in COMMANDS {
+        for text in ["", "|", "a^b|c\n\tde|f\n", "fn f() {\n\tx|\n}\n"] {
+            let mut bench = Bench::new(text, Settings::default());
+            update_all(&mut bench, command.action);
+            bench.press("<Esc><Esc>x<Ctrl-Z>");
+            let len = bench.model.rope().len_chars();
+            assert!(bench.model.caret() <= len, "{}", command.name);
+        }
+    }
+}
+
+fn update_all(bench: &mut Bench, action: crate::editor::command::Action) {
+    bench.model.act(action, false, bench.now, &mut Vec::new());
+    bench.model.document().check_invariants();
+}
+
+#[test]
+fn finding_counts_walks_and_goes_back() {
+    check("|a b a", "<Ctrl-F>a", "^a| b a");
+    check("|a b a", "<Ctrl-F>a<Enter>", "a b ^a|");
+    check("|a b a", "<Ctrl-F>a<Enter><Enter>", "^a| b a");
+    check("a b |a", "<Ctrl-F>a<Up>", "^a| b a");
+    check("|a b a", "<Ctrl-F>b<Esc>", "|a b a");
+    check("|a b a", "<Ctrl-F>b<Left>", "a |b a");
+    check("|abc ab1", "<Ctrl-F><Alt-R>b.$", "abc a^b1|");
+    check("|ab b", "<Ctrl-F>b<Alt-W>", "ab ^b|");
+    check("|B b", "<Ctrl-F>b<Alt-C>", "B ^b|");
+    check("|a(", "<Ctrl-F><Alt-R>(", "|a(");
+    check("|ab ab", "<Ctrl-F>ab<Alt-A>x", "x| x|");
+    let mut bench = Bench::new("|a a a", Settings::default());
+    bench.press("<Ctrl-F>a");
+    assert_eq!(bench.model.find.n, 3);
+    bench.press("<Alt-R>(");
+    assert_eq!(bench.model.find.error.as_deref(), Some("no regular expression: unclosed group"));
+}
+
+#[test]
+fn matches_are_replaced_one_by_one_or_all_as_one_step() {
+    check("|a b a", "<Ctrl-F>a<Tab>xy<Enter>", "xy b ^a|");
+    check("|a b a", "<Ctrl-F>a<Tab>xy<Down><Enter>", "^a| b xy");
+    check("|a b a", "<Alt-H>a<Enter>xy<Ctrl-A>", "^xy| b xy");
+    check("|k=1 l=2", "<Alt-H><Alt-R>(.)=(.)<Tab>$2=$1<Alt-Enter>", "^1=k| 2=l");
+    check("a|\nb\n", "<Alt-H><Alt-R>^<Tab>- <Ctrl-A>", "- a\n- |b\n- ");
+    check("a\n^a\na|\na", "<Alt-H>a<Tab>x<Ctrl-A>", "a\n^x|\nx\na");
+    check("|a a", "<Alt-H>a<Tab><Ctrl-A><Ctrl-Z>", "a a|");
+    let mut bench = Bench::new("|a b a", Settings::default());
+    bench.press("<Alt-H>a<Tab>bb<Ctrl-A><Ctrl-Z>");
+    assert_eq!(bench.model.rope().to_string(), "a b a");
+}
+
+#[test]
+fn alt_with_the_mouse_adds_carets_and_selects_columns() {
+    let mouse = |kind, x, y, alt| Msg::Mouse(Mouse { kind, x, y, shift: false, alt });
+    let mut bench = Bench::new("|abcd\nabcd\nab\nabcd", Settings::default());
+    let (left, top) = (bench.model.layout().gutter, bench.model.layout().text_top);
+    let send = |bench: &mut Bench, kind, x, y, alt| {
+        update(&mut bench.model, mouse(kind, left + x, top + y, alt), bench.now);
+    };
+    send(&mut bench, MouseKind::Press, 2, 1, true);
+    assert_eq!(bench.drawn(), "|abcd\nab|cd\nab\nabcd");
+    send(&mut bench, MouseKind::Press, 1, 0, false);
+    send(&mut bench, MouseKind::Press, 1, 0, true);
+    send(&mut bench, MouseKind::Drag, 3, 3, true);
+    assert_eq!(bench.drawn(), "a^bc|d\na^bc|d\na^b|\na^bc|d");
+    bench.press("x");
+    assert_eq!(bench.drawn(), "ax|d\nax|d\nax|\nax|d");
+}
+
+#[test]
+fn a_drag_past_the_last_row_scrolls() {
+    let text: String = std::iter::once("|".to_owned()).chain((0..100).map(|n| format!("{n}\n"))).collect();
+    let mut bench = Bench::new(&text, Settings::default());
+    let mouse = |kind, y| Msg::Mouse(Mouse { kind, x: 8, y, shift: false, alt: false });
+    update(&mut bench.model, mouse(MouseKind::Press, 2), bench.now);
+    let below = bench.model.layout().text_top + bench.model.layout().text_rows;
+    update(&mut bench.model, mouse(MouseKind::Drag, below), bench.now);
+    assert_eq!(bench.model.scroll.top, 1);
+    update(&mut bench.model, mouse(MouseKind::Drag, below + 1), bench.now);
+    assert_eq!(bench.model.scroll.top, 2);
+    update(&mut bench.model, mouse(MouseKind::Drag, 0), bench.now);
+    assert_eq!(bench.model.scroll.top, 1);
+}

@@ -1,0 +1,122 @@
+use super::{Bench, Settings, check, check_with};
+
+#[test]
+fn keys_edit_at_the_caret() {
+    check("ab|c", "<Delete>", "ab|");
+    check("ab|c", "<Backspace>x", "ax|c");
+    check("^ab|c", "x", "x|c");
+    check("one two| x", "<Ctrl-W>", "one | x");
+    check("|one two", "<Ctrl-Delete>", "|two");
+    check("a|b", "<Ctrl-Z>", "a|b");
+    check("a|b", "xy<Ctrl-Z>", "a|b");
+    check("a|b", "x<Ctrl-Z><Ctrl-Y>", "ax|b");
+}
+
+#[test]
+fn every_caret_types_and_deletes_in_one_step_of_undo() {
+    check("a|\nb|\nc|", "xy", "axy|\nbxy|\ncxy|");
+    check("^ab|^cd|", "x", "x|x|");
+    check("a|\nb|\n", "<Backspace>", "|\n|\n");
+    check("ab||", "<Backspace>", "a|");
+    check("a|b|", "<Backspace>", "|");
+    let mut bench = Bench::new("a|\nb|\nc|", Settings::default());
+    bench.press("x<Ctrl-Z>");
+    assert_eq!(bench.model.rope().to_string(), "a\nb\nc");
+}
+
+#[test]
+fn carets_move_together_and_join_when_they_meet() {
+    check("a|b\nc|d", "<Right>", "ab|\ncd|");
+    check("a|b|c", "<End>", "abc|");
+    check("a|b|c", "<Esc>", "ab|c");
+    check("ab|\ncd", "<Ctrl-Alt-Down>", "ab|\ncd|");
+    check("ab\ncd|", "<Alt-Shift-Up>x", "abx|\ncdx|");
+    check("abcd|\nx\nabcd", "<Ctrl-Alt-Down><Ctrl-Alt-Down>", "abcd|\nx|\nabcd|");
+    check("a|b\nc|d", "<Shift-Right>", "a^b|\nc^d|");
+}
+
+#[test]
+fn the_next_place_with_the_same_text_is_selected_as_well() {
+    check("f|oo Foo foo foo", "<Ctrl-D>", "^foo| Foo foo foo");
+    check("f|oo Foo foo foo", "<Ctrl-D><Ctrl-D>", "^foo| Foo ^foo| foo");
+    check("f|oo Foo foo foo", "<Ctrl-D><Ctrl-D><Ctrl-D><Ctrl-D>x", "x| Foo x| x|");
+    check("a ^a| a", "<Ctrl-D><Ctrl-D>", "^a| ^a| ^a|");
+    check("a|b ab ab", "<Alt-A>x", "x| x| x|");
+}
+
+#[test]
+fn copies_of_several_selections_go_to_as_many_carets() {
+    check("^a| ^b|", "<Ctrl-C><End><Left><Ctrl-V>", "a a\nb|b");
+    check("^a|\n^b|\n", "<Ctrl-C><End><Ctrl-V>", "aa|\nbb|\n");
+    check("^a|\n^b|\nx", "<Ctrl-X><Esc><Ctrl-End><Ctrl-V>", "\n\nxa\nb|");
+    check("on|e\ntwo", "<Ctrl-C><Ctrl-V>", "one\non|e\ntwo");
+    check("on|e\ntwo|", "<Ctrl-X>", "|");
+}
+
+#[test]
+fn lines_are_indented_and_back() {
+    check("^a\nb|", "<Tab>", "\t^a\n\tb|");
+    check("a|b", "<Tab>", "a\t|b");
+    check("\t^a\n    b|", "<Shift-Tab>", "^a\nb|");
+    let blanks = || Settings { indent: 4, ..Settings::default() };
+    check_with(blanks(), "a|", "<Tab>", "a   |");
+    check_with(blanks(), "^a\n\nb|", "<Tab>", "    ^a\n\n    b|");
+    check_with(blanks(), "      a|", "<Shift-Tab>", "  a|");
+    check("a|\nb\nc|", "<Alt-I>", "\ta|\nb\n\tc|");
+}
+
+#[test]
+fn a_new_line_is_indented_as_the_one_before() {
+    check("\ta|", "<Enter>", "\ta\n\t|");
+    check("\tif {|", "<Enter>", "\tif {\n\t\t|");
+    check("\tif {|}", "<Enter>x", "\tif {\n\t\tx|\n\t}");
+    check("\t|a", "<Enter>", "\t\n\t|a");
+    check("|\ta", "<Enter>", "\n|\ta");
+    check("f(|)", "<Enter><Ctrl-Z>", "f(|)");
+    check_with(Settings { auto_indent: false, ..Settings::default() }, "\ta|", "<Enter>", "\ta\n|");
+}
+
+#[test]
+fn comments_come_and_go() {
+    check("\ta|\nb", "<Ctrl-/>", "\t// a|\nb");
+    check("^\ta\n\n\t\tb|", "<Ctrl-/>", "^\t// a\n\n\t// \tb|");
+    check("^\t// a\n\t//b|", "<Ctrl-/>", "^\ta\n\tb|");
+    check("a|", "<Ctrl-/><Ctrl-/>", "a|");
+}
+
+#[test]
+fn lines_move_join_double_and_are_sorted() {
+    check("a\nb|\nc", "<Alt-Up>", "b|\na\nc");
+    check("a\nb|\nc", "<Alt-Down>", "a\nc\nb|");
+    check("a|\nb\nc|\nd", "<Alt-Down>", "b\na|\nd\nc|");
+    check("a\nb|\nc\nd|", "<Alt-Up>", "b|\na\nd|\nc");
+    check("|a\nb", "<Alt-Up>", "|a\nb");
+    check("a\n^b|", "<Alt-Down>", "a\n^b|");
+    check("a\nb|\nc", "<Alt-D>", "a\nb\nb|\nc");
+    check("^ab|c", "<Alt-D>", "ab^ab|c");
+    check("a|\n  b", "<Alt-J>", "a| b");
+    check("^a\n b\nc|\nd", "<Alt-J>", "^a b c|\nd");
+    let mut bench = Bench::new("^c\na\nb|\n", Settings::default());
+    bench.press("<Ctrl-P>sort selected<Enter>");
+    assert_eq!(bench.drawn(), "^a\nb\nc|\n");
+}
+
+#[test]
+fn the_other_bracket_is_found() {
+    check("|(a)", "<Alt-M>", "(a|)");
+    check("(a)|", "<Alt-M>", "|(a)");
+}
+
+#[test]
+fn chords_are_bound_and_what_ends_none_is_not_typed() {
+    check("|(a)", "<Ctrl-K><Ctrl-B>", "(a|)");
+    check("|a", "<Ctrl-K>x", "|a");
+    check("|a", "<Ctrl-K>xy", "y|a");
+}
+
+#[test]
+fn saving_tidies_when_it_is_asked_to() {
+    let tidy = Settings { trim_blanks: true, final_newline: true, ..Settings::default() };
+    check_with(tidy, "a  \n \nb\t  |", "<Ctrl-S>", "a\n\nb|\n");
+    check("a  |", "<Ctrl-S>", "a  |");
+}
