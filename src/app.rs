@@ -39,6 +39,9 @@ pub mod cat;
 /// `coedit put`.
 pub mod put;
 
+/// `coedit doctor`.
+pub mod doctor;
+
 /// `coedit docs`.
 pub mod docs;
 

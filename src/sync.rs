@@ -14,6 +14,6 @@ pub mod status;
 mod store;
 mod wire;
 
-pub use event::{Direction, Input, LinkId, Output, PersistToken, RoomConfig, Serve, Traffic, Upstream};
+pub use event::{Direction, Input, LinkId, Output, PersistToken, RoomConfig, Serve, Traffic, Upstream, Via};
 pub use room::Room;
 pub use status::Status;

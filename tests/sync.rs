@@ -14,7 +14,7 @@ use coedit::protocol::frame::Frame;
 use coedit::protocol::{DocumentId, Epoch, SessionId};
 use coedit::relay::{self, Relay, RelayConfig, Stored};
 use coedit::sync::event::Create;
-use coedit::sync::{Direction, Input, LinkId, Output, Room, RoomConfig, Status, Upstream};
+use coedit::sync::{Direction, Input, LinkId, Output, Room, RoomConfig, Status, Upstream, Via};
 
 const DOC: DocumentId = DocumentId::from_bytes([1; 16]);
 const EPOCH: Epoch = Epoch::from_bytes([2; 16]);
@@ -232,7 +232,7 @@ impl World {
         self.clients[i].link = Some(link);
         let wall = WallTime(0);
         self.relay_input(relay::Input::LinkOpened { link, document: DOC, wall });
-        self.input(i, Input::LinkOpened { link, direction: Direction::Dialed, wall });
+        self.input(i, Input::LinkOpened { link, direction: Direction::Dialed { via: Via::WebSocket }, wall });
     }
 
     fn deliver(&mut self, link: LinkId) {

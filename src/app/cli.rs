@@ -106,6 +106,12 @@ pub enum Command {
     /// Print every command with its keys, as a page in Markdown
     #[command(after_help = "Example:\n  coedit keys | less")]
     Keys,
+    /// Find out what works between this machine and a relay
+    #[command(after_help = "Example:\n  coedit doctor 'https://relay.example/d/…#…'")]
+    Doctor {
+        /// The link that should work; without one, only this machine is looked at
+        link: Option<String>,
+    },
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  coedit completions bash > ~/.local/share/bash-completion/completions/coedit"

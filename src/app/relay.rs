@@ -190,7 +190,7 @@ impl Actor {
     fn on_accepted(&mut self, accepted: Accepted) {
         let link = LinkId(self.next_link);
         self.next_link += 1;
-        let transport = accepted.connection.transport();
+        let transport = accepted.connection.via().word();
         let handle = transport::spawn(accepted.connection, link.0, self.on_link.clone());
         self.links.insert(link, Link { handle, transport });
         *self.numbers.links_opened.entry(transport).or_default() += 1;

@@ -12,7 +12,7 @@ use crate::app::cli::{self, Cli, Command};
 use crate::app::relay::options::{RelayAction, RelaySettings};
 use crate::app::session::How;
 use crate::app::setting::Setting;
-use crate::app::{cat, config, docs, join, put, relay, settings, share, text};
+use crate::app::{cat, config, docs, doctor, join, put, relay, settings, share, text};
 use crate::editor::command::keys_page;
 use crate::io::paths::Paths;
 use crate::io::transport::connect::Network;
@@ -97,6 +97,14 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let text = text::read_standard_input()?;
             block_on(put::put(&setting, &target, &text))
         }
+        Some(Command::Doctor { link }) => {
+            print(doctor::this_machine(&setting).as_bytes())?;
+            let Some(link) = link else { return Ok(()) };
+            let link = LinkUrl::parse(&link).map_err(|error| Usage(error.to_string()))?;
+            let (lines, is_reached) = block_on(async { Ok(doctor::ways_to(&setting.network, &link).await) })?;
+            print(lines.as_bytes())?;
+            if is_reached { Ok(()) } else { Err(anyhow!("no way leads to {}", link.server)) }
+        }
         Some(Command::Docs) => {
             let lines: String = docs::lines(&setting.paths)?.iter().map(|line| format!("{line}\n")).collect();
             print(lines.as_bytes())
@@ -122,7 +130,8 @@ fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
     let name = global.name.clone().or(config.name).or_else(|| std::env::var("USER").ok());
     let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "somebody".to_owned());
     let color = global.color.or(config.color).map(|color| color % 16);
-    let network = Arc::new(Network::from_environment(global.ca.clone()));
+    let network =
+        Arc::new(Network::from_environment(global.ca.clone()).with_ways_in(paths.data.join("ways.json")));
     Ok(Setting { paths, name, color, relay, editor, network })
 }
 

@@ -211,7 +211,8 @@ impl Session {
             }
             Event::Dialed(Ok(connection)) => {
                 self.is_caught_up = false;
-                self.on_connection(connection, Direction::Dialed, doc, news);
+                let direction = Direction::Dialed { via: connection.via() };
+                self.on_connection(connection, direction, doc, news);
             }
             Event::Dialed(Err(sentence)) => self.step(Input::DialFailed { sentence }, doc, news),
             Event::Link(LinkEvent::Packet(link, bytes)) => {

@@ -7,6 +7,7 @@ mod admission;
 /// What only the program behind the server can answer.
 pub mod desk;
 mod pages;
+mod requests;
 mod upgrade;
 
 use std::convert::Infallible;

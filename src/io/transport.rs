@@ -1,7 +1,7 @@
 //! A connection as a stream of whole packets, the same for the side that dialed and the side that was dialed.
 //!
-//! A packet is one binary WebSocket message. Nothing here knows what stands in it. Large packets travel as several
-//! WebSocket frames, because a socket's buffers grow to its largest frame and never shrink: a relay with many thousand
+//! A packet is one binary WebSocket message, or one of several in a request where no WebSocket passes. Nothing here knows
+//! what stands in it. Large packets travel as several WebSocket frames, because a socket's buffers grow to its largest frame and never shrink: a relay with many thousand
 //! idle connections would otherwise pay for each one's largest packet for ever.
 
 /// From an address to a stream of bytes.
@@ -10,8 +10,14 @@ pub mod connect;
 pub mod dial;
 /// The task that reads and writes.
 mod link;
+/// The dialing half of a link over plain requests.
+pub(in crate::io) mod requests;
+/// The serving half of a link over plain requests.
+pub mod served;
 /// Bytes with or without TLS around them.
 pub(in crate::io) mod stream;
+/// Which way leads to whom.
+pub mod ways;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -19,10 +25,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use connect::Network;
 use stream::Stream;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::sync::Via;
 
 /// Bytes of one message that are read: a packet of 256 KiB and a little slack. A longer one ends the connection
 /// before its body is read.
@@ -47,24 +56,51 @@ const WRITE_BATCH_BYTES: usize = 64 << 10;
 /// How long a link that is being closed may take to write what it was given and to hear the other side's goodbye.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
-/// An open WebSocket that nobody reads yet. Dropping it closes the socket.
+/// An open connection that nobody reads yet. Dropping it closes it.
 pub struct Connection {
-    socket: WebSocketStream<Stream>,
+    carrier: Carrier,
     /// Held for as long as the connection lives: its place under the server's bounds.
     lease: Option<Arc<dyn Any + Send + Sync>>,
 }
 
+/// What carries the packets.
+enum Carrier {
+    WebSocket(Box<WebSocketStream<Stream>>, Option<Dialed>),
+    Served(Via, served::Ends),
+    Requests(Box<requests::Requests>),
+}
+
+/// What the link of a dialed WebSocket teaches about the way there.
+struct Dialed {
+    network: Arc<Network>,
+    server: String,
+}
+
 impl Connection {
-    pub(in crate::io) fn new(
+    /// Makes the connection of a WebSocket that was accepted.
+    pub(in crate::io) fn accepted(
         socket: WebSocketStream<Stream>,
         lease: Option<Arc<dyn Any + Send + Sync>>,
     ) -> Connection {
-        Connection { socket, lease }
+        Connection { carrier: Carrier::WebSocket(Box::new(socket), None), lease }
     }
 
-    /// Returns what carries it, in one word.
-    pub fn transport(&self) -> &'static str {
-        "websocket"
+    /// Makes the serving half of a connection over plain requests, and what they work on.
+    pub(in crate::io) fn served(
+        via: Via,
+        lease: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> (Connection, Arc<served::ServedLink>) {
+        let (link, ends) = served::ServedLink::new();
+        (Connection { carrier: Carrier::Served(via, ends), lease }, link)
+    }
+
+    /// Returns what carries it.
+    pub fn via(&self) -> Via {
+        match &self.carrier {
+            Carrier::WebSocket(..) => Via::WebSocket,
+            Carrier::Served(via, _) => *via,
+            Carrier::Requests(requests) => requests.via,
+        }
     }
 }
 

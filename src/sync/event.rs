@@ -15,11 +15,45 @@ use crate::protocol::{DocumentId, Epoch, SessionId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
+/// What carries a connection. The higher ones cost less; the lower ones pass where the higher do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Via {
+    /// A WebSocket.
+    WebSocket,
+    /// Server-sent events down, requests up.
+    EventStream,
+    /// Long polls down, requests up.
+    LongPoll,
+}
+
+impl Via {
+    /// Returns its name in headers, logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Via::WebSocket => "websocket",
+            Via::EventStream => "event-stream",
+            Via::LongPoll => "long-poll",
+        }
+    }
+
+    /// Returns what people are told of it; nothing for the usual one.
+    pub fn words(self) -> Option<&'static str> {
+        match self {
+            Via::WebSocket => None,
+            Via::EventStream => Some("by event stream"),
+            Via::LongPoll => Some("by long polling"),
+        }
+    }
+}
+
 /// Who made the connection. Whoever accepted it is its serving side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// This side dialed, after [`Output::Dial`].
-    Dialed,
+    Dialed {
+        /// What carries it.
+        via: Via,
+    },
     /// The other side dialed, at an address that names this document: the hello must name it, too.
     Accepted {
         /// Which document.

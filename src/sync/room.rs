@@ -249,13 +249,13 @@ impl Room {
 
     fn link_opened(&mut self, link: LinkId, direction: Direction, wall: WallTime, step: &mut Step<'_>) {
         match direction {
-            Direction::Dialed if self.joining.is_some() && !self.is_shut_down => {
-                self.greet_upstream(link, step)
+            Direction::Dialed { via } if self.joining.is_some() && !self.is_shut_down => {
+                self.greet_upstream(link, via, step)
             }
             Direction::Accepted { document } if self.config.serve.is_some() && !self.is_shut_down => {
                 self.accept(link, document, wall, step);
             }
-            Direction::Dialed | Direction::Accepted { .. } => step.out.push(Output::Close { link }),
+            Direction::Dialed { .. } | Direction::Accepted { .. } => step.out.push(Output::Close { link }),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The state of the connection, in the words of the status line.
 
 use crate::base::time::{Millis, MonoTime};
+use crate::sync::event::Via;
 
 /// How one's edits and the others' stand to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Status {
     Synced {
         /// The last measured round trip.
         rtt: Option<Millis>,
+        /// What carries it.
+        via: Via,
     },
     /// Operations are on their way: sent or about to be, not acknowledged.
     Sending {
@@ -28,6 +31,8 @@ pub enum Status {
         n: u64,
         /// The last measured round trip.
         rtt: Option<Millis>,
+        /// What carries it.
+        via: Via,
     },
     /// There is no connection; one goes on editing.
     Offline {
@@ -51,6 +56,8 @@ pub enum Status {
         n_kept: u64,
         /// The last measured round trip.
         rtt: Option<Millis>,
+        /// What carries it.
+        via: Via,
     },
     /// The other side will not have this replica. Nothing is tried until the user asks for it.
     Denied {
@@ -78,12 +85,12 @@ impl Status {
             Status::Hosting { n_links } => format!("hosting · {n_links} joined"),
             Status::Connecting { n_kept: 0 } => "connecting".to_owned(),
             Status::Connecting { n_kept } => format!("connecting · {}", edits_kept(*n_kept)),
-            Status::Synced { rtt } => connected("synced", with, *rtt),
-            Status::Sending { n, rtt } => connected(&format!("sending {n}"), with, *rtt),
+            Status::Synced { rtt, via } => connected("synced", with, *rtt, *via),
+            Status::Sending { n, rtt, via } => connected(&format!("sending {n}"), with, *rtt, *via),
             Status::Offline { n_kept, retry_at, reason: _ } => offline(*n_kept, *retry_at, now),
             Status::Paused { n_kept: 0, sentence } => format!("waiting · {sentence}"),
             Status::Paused { n_kept, sentence } => format!("waiting · {} · {sentence}", edits_kept(*n_kept)),
-            Status::ReadOnly { n_kept: 0, rtt } => connected("read only", with, *rtt),
+            Status::ReadOnly { n_kept: 0, rtt, via } => connected("read only", with, *rtt, *via),
             Status::ReadOnly { n_kept, .. } => format!("read only · {} here only", edits_kept(*n_kept)),
             Status::Denied { n_kept: 0, sentence } => format!("denied: {sentence}"),
             Status::Denied { n_kept, sentence } => format!("denied: {} · {sentence}", edits_kept(*n_kept)),
@@ -98,10 +105,10 @@ impl Status {
     }
 }
 
-fn connected(words: &str, with: &str, rtt: Option<Millis>) -> String {
+fn connected(words: &str, with: &str, rtt: Option<Millis>, via: Via) -> String {
     let rtt = rtt.map(|Millis(ms)| format!("{ms} ms"));
-    let about: Vec<&str> =
-        [Some(with).filter(|with| !with.is_empty()), rtt.as_deref()].into_iter().flatten().collect();
+    let with = Some(with).filter(|with| !with.is_empty());
+    let about: Vec<&str> = [with, rtt.as_deref(), via.words()].into_iter().flatten().collect();
     if about.is_empty() { words.to_owned() } else { format!("{words} · {}", about.join(" ")) }
 }
 
@@ -140,23 +147,24 @@ mod tests {
 
     #[test]
     fn other_side_is_named_while_it_is_connected() {
-        let synced = Status::Synced { rtt: Some(Millis(24)) };
+        let synced = Status::Synced { rtt: Some(Millis(24)), via: Via::WebSocket };
         assert_eq!(synced.words("relay.example", MonoTime(0)), "synced · relay.example 24 ms");
     }
 
     #[test]
     fn every_state_is_said_in_words() {
-        let rtt = Some(Millis(24));
+        let (rtt, via) = (Some(Millis(24)), Via::WebSocket);
         let why = "no such document here, or the link's secret is wrong".to_owned();
         check(Status::Alone, "alone");
         check(Status::Hosting { n_links: 0 }, "hosting");
         check(Status::Hosting { n_links: 2 }, "hosting · 2 joined");
         check(Status::Connecting { n_kept: 0 }, "connecting");
-        check(Status::Synced { rtt }, "synced · 24 ms");
-        check(Status::Synced { rtt: None }, "synced");
-        check(Status::Sending { n: 12, rtt: None }, "sending 12");
-        check(Status::ReadOnly { n_kept: 0, rtt: None }, "read only");
-        check(Status::ReadOnly { n_kept: 1, rtt }, "read only · 1 edit kept here only");
+        check(Status::Synced { rtt, via }, "synced · 24 ms");
+        check(Status::Synced { rtt: None, via }, "synced");
+        check(Status::Synced { rtt, via: Via::LongPoll }, "synced · 24 ms by long polling");
+        check(Status::Sending { n: 12, rtt: None, via }, "sending 12");
+        check(Status::ReadOnly { n_kept: 0, rtt: None, via }, "read only");
+        check(Status::ReadOnly { n_kept: 1, rtt, via }, "read only · 1 edit kept here only");
         check(
             Status::Denied { n_kept: 0, sentence: why },
             "denied: no such document here, or the link's secret is wrong",

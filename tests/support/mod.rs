@@ -2,6 +2,7 @@
 
 pub mod home;
 pub mod keys;
+pub mod nginx;
 pub mod proxy;
 pub mod relay;
 pub mod screen;

@@ -71,6 +71,13 @@ impl Census {
     }
 }
 
+impl Place {
+    /// Returns one more place for the same address, if there is one.
+    pub(super) fn another(&self) -> Option<Place> {
+        self.census.admit(self.address)
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.census.counts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::desk::{Desk, Question};
+use super::requests::Links;
 use super::{Accepted, Visitor, upgrade};
 use crate::protocol::DocumentId;
 
@@ -27,10 +29,14 @@ const DOCUMENT_PAGE: &str = "<!doctype html>
 </html>
 ";
 
+/// Bytes of one request with packets: what a client puts together, and the largest packet behind it.
+const UP_BYTES_MAX: usize = 640 << 10;
+
 /// What the handlers share.
 struct Site {
     on_socket: mpsc::UnboundedSender<Accepted>,
     desk: Desk,
+    links: Links,
 }
 
 /// Returns the routes. Every request must carry a [`Visitor`].
@@ -41,8 +47,12 @@ pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, desk: Desk) -> 
         .route("/metrics", get(metrics))
         .route("/operator/status", get(status))
         .route("/d/{doc}", get(document))
+        .route("/d/{doc}/open", post(open))
+        .route("/d/{doc}/events", get(events))
+        .route("/d/{doc}/poll", get(poll))
+        .route("/d/{doc}/up", post(up).layer(DefaultBodyLimit::max(UP_BYTES_MAX)))
         .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here. Documents are at /d/...\n"))
-        .with_state(Arc::new(Site { on_socket, desk }))
+        .with_state(Arc::new(Site { on_socket, desk, links: Links::default() }))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {
@@ -73,6 +83,51 @@ impl Site {
             None => self.desk.ask(question).await,
         }
     }
+}
+
+/// A short answer that is no success.
+pub(super) type Refusal = (StatusCode, &'static str);
+
+type Asked = (State<Arc<Site>>, Path<String>, HeaderMap);
+
+async fn open(
+    (State(site), Path(doc_id), headers): Asked,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
+    match wanted(&doc_id, &headers) {
+        Ok(document) => site.links.open(document, &visitor, &headers, &site.on_socket),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn events((State(site), Path(doc_id), headers): Asked) -> Response {
+    match wanted(&doc_id, &headers) {
+        Ok(document) => site.links.events(document, &headers),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn poll((State(site), Path(doc_id), headers): Asked) -> Response {
+    match wanted(&doc_id, &headers) {
+        Ok(document) => site.links.poll(document, &headers).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn up((State(site), Path(doc_id), headers): Asked, body: Bytes) -> Response {
+    match wanted(&doc_id, &headers) {
+        Ok(document) => site.links.up(document, &headers, &body).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Returns the document that a request means, or why it is refused.
+fn wanted(doc_id: &str, headers: &HeaderMap) -> Result<DocumentId, Refusal> {
+    // As for WebSockets: no page in a browser reaches in.
+    if headers.contains_key(header::ORIGIN) {
+        return Err((StatusCode::FORBIDDEN, upgrade::NO_BROWSERS));
+    }
+    DocumentId::parse(doc_id).ok_or((StatusCode::NOT_FOUND, "No document has such a name.\n"))
 }
 
 async fn document(

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::io::transport::connect::Network;
-use crate::io::transport::dial::{DialError, LinkAddr, dial};
+use crate::io::transport::dial::{DialError, LinkAddr, dial, dial_by};
 use crate::io::transport::{LinkEvent, spawn};
+use crate::sync::Via;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,7 +83,7 @@ async fn next_packet(events: &mut UnboundedReceiver<LinkEvent>) -> Bytes {
 #[tokio::test]
 async fn packets_come_back_from_an_echo_through_server_and_client() {
     let mut server = start_default();
-    let dialed = dial(&Network::default(), &link_addr(server.addr)).await.expect("the server listens");
+    let dialed = dial(&Arc::default(), &link_addr(server.addr)).await.expect("the server listens");
     let accepted = timeout(PATIENCE, server.sockets.recv()).await.expect("in time").expect("the server runs");
     assert_eq!(accepted.document.to_string(), DOC);
     assert!(accepted.peer.ip().is_loopback());
@@ -102,6 +103,72 @@ async fn packets_come_back_from_an_echo_through_server_and_client() {
 }
 
 #[tokio::test]
+async fn packets_come_back_over_plain_requests_too() {
+    for via in [Via::EventStream, Via::LongPoll] {
+        let mut server = start_default();
+        let dialed =
+            dial_by(&Arc::default(), &link_addr(server.addr), via, PATIENCE).await.expect("it listens");
+        assert_eq!(dialed.via(), via);
+        let accepted =
+            timeout(PATIENCE, server.sockets.recv()).await.expect("in time").expect("the server runs");
+        assert_eq!((accepted.document.to_string().as_str(), accepted.connection.via()), (DOC, via));
+        let (here, mut here_events) = mpsc::unbounded_channel();
+        let (there, mut there_events) = mpsc::unbounded_channel();
+        let near = spawn(dialed, 1, here);
+        let far = spawn(accepted.connection, 2, there);
+        let packets = [0, 1, 100_000, 256 << 10, 3].map(|n_bytes| Bytes::from(vec![b'x'; n_bytes]));
+        for packet in &packets {
+            near.send(packet.clone());
+        }
+        for packet in &packets {
+            let arrived = next_packet(&mut there_events).await;
+            assert_eq!(arrived.len(), packet.len());
+            far.send(arrived);
+        }
+        for packet in &packets {
+            assert_eq!(&next_packet(&mut here_events).await, packet);
+        }
+        // All that was sent was seen, sooner or later.
+        while 0 < far.queued_bytes() {
+            next(&mut there_events).await;
+        }
+        drop(near);
+        while !matches!(next(&mut there_events).await, LinkEvent::Closed(2, _)) {}
+        while !matches!(next(&mut here_events).await, LinkEvent::Closed(1, _)) {}
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_the_server_closes_gives_out_its_last_packets() {
+    for via in [Via::EventStream, Via::LongPoll] {
+        let mut server = start_default();
+        let dialed =
+            dial_by(&Arc::default(), &link_addr(server.addr), via, PATIENCE).await.expect("it listens");
+        let accepted = server.sockets.recv().await.expect("the server runs");
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let _near = spawn(dialed, 1, sender);
+        let (there, _there_events) = mpsc::unbounded_channel();
+        let far = spawn(accepted.connection, 2, there);
+        far.send(Bytes::from_static(b"goodbye"));
+        drop(far);
+        assert_eq!(next_packet(&mut events).await, "goodbye", "{via:?}");
+        while !matches!(next(&mut events).await, LinkEvent::Closed(1, _)) {}
+    }
+}
+
+#[tokio::test]
+async fn requests_that_name_no_link_or_come_from_a_page_are_refused() {
+    let server = start_default();
+    for path in ["events", "poll"] {
+        let answer =
+            get(server.addr, &format!("/d/{DOC}/{path}"), "coedit-link: AAAAAAAAAAAAAAAAAAAAAA\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 410 "), "{path}: {answer}");
+        let answer = get(server.addr, &format!("/d/{DOC}/{path}"), "origin: https://example.org\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn garbage_is_hung_up_on_and_harms_nobody() {
     let mut server = start_default();
     for garbage in [
@@ -115,7 +182,7 @@ async fn garbage_is_hung_up_on_and_harms_nobody() {
     let endless = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'a'; 64 << 10]].concat();
     let answer = ask(server.addr, &endless).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    let _dialed = dial(&Network::default(), &link_addr(server.addr)).await.expect("the server still serves");
+    let _dialed = dial(&Arc::default(), &link_addr(server.addr)).await.expect("the server still serves");
     assert!(server.sockets.recv().await.is_some());
 }
 
@@ -235,12 +302,12 @@ async fn handshakes_that_are_not_ours_are_refused() {
 async fn a_place_is_kept_by_a_websocket_and_free_when_it_ends() {
     let bounds = Bounds { n_loopback_max: 1, ..Bounds::default() };
     let mut server = start(bounds, Desk::default());
-    let first = dial(&Network::default(), &link_addr(server.addr)).await.expect("there is a place");
+    let first = dial(&Arc::default(), &link_addr(server.addr)).await.expect("there is a place");
     let accepted = server.sockets.recv().await.expect("the server runs");
-    let refused = dial(&Network::default(), &link_addr(server.addr)).await.err();
+    let refused = dial(&Arc::default(), &link_addr(server.addr)).await.err();
     assert!(matches!(refused, Some(DialError::HungUp { .. })), "{refused:?}");
     drop((first, accepted));
-    let _second = dial(&Network::default(), &link_addr(server.addr)).await.expect("the place is free");
+    let _second = dial(&Arc::default(), &link_addr(server.addr)).await.expect("the place is free");
 }
 
 #[tokio::test]
@@ -264,7 +331,7 @@ async fn a_port_that_is_taken_is_named() {
 #[tokio::test]
 async fn after_shutdown_the_port_is_free_and_open_links_live() {
     let mut server = start_default();
-    let dialed = dial(&Network::default(), &link_addr(server.addr)).await.expect("the server listens");
+    let dialed = dial(&Arc::default(), &link_addr(server.addr)).await.expect("the server listens");
     let accepted = server.sockets.recv().await.expect("the server runs");
     server.stop.send(()).expect("the server runs");
     timeout(PATIENCE, server.task).await.expect("it stops in time").expect("no panic");
@@ -287,7 +354,7 @@ async fn tls_is_spoken_with_whoever_trusts_the_certificate_and_a_new_one_is_take
     let _running = tokio::spawn(server.run(on_socket, Desk::default(), std::future::pending()));
     let first = folder.path().join("first.pem");
     std::fs::copy(&cert, &first).expect("a copy");
-    let trusting = Network::from_environment(Some(first.clone()));
+    let trusting = Arc::new(Network::from_environment(Some(first.clone())));
     let dialed = dial(&trusting, &addr).await.expect("the certificate is trusted");
     let accepted = timeout(PATIENCE, sockets.recv()).await.expect("in time").expect("the server runs");
     let (sender, mut events) = mpsc::unbounded_channel();
@@ -295,14 +362,14 @@ async fn tls_is_spoken_with_whoever_trusts_the_certificate_and_a_new_one_is_take
     let _far = spawn(accepted.connection, 2, sender);
     near.send(Bytes::from(vec![7; 200_000]));
     assert_eq!(next_packet(&mut events).await.len(), 200_000);
-    let stranger = dial(&Network::from_environment(None), &addr).await.err();
+    let stranger = dial(&Arc::new(Network::from_environment(None)), &addr).await.err();
     assert!(matches!(stranger, Some(DialError::Untrusted { .. })), "{stranger:?}");
     // Another certificate in the same files: those who trusted the first one do not trust this.
     crate::io::tls::tests::write_pair(folder.path());
     sleep(Duration::from_millis(1_100)).await;
-    let after = dial(&Network::from_environment(Some(first)), &addr).await.err();
+    let after = dial(&Arc::new(Network::from_environment(Some(first))), &addr).await.err();
     assert!(matches!(after, Some(DialError::Untrusted { .. })), "{after:?}");
-    dial(&Network::from_environment(Some(cert)), &addr).await.expect("the new one is shown");
+    dial(&Arc::new(Network::from_environment(Some(cert))), &addr).await.expect("the new one is shown");
 }
 
 #[tokio::test]
@@ -320,7 +387,7 @@ async fn a_proxy_is_asked_for_the_way() {
         tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut to).await });
         String::from_utf8_lossy(&request[..n]).into_owned()
     });
-    let network = Network::through_proxy(&format!("http://me:pw@{at}"));
+    let network = Arc::new(Network::through_proxy(&format!("http://me:pw@{at}")));
     let addr = LinkAddr { host: "relay.example".into(), port: 80, ..link_addr(server.addr) };
     let _dialed = dial(&network, &addr).await.expect("through the proxy");
     assert!(server.sockets.recv().await.is_some());

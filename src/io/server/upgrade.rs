@@ -23,6 +23,9 @@ use crate::protocol::DocumentId;
 /// Bytes of a handshake's key, decoded.
 const KEY_BYTES: usize = 16;
 
+/// What a browser is told that tries to join.
+pub(super) const NO_BROWSERS: &str = "Browsers cannot join a document; use coedit in a terminal.\n";
+
 /// Returns whether the request asks to become a WebSocket.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
     has_token(headers, &header::UPGRADE, "websocket")
@@ -56,7 +59,7 @@ fn check(headers: &HeaderMap) -> Result<String, (StatusCode, &'static str)> {
     // Only browsers send it. A page of somebody else's must not reach a relay or a hosting editor inside a private
     // network through the browser of a person who happens to be in there.
     if headers.contains_key(header::ORIGIN) {
-        return Err((StatusCode::FORBIDDEN, "Browsers cannot join a document; use coedit in a terminal.\n"));
+        return Err((StatusCode::FORBIDDEN, NO_BROWSERS));
     }
     if !has_token(headers, &header::CONNECTION, "upgrade") {
         return Err((StatusCode::BAD_REQUEST, "A WebSocket needs the header Connection: Upgrade.\n"));
@@ -85,7 +88,7 @@ async fn hand_on(
     let socket =
         WebSocketStream::from_partially_read(stream, early, Role::Server, Some(socket_config())).await;
     let place: Arc<dyn Any + Send + Sync> = visitor.place;
-    let connection = Connection::new(socket, Some(place));
+    let connection = Connection::accepted(socket, Some(place));
     // Nobody takes it when the server is shutting down; then it is dropped, which hangs up.
     let _ = on_socket.send(Accepted { document, peer: visitor.peer, connection });
 }

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::dial::{DialError, LinkAddr};
 use super::stream::Stream;
+use super::ways::Ways;
 use crate::io::tls;
 
 /// Bytes of a proxy's answer to CONNECT, at most.
@@ -26,6 +27,8 @@ const PROXY_ANSWER_BYTES_MAX: usize = 8 << 10;
 pub struct Network {
     ca: Option<PathBuf>,
     proxies: Proxies,
+    /// What is known of the ways to servers.
+    pub(super) ways: Ways,
     /// Made when TLS is first spoken: reading what the system trusts takes a while.
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
@@ -64,7 +67,14 @@ impl Network {
             http: variable("HTTP_PROXY").or(all),
             none: variable("NO_PROXY").unwrap_or_default(),
         };
-        Network { ca, proxies, tls: OnceLock::new() }
+        Network { ca, proxies, ways: Ways::default(), tls: OnceLock::new() }
+    }
+
+    /// Remembers in `file` which ways lead to whom.
+    #[must_use]
+    pub fn with_ways_in(mut self, file: PathBuf) -> Network {
+        self.ways = Ways::kept_in(file);
+        self
     }
 
     /// Trusts nobody and goes through this proxy to everybody.

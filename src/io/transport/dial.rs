@@ -1,17 +1,25 @@
 //! From an address to an open connection, or to a sentence that says what to do.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::connect::{Network, describe_io};
-use super::{Connection, socket_config};
+use super::requests::Requests;
+use super::stream::Stream;
+use super::ways::LADDER;
+use super::{Carrier, Connection, Dialed, socket_config};
+use crate::sync::Via;
 
 /// How long name lookup, TCP, TLS and the WebSocket handshake may take together.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the answer to a WebSocket's handshake may take once there is a connection.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where a document is served.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -138,37 +146,100 @@ pub enum DialError {
     },
 }
 
-/// Connects to the document at `addr`, within [`DIAL_TIMEOUT`].
+impl DialError {
+    /// Returns whether something between may be the reason, so that another way may lead there.
+    fn is_of_the_way(&self) -> bool {
+        use DialError::{Busy, HungUp, NotHttp, NotRelay, Timeout};
+        matches!(self, Busy { .. } | HungUp { .. } | NotHttp { .. } | NotRelay { .. } | Timeout { .. })
+    }
+}
+
+/// Connects to the document at `addr` by the first way that leads there: what worked last, or from the top of the ladder
+/// (a WebSocket, an event stream, long polls). Each way gets [`DIAL_TIMEOUT`].
 ///
 /// # Errors
-/// One for each way in which a server is not reached; see [`DialError`].
-pub async fn dial(network: &Network, addr: &LinkAddr) -> Result<Connection, DialError> {
+/// What went wrong on the first way, if none leads there; see [`DialError`].
+pub async fn dial(network: &Arc<Network>, addr: &LinkAddr) -> Result<Connection, DialError> {
     dial_within(network, addr, DIAL_TIMEOUT).await
 }
 
-/// As [`dial`], with a limit of the caller's.
+/// As [`dial`], with a limit of the caller's for each way.
 ///
 /// # Errors
 /// As [`dial`].
 pub async fn dial_within(
-    network: &Network,
+    network: &Arc<Network>,
     addr: &LinkAddr,
     limit: Duration,
 ) -> Result<Connection, DialError> {
-    let address = addr.authority();
+    let server = addr.authority();
+    let start = network.ways.first_step(&server);
+    let mut first_error = None;
+    for step in (start..LADDER.len()).chain(0..start) {
+        match dial_by(network, addr, LADDER[step], limit).await {
+            Ok(connection) => {
+                network.ways.led(&server, step);
+                return Ok(connection);
+            }
+            // Nobody is there, or nobody to be trusted: no other way leads to somebody else.
+            Err(error) if !error.is_of_the_way() => return Err(first_error.unwrap_or(error)),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    Err(first_error.unwrap_or(DialError::NotHttp { address: server }))
+}
+
+/// Connects by one way only.
+///
+/// # Errors
+/// As [`dial`].
+pub async fn dial_by(
+    network: &Arc<Network>,
+    addr: &LinkAddr,
+    via: Via,
+    limit: Duration,
+) -> Result<Connection, DialError> {
     let deadline = Instant::now() + limit;
     let steps = async {
-        let stream = network.open(addr, deadline).await?;
-        let (socket, _response) =
-            client_async_with_config(addr.websocket_url(), stream, Some(socket_config()))
-                .await
-                .map_err(|error| describe(error, &address))?;
-        Ok(Connection::new(socket, None))
+        let carrier = match via {
+            Via::WebSocket => {
+                let dialed = Dialed { network: Arc::clone(network), server: addr.authority() };
+                Carrier::WebSocket(Box::new(open_websocket(network, addr, deadline).await?), Some(dialed))
+            }
+            Via::EventStream | Via::LongPoll => {
+                Carrier::Requests(Box::new(Requests::open(network, addr, via, deadline).await?))
+            }
+        };
+        Ok(Connection { carrier, lease: None })
     };
     match timeout_at(deadline, steps).await {
         Ok(result) => result,
-        Err(_) => Err(DialError::Timeout { address, n_seconds: limit.as_secs() }),
+        Err(_) => Err(DialError::Timeout { address: addr.authority(), n_seconds: limit.as_secs() }),
     }
+}
+
+/// Finds out whether a WebSocket leads to `addr`.
+pub(super) async fn try_websocket(network: &Network, addr: &LinkAddr) -> Result<(), DialError> {
+    let deadline = Instant::now() + DIAL_TIMEOUT;
+    let late = DialError::Timeout { address: addr.authority(), n_seconds: DIAL_TIMEOUT.as_secs() };
+    timeout_at(deadline, open_websocket(network, addr, deadline)).await.unwrap_or(Err(late)).map(drop)
+}
+
+async fn open_websocket(
+    network: &Network,
+    addr: &LinkAddr,
+    deadline: Instant,
+) -> Result<WebSocketStream<Stream>, DialError> {
+    let stream = network.open(addr, deadline).await?;
+    // What is between may hold an upgrade back without a word.
+    let limit = deadline.min(Instant::now() + UPGRADE_TIMEOUT);
+    let late = || DialError::Timeout { address: addr.authority(), n_seconds: UPGRADE_TIMEOUT.as_secs() };
+    let shaken = client_async_with_config(addr.websocket_url(), stream, Some(socket_config()));
+    let (socket, _response) = timeout_at(limit, shaken)
+        .await
+        .map_err(|_| late())?
+        .map_err(|error| describe(error, &addr.authority()))?;
+    Ok(socket)
 }
 
 fn describe(error: Error, address: &str) -> DialError {

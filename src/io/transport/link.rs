@@ -5,12 +5,13 @@ use std::future::pending;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -19,11 +20,17 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::stream::Stream as ByteStream;
-use super::{CLOSE_GRACE, Command, Connection, LinkEvent, PACKET_OVERHEAD_BYTES, UNHANDLED_BYTES_MAX};
+use super::{
+    CLOSE_GRACE, Carrier, Command, Connection, Dialed, LinkEvent, PACKET_OVERHEAD_BYTES, UNHANDLED_BYTES_MAX,
+    requests, served,
+};
 use super::{WIRE_FRAME_BYTES_MAX, WRITE_BATCH_BYTES};
 
 type Sink = SplitSink<WebSocketStream<ByteStream>, Message>;
 type Stream = SplitStream<WebSocketStream<ByteStream>>;
+
+/// A WebSocket that carried nothing for this long is one that something between lets stand and does not serve.
+const CARRIES_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the task needs besides the connection.
 pub(super) struct LinkTask {
@@ -32,6 +39,14 @@ pub(super) struct LinkTask {
     pub(super) n_bytes_queued: Arc<AtomicUsize>,
     pub(super) closing: Arc<Notify>,
     pub(super) events: mpsc::UnboundedSender<LinkEvent>,
+}
+
+/// Copies a packet that was read once its share of [`UNHANDLED_BYTES_MAX`] is free.
+pub(super) async fn received(bytes: &[u8], shares: &Arc<Semaphore>) -> Bytes {
+    let n_shares = u32::try_from(bytes.len() + PACKET_OVERHEAD_BYTES);
+    let n_shares = n_shares.expect("a message is bounded by MESSAGE_BYTES_MAX");
+    let share = Arc::clone(shares).acquire_many_owned(n_shares).await.expect("the semaphore is never closed");
+    Bytes::from_owner(Received { bytes: Box::from(bytes), _share: share })
 }
 
 /// A packet that gives its share of [`UNHANDLED_BYTES_MAX`] back when it is dropped.
@@ -47,28 +62,57 @@ impl AsRef<[u8]> for Received {
     }
 }
 
+/// What was heard on a WebSocket, for what it teaches about the way.
+struct Heard {
+    n_packets: u64,
+    at: Instant,
+}
+
 impl LinkTask {
     /// Reads and writes until the link is over.
     pub(super) async fn run(mut self, connection: Connection) {
-        let Connection { socket, lease } = connection;
-        let (sink, stream) = socket.split();
-        let events = self.events.clone();
-        let closing = Arc::clone(&self.closing);
-        let link_no = self.link_no;
+        let Connection { carrier, lease } = connection;
+        let (events, closing, link_no) = (self.events.clone(), Arc::clone(&self.closing), self.link_no);
         // The socket is gone when this is evaluated, so `Closed` is true when it is heard.
-        let reason = tokio::select! {
-            reason = read_packets(stream, link_no, &events) => reason,
-            reason = self.write_packets(sink) => reason,
-            () = close_deadline(&closing) => "it was closed from this side".to_owned(),
+        let reason = match carrier {
+            Carrier::WebSocket(socket, dialed) => self.run_websocket(*socket, dialed).await,
+            Carrier::Served(_, ends) => served::run(&mut self, ends).await,
+            Carrier::Requests(link) => tokio::select! {
+                reason = requests::run(&mut self, *link) => reason,
+                () = close_deadline(&closing) => "it was closed from this side".to_owned(),
+            },
         };
         drop(lease);
         // Nobody listens any more when the program ends.
         let _ = events.send(LinkEvent::Closed(link_no, reason));
     }
 
+    async fn run_websocket(&mut self, socket: WebSocketStream<ByteStream>, dialed: Option<Dialed>) -> String {
+        let (sink, stream) = socket.split();
+        let (events, closing, link_no) = (self.events.clone(), Arc::clone(&self.closing), self.link_no);
+        let ping_after = dialed.as_ref().and_then(|dialed| dialed.network.ways.ping_after(&dialed.server));
+        let began = Instant::now();
+        let mut heard = Heard { n_packets: 0, at: began };
+        let (reason, is_lost) = tokio::select! {
+            reason = read_packets(stream, link_no, &events, &mut heard) => (reason, true),
+            reason = self.write_packets(sink, ping_after) => (reason, false),
+            () = close_deadline(&closing) => ("it was closed from this side".to_owned(), false),
+        };
+        if let Some(dialed) = dialed {
+            let ways = &dialed.network.ways;
+            match heard.n_packets {
+                0 if CARRIES_WITHIN <= began.elapsed() => ways.carried_nothing(&dialed.server, 0),
+                0 => {}
+                _ if is_lost => ways.cut_after(&dialed.server, heard.at.elapsed()),
+                _ => {}
+            }
+        }
+        reason
+    }
+
     /// Writes what waits until the link breaks or is to be closed; returns why it broke.
-    async fn write_packets(&mut self, mut sink: Sink) -> String {
-        match self.write_until_close(&mut sink).await {
+    async fn write_packets(&mut self, mut sink: Sink, ping_after: Option<Duration>) -> String {
+        match self.write_until_close(&mut sink, ping_after).await {
             // The other side said goodbye; the reading half knows the reason and ends the link.
             Err(Error::Protocol(ProtocolError::SendAfterClosing) | Error::ConnectionClosed) => {
                 sleep(CLOSE_GRACE).await;
@@ -82,8 +126,23 @@ impl LinkTask {
     }
 
     /// Takes all that waits, writes it, flushes once, and so on until [`Command::Close`].
-    async fn write_until_close(&mut self, sink: &mut Sink) -> Result<(), Error> {
-        while let Some(first) = self.queue.recv().await {
+    async fn write_until_close(
+        &mut self,
+        sink: &mut Sink,
+        ping_after: Option<Duration>,
+    ) -> Result<(), Error> {
+        loop {
+            let first = match ping_after {
+                None => self.queue.recv().await,
+                Some(silence) => match timeout(silence, self.queue.recv()).await {
+                    Ok(first) => first,
+                    Err(_) => {
+                        sink.send(Message::Ping(Bytes::new())).await?;
+                        continue;
+                    }
+                },
+            };
+            let Some(first) = first else { break };
             let mut next = Some(first);
             let mut n_bytes = 0;
             let mut is_last = false;
@@ -128,13 +187,21 @@ async fn write_packet(sink: &mut Sink, mut packet: Bytes) -> Result<(), Error> {
 }
 
 /// Hands out packets until the connection ends; returns why it did.
-async fn read_packets(mut stream: Stream, link_no: u64, events: &mpsc::UnboundedSender<LinkEvent>) -> String {
+async fn read_packets(
+    mut stream: Stream,
+    link_no: u64,
+    events: &mpsc::UnboundedSender<LinkEvent>,
+    heard: &mut Heard,
+) -> String {
     let shares = Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX));
     while let Some(message) = stream.next().await {
         let bytes = match message {
             Ok(Message::Binary(bytes)) => bytes,
             // The socket answers pings itself.
-            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            Ok(Message::Ping(_) | Message::Pong(_)) => {
+                heard.at = Instant::now();
+                continue;
+            }
             Ok(Message::Text(_) | Message::Frame(_)) => {
                 return "the other side sent text, which no coedit program does".to_owned();
             }
@@ -145,11 +212,9 @@ async fn read_packets(mut stream: Stream, link_no: u64, events: &mpsc::Unbounded
             }
             Err(error) => return describe(&error),
         };
-        let n_shares = bytes.len() + PACKET_OVERHEAD_BYTES;
-        let n_shares = u32::try_from(n_shares).expect("a message is bounded by MESSAGE_BYTES_MAX");
-        let share =
-            Arc::clone(&shares).acquire_many_owned(n_shares).await.expect("the semaphore is never closed");
-        let packet = Bytes::from_owner(Received { bytes: Box::from(&bytes[..]), _share: share });
+        heard.n_packets += 1;
+        heard.at = Instant::now();
+        let packet = received(&bytes, &shares).await;
         if events.send(LinkEvent::Packet(link_no, packet)).is_err() {
             return "the program is ending".to_owned();
         }

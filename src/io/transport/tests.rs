@@ -30,7 +30,7 @@ async fn link() -> (LinkHandle, UnboundedReceiver<LinkEvent>, WebSocketStream<Tc
         let (stream, _) = listener.accept().await.expect("somebody dials");
         accept_async(stream).await.expect("a WebSocket")
     };
-    let network = Network::default();
+    let network = Arc::<Network>::default();
     let (dialed, other) = tokio::join!(dial(&network, &addr), accept);
     let (sender, events) = mpsc::unbounded_channel();
     (spawn(dialed.expect("somebody listens"), 7, sender), events, other)
@@ -50,7 +50,7 @@ async fn dial_answered_with(answer: &'static str) -> DialError {
         let _ = stream.read(&mut request).await.expect("a request");
         stream.write_all(answer.as_bytes()).await.expect("an answer");
     };
-    let network = Network::default();
+    let network = Arc::<Network>::default();
     let (dialed, ()) = tokio::join!(dial(&network, &addr), serve);
     dialed.err().expect("no relay is there")
 }
@@ -168,7 +168,7 @@ async fn dialing_a_closed_port_says_that_nothing_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     drop(listener);
-    let error = dial(&Network::default(), &link_addr(port)).await.err().expect("nothing listens");
+    let error = dial(&Arc::default(), &link_addr(port)).await.err().expect("nothing listens");
     let expected = format!("nothing listens at 127.0.0.1:{port}; is the relay or the host still running?");
     assert_eq!(error.to_string(), expected);
 }
@@ -192,9 +192,7 @@ async fn dialing_what_is_no_relay_says_so() {
 async fn dialing_gives_up_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = link_addr(listener.local_addr().expect("bound").port());
-    let error = dial_within(&Network::default(), &addr, Duration::from_millis(50))
-        .await
-        .err()
-        .expect("nobody answers");
+    let error =
+        dial_within(&Arc::default(), &addr, Duration::from_millis(50)).await.err().expect("nobody answers");
     assert!(matches!(error, DialError::Timeout { .. }), "{error:?}");
 }

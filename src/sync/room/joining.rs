@@ -9,7 +9,7 @@ use crate::protocol::capability::Mode;
 use crate::protocol::frame::{AckEntry, Author, Fragment, Frame, Whole};
 use crate::protocol::greeting::{CreateWish, Hello, Refuse, RefuseCode, Welcome};
 use crate::sync::backoff::Backoff;
-use crate::sync::event::{LinkId, Output, Upstream};
+use crate::sync::event::{LinkId, Output, Upstream, Via};
 use crate::sync::status::Status;
 use crate::sync::store::Growth;
 use crate::sync::wire::Wire;
@@ -34,7 +34,7 @@ pub(super) struct Joining {
 enum State {
     Dialing,
     Waiting { retry_at: MonoTime },
-    Greeting { wire: Wire, until: MonoTime },
+    Greeting { wire: Wire, via: Via, until: MonoTime },
     Live(Box<Live>),
     Denied { sentence: String },
     Left,
@@ -44,6 +44,7 @@ enum State {
 #[derive(Debug)]
 struct Live {
     wire: Wire,
+    via: Via,
     mode: Mode,
     connection: ConnectionId,
     upload_bytes_max: u64,
@@ -90,10 +91,10 @@ impl Joining {
             State::Denied { sentence } => Status::Denied { n_kept: n, sentence: sentence.clone() },
             State::Left => Status::Alone,
             State::Live(live) => match (&live.paused, live.mode) {
-                (_, Mode::Read) => Status::ReadOnly { n_kept: n, rtt: live.rtt },
+                (_, Mode::Read) => Status::ReadOnly { n_kept: n, rtt: live.rtt, via: live.via },
                 (Some(sentence), Mode::Write) => Status::Paused { n_kept: n, sentence: sentence.clone() },
-                (None, Mode::Write) if n == 0 => Status::Synced { rtt: live.rtt },
-                (None, Mode::Write) => Status::Sending { n, rtt: live.rtt },
+                (None, Mode::Write) if n == 0 => Status::Synced { rtt: live.rtt, via: live.via },
+                (None, Mode::Write) => Status::Sending { n, rtt: live.rtt, via: live.via },
             },
         }
     }
@@ -127,7 +128,7 @@ impl Room {
         self.joining.as_mut()?.live()
     }
 
-    pub(super) fn greet_upstream(&mut self, link: LinkId, step: &mut Step<'_>) {
+    pub(super) fn greet_upstream(&mut self, link: LinkId, via: Via, step: &mut Step<'_>) {
         let version = step.doc.version();
         let Some(joining) = &mut self.joining else { return };
         if !matches!(joining.state, State::Dialing) {
@@ -155,7 +156,7 @@ impl Room {
         let mut wire = Wire::new(link, step.now);
         wire.send_frame(&Frame::Hello(Box::new(hello)), step.now, step.out);
         let until = step.now.after(Millis(limits::HELLO_TIMEOUT_MS));
-        joining.state = State::Greeting { wire, until };
+        joining.state = State::Greeting { wire, via, until };
         self.wake_at(until);
     }
 
@@ -333,11 +334,12 @@ impl Room {
         joining.names = ReplicaTable::default();
         learn_names(&mut joining.names, 0, &welcome.replicas)?;
         joining.acknowledged.merge(&welcome.durable);
-        let State::Greeting { wire, .. } = std::mem::replace(&mut joining.state, State::Dialing) else {
+        let State::Greeting { wire, via, .. } = std::mem::replace(&mut joining.state, State::Dialing) else {
             return Ok(());
         };
         let mut live = Box::new(Live {
             wire,
+            via,
             mode: welcome.mode,
             connection: welcome.connection,
             upload_bytes_max: welcome.upload_bytes_max,
