@@ -42,6 +42,9 @@ pub mod put;
 /// `coedit doctor`.
 pub mod doctor;
 
+/// `coedit link` and `coedit people`.
+pub mod manage;
+
 /// `coedit docs`.
 pub mod docs;
 

@@ -1,9 +1,10 @@
 //! Rank 3: many rooms under one roof: which documents are loaded, who may come in, when a document is forgotten.
 
 pub mod event;
+mod manage;
 mod slot;
 
-pub use event::{CreatePolicy, Input, Output, RelayConfig, Stored};
+pub use event::{CreatePolicy, Input, Output, RelayConfig, Stored, Ticket};
 pub use slot::Overview;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Relay {
     drain: Drain,
     n_stored: u64,
     traffic: Traffic,
+    /// What owners ask of documents that are not here yet.
+    orders: Vec<manage::Waiting>,
 }
 
 /// Where a link is.
@@ -64,6 +67,7 @@ impl Relay {
             wake: None,
             drain: Drain::No,
             traffic: Traffic::default(),
+            orders: Vec::new(),
         }
     }
 
@@ -95,6 +99,7 @@ impl Relay {
                 }
                 self.check_size(document, now, out);
             }
+            input @ Input::Manage { .. } => self.manage(input, now, out),
             Input::DeadlineReached => self.deadline_reached(now, out),
             Input::Shutdown => self.shut_down(now, out),
         }
@@ -283,6 +288,13 @@ impl Relay {
         let before = live.room.traffic();
         let closed = live.drive(document, input, now, out);
         self.traffic.add_since(before, live.room.traffic());
+        closed.into_iter().for_each(|link| self.forget(link));
+        self.note_deadline(document, now);
+    }
+
+    /// Notes when a document has something to do next, and whether anybody is in it.
+    fn note_deadline(&mut self, document: DocumentId, now: MonoTime) {
+        let Some(Slot::Live(live)) = self.documents.get_mut(&document) else { return };
         let mut wake = live.room.deadline();
         if live.room.n_links() == 0 {
             let since = *live.empty_since.get_or_insert(now);
@@ -293,9 +305,6 @@ impl Relay {
         }
         if let Some(at) = wake {
             self.wake_at(at);
-        }
-        for link in closed {
-            self.forget(link);
         }
     }
 
@@ -361,11 +370,13 @@ impl Relay {
         for link in self.waiting_for(document) {
             self.let_in(link, now, out);
         }
+        self.carry_out_orders(document, now, out);
     }
 
     /// The store could not read or write: everybody who waits is told, and nothing takes the document's place.
     fn fail(&mut self, document: DocumentId, sentence: &str, out: &mut Vec<Output>) {
         self.documents.remove(&document);
+        self.refuse_orders(document, out);
         let sentence = format!("the server could not open the document: {sentence}");
         for link in self.waiting_for(document) {
             let retry_after = self.spread(limits::BACKOFF_MAX_MS);
@@ -393,13 +404,17 @@ impl Relay {
                 self.documents.insert(document, Slot::Creating { epoch, access, name: name.clone() });
                 out.push(Output::Create { document, epoch, access, name });
             }
-            None => drop(self.documents.remove(&document)),
+            None => {
+                self.documents.remove(&document);
+                self.refuse_orders(document, out);
+            }
         }
     }
 
     /// Tells those who would create a document that there is no room, and the others that there is none.
     fn no_room(&mut self, document: DocumentId, out: &mut Vec<Output>) {
         self.documents.remove(&document);
+        self.refuse_orders(document, out);
         for link in self.waiting_for(document) {
             let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
             let refuse = self.config.create.allows(hello).map_or_else(
@@ -422,7 +437,7 @@ impl Relay {
     ) {
         let Some(Slot::Creating { epoch, access, name }) = self.documents.get(&document) else { return };
         let (epoch, access, name) = (*epoch, *access, name.clone());
-        let stored = Stored { epoch, access, name, snapshot: None, tail: Vec::new() };
+        let stored = Stored { epoch, access, name, grants: Vec::new(), snapshot: None, tail: Vec::new() };
         let limits = self.config.link_limits;
         self.n_stored += u64::from(result.is_ok());
         let opened = result.and_then(|()| Live::load(document, stored, limits, self.rng.next_u64(), now));

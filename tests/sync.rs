@@ -172,7 +172,14 @@ impl World {
                 self.relay_input(relay::Input::Loaded { document, result });
             }
             relay::Output::Create { document, epoch, access, name } => {
-                self.disk.stored = Some(Stored { epoch, access, name, snapshot: None, tail: Vec::new() });
+                self.disk.stored = Some(Stored {
+                    epoch,
+                    access,
+                    name,
+                    grants: Vec::new(),
+                    snapshot: None,
+                    tail: Vec::new(),
+                });
                 self.relay_input(relay::Input::Created { document, result: Ok(()) });
             }
             relay::Output::Append { document, token, bytes } if !self.disk.is_full => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::editor::prompt::parse_place;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::app::manage::{LinkOptions, PeopleOptions};
 use crate::app::relay::options::{RelayAction, RelayOptions};
 
 /// A terminal text editor in which any number of people edit one text at once, also offline.
@@ -59,6 +60,9 @@ pub enum Command {
         /// Where this machine listens when it serves the text
         #[arg(long, value_name = "ADDR", conflicts_with = "relay")]
         listen: Option<String>,
+        /// What the relay's operator gave you, if it lets not everybody create documents
+        #[arg(long, value_name = "TOKEN", env = "COEDIT_CREATE_TOKEN", hide_env_values = true)]
+        create_token: Option<String>,
     },
     /// Open a shared text
     #[command(after_help = "Example:\n  coedit join 'http://192.168.1.7:7878/d/…#…' notes.txt")]
@@ -111,6 +115,22 @@ pub enum Command {
     Doctor {
         /// The link that should work; without one, only this machine is looked at
         link: Option<String>,
+    },
+    /// Make, list and end more links to a shared text
+    #[command(
+        after_help = "Example:\n  coedit link 'https://relay.example/d/…#…' --new --read-only --expires 7d"
+    )]
+    Link {
+        /// What to do
+        #[command(flatten)]
+        options: LinkOptions,
+    },
+    /// See who is in a shared text, and decide what they may do
+    #[command(after_help = "Example:\n  coedit people 'https://relay.example/d/…#…' --demote 3")]
+    People {
+        /// What to do
+        #[command(flatten)]
+        options: PeopleOptions,
     },
     /// Print completions for a shell
     #[command(

@@ -4,6 +4,7 @@ mod desk;
 mod numbers;
 /// What a relay is told.
 pub mod options;
+mod orders;
 /// `coedit relay status`.
 pub mod status;
 
@@ -17,14 +18,17 @@ use crate::app::address;
 use crate::base::time::WallTime;
 use crate::crdt::VersionVector;
 use crate::io::server::Accepted;
-use crate::io::server::desk::{Ask, Desk};
+use crate::io::server::desk::{Answer, Ask, Desk, Reply};
 use crate::io::signals::Termination;
-use crate::io::storage::relay_store::{LoadedDocument, RelayDocument, RelayEvent, RelaySnapshot, RelayStore};
+use crate::io::storage::relay_store::{
+    LoadedDocument, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, RelayStore,
+};
 use crate::io::transport::{self, LinkEvent, LinkHandle};
 use crate::io::{clock, entropy, tls};
-use crate::protocol::capability::{Access, TokenHash};
+use crate::protocol::capability::{Access, Mode, TokenHash};
 use crate::protocol::{DocumentId, Epoch};
-use crate::relay::{Input, Output, Relay, RelayConfig, Stored};
+use crate::relay::{Input, Output, Relay, RelayConfig, Stored, Ticket};
+use crate::sync::event::Grant;
 use crate::sync::{LinkId, PersistToken};
 use numbers::Numbers;
 use options::{LogFormat, RelaySettings};
@@ -71,6 +75,10 @@ pub async fn run(settings: RelaySettings) -> anyhow::Result<()> {
         on_link,
         last_tokens: HashMap::new(),
         appended: HashMap::new(),
+        owners: HashMap::new(),
+        next_ticket: 0,
+        storing_access: None,
+        unsaid: HashMap::new(),
         numbers: Numbers::default(),
         disk_trouble: None,
         started_at: Instant::now(),
@@ -121,6 +129,13 @@ struct Actor {
     last_tokens: HashMap<DocumentId, PersistToken>,
     /// When each append that is not on the disk yet was asked for.
     appended: HashMap<DocumentId, VecDeque<(u64, Instant)>>,
+    /// Owners who wait for an answer.
+    owners: HashMap<Ticket, Reply>,
+    next_ticket: u64,
+    /// The document of the order that is being carried out, if the store was asked for something.
+    storing_access: Option<DocumentId>,
+    /// Answers that are given once the store has what they say.
+    unsaid: HashMap<DocumentId, VecDeque<(Reply, Answer)>>,
     numbers: Numbers,
     /// Why nothing can be written, while that is so.
     disk_trouble: Option<String>,
@@ -258,6 +273,7 @@ impl Actor {
             RelayEvent::SnapshotStored { doc_id, .. } => {
                 self.step(Input::SnapshotStored { document: DocumentId::from_bytes(doc_id), result: Ok(()) });
             }
+            RelayEvent::AccessStored { doc_id } => self.access_stored(DocumentId::from_bytes(doc_id)),
             RelayEvent::Refused { doc_id, token, sentence } => {
                 self.on_refused(DocumentId::from_bytes(doc_id), token, sentence)
             }
@@ -328,6 +344,20 @@ impl Actor {
                     upto,
                 )
             }
+            Output::StoreAccess { document, access, grants } => {
+                let links = grants.into_iter().map(|grant| RelayLink {
+                    hash: grant.hash.0,
+                    may_write: grant.mode == Mode::Write,
+                    expires: grant.expires,
+                    label: grant.label,
+                });
+                self.storing_access = Some(document);
+                self.store.store_access(*document.as_bytes(), access.read.0, links.collect())
+            }
+            Output::Managed { ticket, result } => {
+                self.managed(ticket, result);
+                Ok(())
+            }
             Output::Unloaded { document } => {
                 self.last_tokens.remove(&document);
                 tracing::info!(%document, "a document was unloaded");
@@ -358,11 +388,18 @@ fn described(epoch: Epoch, access: Access, name: String) -> RelayDocument {
 }
 
 fn stored(loaded: LoadedDocument) -> Stored {
-    let LoadedDocument { document, snapshot, batches, created: WallTime(_) } = loaded;
+    let LoadedDocument { document, links, snapshot, batches, created: WallTime(_) } = loaded;
+    let grant = |link: RelayLink| Grant {
+        hash: TokenHash(link.hash),
+        mode: if link.may_write { Mode::Write } else { Mode::Read },
+        expires: link.expires,
+        label: link.label,
+    };
     Stored {
         epoch: Epoch::from_bytes(document.epoch),
         access: Access { write: TokenHash(document.write_hash), read: TokenHash(document.read_hash) },
         name: document.name,
+        grants: links.into_iter().map(grant).collect(),
         snapshot: snapshot.map(|snapshot| snapshot.bytes.into()),
         tail: batches.into_iter().map(Into::into).collect(),
     }

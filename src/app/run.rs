@@ -12,7 +12,7 @@ use crate::app::cli::{self, Cli, Command};
 use crate::app::relay::options::{RelayAction, RelaySettings};
 use crate::app::session::How;
 use crate::app::setting::Setting;
-use crate::app::{cat, config, docs, doctor, join, put, relay, settings, share, text};
+use crate::app::{cat, config, docs, doctor, join, manage, put, relay, settings, share, text};
 use crate::editor::command::keys_page;
 use crate::io::paths::Paths;
 use crate::io::transport::connect::Network;
@@ -57,10 +57,11 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
         }
         _ => {}
     }
-    let setting = setting(&cli.global)?;
+    let mut setting = setting(&cli.global)?;
     match cli.command {
         None => edit(setting, Launch { files: cli::files(&cli.files), how: How::Edit }),
-        Some(Command::Share { file, relay, detach: true, .. }) => {
+        Some(Command::Share { file, relay, detach: true, create_token, .. }) => {
+            setting.take_create_token(create_token);
             let Some(file) = file else {
                 return Err(
                     Usage("--detach needs a file: coedit share FILE --relay URL --detach".into()).into()
@@ -69,7 +70,8 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let link = block_on(share::detached(&setting, &file, server(relay)?))?;
             print(format!("{link}\n").as_bytes())
         }
-        Some(Command::Share { file, relay, listen, .. }) => {
+        Some(Command::Share { file, relay, listen, create_token, .. }) => {
+            setting.take_create_token(create_token);
             let relay = server(relay)?.or_else(|| setting.relay.clone()).filter(|_| listen.is_none());
             let files = cli::files(&file.into_iter().map(Into::into).collect::<Vec<OsString>>());
             edit(setting, Launch { files, how: How::Share { relay, listen } })
@@ -97,6 +99,8 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let text = text::read_standard_input()?;
             block_on(put::put(&setting, &target, &text))
         }
+        Some(Command::Link { options }) => print(block_on(manage::links(&setting, &options))?.as_bytes()),
+        Some(Command::People { options }) => print(block_on(manage::people(&setting, &options))?.as_bytes()),
         Some(Command::Doctor { link }) => {
             print(doctor::this_machine(&setting).as_bytes())?;
             let Some(link) = link else { return Ok(()) };
@@ -132,7 +136,8 @@ fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
     let color = global.color.or(config.color).map(|color| color % 16);
     let network =
         Arc::new(Network::from_environment(global.ca.clone()).with_ways_in(paths.data.join("ways.json")));
-    Ok(Setting { paths, name, color, relay, editor, network })
+    let create_token = std::env::var("COEDIT_CREATE_TOKEN").unwrap_or_default().into_bytes();
+    Ok(Setting { paths, name, color, relay, create_token, editor, network })
 }
 
 fn server(url: Option<String>) -> anyhow::Result<Option<ServerUrl>> {

@@ -18,8 +18,19 @@ pub struct Setting {
     pub color: Option<u8>,
     /// The relay that shares by default; with none, this machine hosts.
     pub relay: Option<ServerUrl>,
+    /// What the operator of a relay gave to those who may create documents; empty if nothing.
+    pub create_token: Vec<u8>,
     /// What the editor needs to know.
     pub editor: Settings,
     /// Whom this machine trusts, and through which proxies it goes.
     pub network: Arc<Network>,
+}
+
+impl Setting {
+    /// Takes the token of the command line, if there is one.
+    pub fn take_create_token(&mut self, token: Option<String>) {
+        if let Some(token) = token {
+            self.create_token = token.into_bytes();
+        }
+    }
 }

@@ -165,6 +165,18 @@ pub const LOADING_PACKETS_MAX: usize = 4;
 /// Documents that a relay keeps in memory at once, links or not.
 pub const RELAY_DOCUMENTS_MAX: usize = 10_000;
 
+/// Links of a document besides the two that it was shared with.
+pub const DOCUMENT_GRANTS_MAX: usize = 256;
+
+/// Bytes of what a link is called in its owner's list.
+pub const LABEL_BYTES_MAX: usize = 64;
+
+/// Processes about which a room keeps what its owner decided; of more the oldest is forgotten.
+pub const ROOM_VERDICTS_MAX: usize = 1_024;
+
+/// Owners' orders that wait for their documents to be loaded.
+pub const RELAY_ORDERS_MAX: usize = 1_024;
+
 /// Documents that a relay keeps in its store at once.
 pub const RELAY_DOCUMENTS_STORED_MAX: u64 = 1_000_000;
 

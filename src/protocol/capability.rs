@@ -139,12 +139,23 @@ pub struct Access {
     pub read: TokenHash,
 }
 
+impl TokenHash {
+    /// Compares in a time that does not depend on the bytes.
+    pub fn is_same(&self, other: &TokenHash) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
 impl Access {
     /// Returns what `token` allows, or `None` if nothing. Takes the same time whatever the answer.
     pub fn check(&self, token: &Token) -> Option<Mode> {
-        let hash = token.hash();
-        let may_write: Choice = hash.0.ct_eq(&self.write.0);
-        let may_read: Choice = hash.0.ct_eq(&self.read.0);
+        self.check_hash(&token.hash())
+    }
+
+    /// Returns what a token with this hash allows, as [`Access::check`].
+    pub fn check_hash(&self, hash: &TokenHash) -> Option<Mode> {
+        let may_write: Choice = hash.is_same(&self.write);
+        let may_read: Choice = hash.is_same(&self.read);
         match (bool::from(may_write), bool::from(may_read)) {
             (true, _) => Some(Mode::Write),
             (false, true) => Some(Mode::Read),

@@ -4,6 +4,7 @@ use crate::base::bytes::put_varint;
 use crate::base::limits;
 use crate::crdt::ReplicaId;
 use crate::protocol::ConnectionId;
+use crate::protocol::capability::Mode;
 use crate::protocol::codec::{self, DecodeError, Reader};
 use crate::protocol::greeting::{self, Hello, Refuse, Welcome};
 
@@ -49,6 +50,8 @@ pub enum Frame<'a> {
     },
     /// Serving side: it can write again; this is all that it has.
     Resume(crate::crdt::VersionVector),
+    /// Serving side: what the receiver may do from now on.
+    Mode(Mode),
 }
 
 /// One author's acknowledged operations.
@@ -130,6 +133,7 @@ impl Frame<'_> {
             Frame::Ping(nonce) | Frame::Pong(nonce) => put_varint(&mut body, *nonce),
             Frame::Pause { sentence } => codec::put_text(&mut body, sentence, limits::SENTENCE_BYTES_MAX),
             Frame::Resume(version) => codec::put_version(&mut body, version),
+            Frame::Mode(mode) => body.push(greeting::mode_byte(*mode)),
         }
         put_lengthened(packet, self.kind(), &body, &[]);
     }
@@ -158,6 +162,7 @@ impl Frame<'_> {
             Frame::Bye(_) => kind::BYE,
             Frame::Pause { .. } => kind::PAUSE,
             Frame::Resume(_) => kind::RESUME,
+            Frame::Mode(_) => kind::MODE,
         }
     }
 }
@@ -179,6 +184,7 @@ mod kind {
     pub const BYE: u8 = 13;
     pub const PAUSE: u8 = 14;
     pub const RESUME: u8 = 15;
+    pub const MODE: u8 = 16;
 }
 
 /// Walks the frames of one packet. Ends after the first error.
@@ -239,6 +245,7 @@ fn decode(frame: &[u8]) -> Result<Frame<'_>, DecodeError> {
             Frame::Pause { sentence: reader.text(limits::SENTENCE_BYTES_MAX, "a sentence")?.to_owned() }
         }
         kind::RESUME => Frame::Resume(reader.version()?),
+        kind::MODE => Frame::Mode(greeting::mode(&mut reader)?),
         _ => return Err(DecodeError::Invalid("a frame's kind")),
     };
     reader.finish()?;

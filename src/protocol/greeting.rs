@@ -92,9 +92,11 @@ pub enum RefuseCode {
     GoingAway,
     /// The same process connected again: the new link takes the place of this one.
     Replaced,
+    /// The document's owner ended this visit, or its link.
+    Dismissed,
 }
 
-const CODES: [RefuseCode; 13] = [
+const CODES: [RefuseCode; 14] = [
     RefuseCode::Denied,
     RefuseCode::EpochMismatch,
     RefuseCode::Version,
@@ -108,6 +110,7 @@ const CODES: [RefuseCode; 13] = [
     RefuseCode::CreateDenied,
     RefuseCode::GoingAway,
     RefuseCode::Replaced,
+    RefuseCode::Dismissed,
 ];
 
 impl RefuseCode {
@@ -137,6 +140,7 @@ impl RefuseCode {
             RefuseCode::CreateDenied => "create-denied",
             RefuseCode::GoingAway => "going-away",
             RefuseCode::Replaced => "replaced",
+            RefuseCode::Dismissed => "dismissed",
         }
     }
 
@@ -144,7 +148,11 @@ impl RefuseCode {
     pub fn is_worth_retrying(self) -> bool {
         !matches!(
             self,
-            RefuseCode::Denied | RefuseCode::EpochMismatch | RefuseCode::Version | RefuseCode::CreateDenied
+            RefuseCode::Denied
+                | RefuseCode::EpochMismatch
+                | RefuseCode::Version
+                | RefuseCode::CreateDenied
+                | RefuseCode::Dismissed
         )
     }
 }
@@ -220,10 +228,7 @@ fn create_wish(reader: &mut Reader<'_>) -> Result<CreateWish, DecodeError> {
 impl Welcome {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.push(PROTOCOL_VERSION);
-        out.push(match self.mode {
-            Mode::Write => 0,
-            Mode::Read => 1,
-        });
+        out.push(mode_byte(self.mode));
         out.extend_from_slice(self.epoch.as_bytes());
         put_varint(out, u64::from(self.connection.0));
         put_varint(out, self.wall.0);
@@ -240,11 +245,7 @@ impl Welcome {
             0 => return Err(DecodeError::Invalid("a protocol version")),
             found => return Err(DecodeError::NewerVersion { found, known: PROTOCOL_VERSION }),
         }
-        let mode = match reader.byte(what)? {
-            0 => Mode::Write,
-            1 => Mode::Read,
-            _ => return Err(DecodeError::Invalid("a mode")),
-        };
+        let mode = mode(reader)?;
         Ok(Welcome {
             mode,
             epoch: Epoch::from_bytes(reader.array(what)?),
@@ -272,6 +273,21 @@ impl Refuse {
             retry_after: reader.varint(u64::MAX, "a time to come back")?.checked_sub(1).map(Millis),
             sentence: reader.text(limits::SENTENCE_BYTES_MAX, "a sentence")?.to_owned(),
         })
+    }
+}
+
+pub(super) fn mode_byte(mode: Mode) -> u8 {
+    match mode {
+        Mode::Write => 0,
+        Mode::Read => 1,
+    }
+}
+
+pub(super) fn mode(reader: &mut Reader<'_>) -> Result<Mode, DecodeError> {
+    match reader.byte("a mode")? {
+        0 => Ok(Mode::Write),
+        1 => Ok(Mode::Read),
+        _ => Err(DecodeError::Invalid("a mode")),
     }
 }
 

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use crate::base::limits;
 use crate::base::time::{Millis, WallTime};
-use crate::protocol::capability::Access;
+use crate::protocol::capability::{Access, Token};
 use crate::protocol::greeting::RefuseCode;
 use crate::protocol::{DocumentId, Epoch};
-use crate::sync::event::LinkLimits;
+use crate::sync::event::{Grant, LinkLimits, Order, Report};
 use crate::sync::{LinkId, PersistToken};
 
 /// What a relay is, for as long as it lives.
@@ -61,6 +61,10 @@ pub enum CreatePolicy {
     Nobody,
 }
 
+/// Names one [`Input::Manage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
 /// A document as the store has it.
 #[derive(Clone, Debug)]
 pub struct Stored {
@@ -70,6 +74,8 @@ pub struct Stored {
     pub access: Access,
     /// What it is called; may be empty.
     pub name: String,
+    /// The last [`Output::StoreAccess`]: the links besides the first two.
+    pub grants: Vec<Grant>,
     /// The last [`Output::StoreSnapshot`], if there was one.
     pub snapshot: Option<Bytes>,
     /// Every [`Output::Append`] since, in order.
@@ -143,6 +149,19 @@ pub enum Input<'a> {
         /// Whether it is on the disk, synced. A failure costs nothing but the longer log; it is tried again later.
         result: Result<(), String>,
     },
+    /// Somebody who says to be a document's owner asks for something; then [`Output::Managed`].
+    Manage {
+        /// Which document.
+        document: DocumentId,
+        /// The shell's name for it.
+        ticket: Ticket,
+        /// The proof.
+        token: Token,
+        /// What is asked for.
+        order: Order,
+        /// The wall clock.
+        wall: WallTime,
+    },
     /// The time that [`super::Relay::deadline`] named has come.
     DeadlineReached,
     /// The program ends: links are told to return, in a while that differs from one to the next.
@@ -197,6 +216,22 @@ pub enum Output {
         document: DocumentId,
         /// What `Document::load` reads.
         bytes: Bytes,
+    },
+    /// Replace what the store has of who may do what, and sync it.
+    StoreAccess {
+        /// Which document.
+        document: DocumentId,
+        /// Whose tokens allow what.
+        access: Access,
+        /// The links besides those.
+        grants: Vec<Grant>,
+    },
+    /// Answers [`Input::Manage`]. Whoever asked is told once a [`Output::StoreAccess`] right before it is on the disk.
+    Managed {
+        /// Which.
+        ticket: Ticket,
+        /// What came of it, or why nothing did: one sentence.
+        result: Result<Report, String>,
     },
     /// A link was refused, for logs and metrics. A `Close` follows.
     LinkRefused {

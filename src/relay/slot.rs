@@ -7,13 +7,13 @@ use super::event::{CreatePolicy, Output, Stored};
 use super::{denied, refusal};
 use crate::base::limits;
 use crate::base::rng::Rng;
-use crate::base::time::MonoTime;
+use crate::base::time::{MonoTime, WallTime};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
-use crate::protocol::capability::Access;
+use crate::protocol::capability::{Access, Token};
 use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
 use crate::protocol::{DocumentId, Epoch, SessionId};
-use crate::sync::event::LinkLimits;
+use crate::sync::event::{LinkLimits, Order, Report};
 use crate::sync::{self, LinkId, Room, RoomConfig, Serve};
 
 /// Where a document is.
@@ -90,7 +90,7 @@ impl Live {
             name: stored.name,
             seed: rng.next_u64(),
             durable: document.version(),
-            serve: Some(Serve { access: stored.access, limits }),
+            serve: Some(Serve { access: stored.access, grants: stored.grants, limits }),
             upstream: None,
         };
         let mut room = Room::new(config, now, &mut document, &mut Vec::new());
@@ -120,6 +120,31 @@ impl Live {
     ) -> Vec<LinkId> {
         let mut asked = Vec::new();
         self.room.handle(input, now, &mut self.document, &mut asked);
+        self.translate(document, asked, out)
+    }
+
+    /// Does what the document's owner asks for. Returns what came of it, and the links that the room closed.
+    pub(super) fn manage(
+        &mut self,
+        document: DocumentId,
+        token: &Token,
+        order: Order,
+        wall: WallTime,
+        now: MonoTime,
+        out: &mut Vec<Output>,
+    ) -> (Result<Report, String>, Vec<LinkId>) {
+        let mut asked = Vec::new();
+        let result = self.room.manage((token, order), wall, now, &mut self.document, &mut asked);
+        (result, self.translate(document, asked, out))
+    }
+
+    /// Passes on what the room asks for. Returns the links that it closed.
+    fn translate(
+        &mut self,
+        document: DocumentId,
+        asked: Vec<sync::Output>,
+        out: &mut Vec<Output>,
+    ) -> Vec<LinkId> {
         let mut closed = Vec::new();
         for output in asked {
             match output {

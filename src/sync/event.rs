@@ -6,10 +6,10 @@ use crate::base::limits;
 use crate::base::time::WallTime;
 use crate::crdt::VersionVector;
 use crate::document::Applied;
-use crate::protocol::capability::{Access, Token};
+use crate::protocol::capability::{Access, Mode, Token, TokenHash};
 use crate::protocol::greeting::RefuseCode;
 use crate::protocol::presence::Presence;
-use crate::protocol::{DocumentId, Epoch, SessionId};
+use crate::protocol::{ConnectionId, DocumentId, Epoch, SessionId};
 
 /// Names one connection. The shell gives each a new number, never used again in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,8 +111,69 @@ pub struct RoomConfig {
 pub struct Serve {
     /// Whose tokens allow what.
     pub access: Access,
+    /// The links besides those.
+    pub grants: Vec<Grant>,
     /// What each link may send.
     pub limits: LinkLimits,
+}
+
+/// A link that a document's owner made besides the first two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Of the token that its holder shows.
+    pub hash: TokenHash,
+    /// What it allows.
+    pub mode: Mode,
+    /// When it ends, if it does, by the serving side's clock.
+    pub expires: Option<WallTime>,
+    /// Whom it is for. At most [`limits::LABEL_BYTES_MAX`] bytes.
+    pub label: String,
+}
+
+impl Grant {
+    /// Returns whether it has not ended at `wall`.
+    pub fn is_valid(&self, wall: WallTime) -> bool {
+        self.expires.is_none_or(|at| wall < at)
+    }
+}
+
+/// What a document's owner asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// To see who is here.
+    People,
+    /// To see the links besides the first two.
+    Links,
+    /// To add a link, or change one.
+    Grant(Grant),
+    /// To end the link whose token has this hash; also the first that can only read.
+    Revoke(TokenHash),
+    /// To end a connection.
+    Kick(ConnectionId),
+    /// To end a connection and let its process in no more.
+    Block(ConnectionId),
+    /// To let a connection write, or only read, whatever its link allows.
+    Set(ConnectionId, Mode),
+}
+
+/// What comes of an [`Order`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Who is here now.
+    People(Vec<PersonReport>),
+    /// The links besides the first two, now.
+    Links(Vec<Grant>),
+}
+
+/// Somebody who is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonReport {
+    /// The number of the connection.
+    pub connection: ConnectionId,
+    /// The name that is shown to others; empty if none is. Untrusted.
+    pub name: String,
+    /// What the connection may do.
+    pub mode: Mode,
 }
 
 /// What one accepted link may send. Past a limit it is refused with a sentence and closed.

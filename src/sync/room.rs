@@ -4,7 +4,7 @@ mod joining;
 mod presence;
 mod serving;
 
-pub(crate) use serving::DENIED;
+pub use serving::DENIED;
 
 use bytes::Bytes;
 
@@ -13,11 +13,12 @@ use crate::base::rng::Rng;
 use crate::base::time::{Millis, MonoTime, WallTime};
 use crate::crdt::VersionVector;
 use crate::document::{Applied, ApplyError, Document};
+use crate::protocol::capability::{Access, Token};
 use crate::protocol::frame::{Frame, Frames, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode};
 use crate::protocol::presence::Presence;
 use crate::protocol::{ConnectionId, Epoch};
-use crate::sync::event::{Direction, Input, LinkId, Output, RoomConfig, Traffic};
+use crate::sync::event::{Direction, Input, LinkId, Order, Output, Report, RoomConfig, Traffic};
 use crate::sync::people::People;
 use crate::sync::status::Status;
 use crate::sync::store::{Growth, Store};
@@ -175,6 +176,27 @@ impl Room {
     /// Returns the history that the document here belongs to, once it is known.
     pub fn epoch(&self) -> Option<Epoch> {
         self.config.epoch
+    }
+
+    /// Does what the document's owner asks for, who proves it with the token of the link that it was shared with.
+    ///
+    /// # Errors
+    /// The sentence for whoever asks: not the owner, no such connection, too many links.
+    pub fn manage(
+        &mut self,
+        (token, order): (&Token, Order),
+        wall: WallTime,
+        now: MonoTime,
+        doc: &mut Document,
+        out: &mut Vec<Output>,
+    ) -> Result<Report, String> {
+        let mut step = Step { now, doc, out, people_changed: false };
+        self.manage_in(token, order, wall, &mut step)
+    }
+
+    /// Returns whose tokens allow what, if others may dial in here.
+    pub fn access(&self) -> Option<Access> {
+        self.config.serve.as_ref().map(|serve| serve.access)
     }
 
     /// Returns what went through so far, of those who are served here.

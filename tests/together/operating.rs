@@ -81,3 +81,40 @@ fn limits_and_tokens_of_the_file_hold_and_are_said_to_clients() {
     let bad = operator.run(&["relay", "--config", "odd.toml"]);
     assert!(bad.code == Some(1) && bad.stderr.contains("odd.toml line 2"), "{}", bad.stderr);
 }
+
+#[test]
+fn an_owner_makes_links_that_end_and_decides_who_may_write() {
+    let relay = Relay::start_with(&["--create-token", "sesame"]);
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("plan.txt", "plan\n");
+    let share = ["share", "plan.txt", "--relay", &relay.url(), "--detach", "--create-token", "sesame"];
+    let link = ana.ok(&share);
+    let for_ben = ana.ok(&["link", &link, "--new", "--label", "ben", "--expires", "8h"]);
+    let only_reads = ana.ok(&["link", &link, "--new", "--read-only"]);
+    assert!(only_reads.contains("#r.") && ana.ok(&["cat", &only_reads]) == "plan");
+    let list = ana.ok(&["link", &link]);
+    assert!(list.contains("ben") && list.contains("min left") && list.contains("does not expire"), "{list}");
+    let refused = ben.run(&["link", &for_ben]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("no such document"), "{}", refused.stderr);
+
+    let screen = ben.join(&for_ben, "plan.txt");
+    screen.wait_for_text("plan");
+    let people = ana.ok(&["people", &link]);
+    let number = people.split_whitespace().next().expect("a number");
+    assert!(people.contains("write") && people.contains("ben"), "{people}");
+    ana.ok(&["people", &link, "--demote", number]);
+    screen.wait_for_status("read only");
+    ana.ok(&["people", &link, "--promote", number]);
+    screen.wait_for_status("synced");
+    screen.type_text("mine ");
+    screen.wait_for_status("synced");
+    ana.ok(&["link", &link, "--revoke", &for_ben]);
+    screen.wait_for_text("revoked");
+    let late = Home::new("late").run(&["cat", &for_ben]);
+    assert!(late.code == Some(1) && late.stderr.contains("no such document"), "{}", late.stderr);
+    assert_eq!(ana.ok(&["cat", &link]), "mine plan", "the text stays");
+    // What was decided outlives the relay.
+    let alone = relay.copy();
+    assert_eq!(ana.ok(&["cat", &alone.link_here(&only_reads)]), "mine plan");
+    assert_eq!(ana.run(&["cat", &alone.link_here(&for_ben)]).code, Some(1));
+}

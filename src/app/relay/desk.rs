@@ -4,9 +4,14 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::Actor;
 use super::numbers::Page;
-use crate::io::server::desk::{Answer, Ask, Question};
+use super::{Actor, orders};
+use crate::io::clock;
+use crate::io::server::desk::{Answer, Ask, Question, Reply};
+use crate::protocol::DocumentId;
+use crate::relay::{Input, Ticket};
+use crate::sync::event::Report;
+use crate::sync::room::DENIED;
 
 impl Actor {
     pub(super) fn answer(&mut self, ask: Ask) {
@@ -17,9 +22,53 @@ impl Actor {
             },
             Question::Metrics => Answer::metrics(self.metrics()),
             Question::Status => Answer::json(self.status().to_string()),
+            Question::Manage { document, token, body } => {
+                return self.manage(document, &token, &body, ask.reply);
+            }
         };
         // Whoever asked may have gone.
         let _ = ask.reply.send(answer);
+    }
+
+    fn manage(&mut self, document: DocumentId, token: &str, body: &[u8], reply: Reply) {
+        let Some(order) = orders::order(body) else {
+            let _ = reply.send(Answer::bad("this order makes no sense to this relay; update coedit"));
+            return;
+        };
+        let Some(token) = orders::token(token) else {
+            let _ = reply.send(Answer::refused(DENIED));
+            return;
+        };
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.owners.insert(ticket, reply);
+        self.step(Input::Manage { document, ticket, token, order, wall: clock::wall_now() });
+    }
+
+    /// Answers an owner: at once, or when the store has what was ordered.
+    pub(super) fn managed(&mut self, ticket: Ticket, result: Result<Report, String>) {
+        let stored_first = self.storing_access.take();
+        let Some(reply) = self.owners.remove(&ticket) else { return };
+        let answer = match &result {
+            Ok(report) => Answer::json(orders::report(report)),
+            Err(sentence) => Answer::refused(sentence),
+        };
+        match stored_first {
+            Some(document) => self.unsaid.entry(document).or_default().push_back((reply, answer)),
+            // Whoever asked may have gone.
+            None => drop(reply.send(answer)),
+        }
+    }
+
+    /// Says the first of the answers that waited for the store.
+    pub(super) fn access_stored(&mut self, document: DocumentId) {
+        let Some(unsaid) = self.unsaid.get_mut(&document) else { return };
+        if let Some((reply, answer)) = unsaid.pop_front() {
+            let _ = reply.send(answer);
+        }
+        if unsaid.is_empty() {
+            self.unsaid.remove(&document);
+        }
     }
 
     /// Returns why nobody should be sent here.

@@ -154,7 +154,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     };
     let (expected, line_ending) = (record.file, record.line_ending);
     let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default());
+    let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default(), &setting.create_token);
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
     let mut keep = journal.map(|journal| Keep::new(journal, uid, path, record));
     if let Some(keep) = keep.as_mut().filter(|_| must_begin) {
@@ -176,7 +176,7 @@ pub fn open_link(network: Arc<Network>, link: LinkUrl) -> (Session, Document) {
     let mut doc = Document::new(ReplicaId::new(entropy::u64()));
     let url = link.to_string();
     let record = Record { linked: Some(Linked { url, role: Role::Guest }), ..Record::default() };
-    let config = config(&doc, &record, Some(&link), String::new());
+    let config = config(&doc, &record, Some(&link), String::new(), &[]);
     let session = Session::new(config, Channels::new(), None, Some(link), network, &mut doc);
     (session, doc)
 }
@@ -329,14 +329,20 @@ async fn host_again(plan: &mut Plan, channels: &Channels) -> anyhow::Result<Acce
     }
 }
 
-fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>, name: String) -> RoomConfig {
+fn config(
+    doc: &Document,
+    record: &Record,
+    link: Option<&LinkUrl>,
+    name: String,
+    create_token: &[u8],
+) -> RoomConfig {
     let role = record.linked.as_ref().map(|linked| linked.role);
     let access = link.and_then(|link| link.secret.access());
     let serve = access.filter(|_| role == Some(Role::Host));
     let create = access.filter(|_| role == Some(Role::Owner));
     let upstream = link.filter(|_| role != Some(Role::Host)).map(|link| Upstream {
         token: link.secret.token(),
-        create: create.map(|access| Create { access, operator_token: Vec::new() }),
+        create: create.map(|access| Create { access, operator_token: create_token.to_vec() }),
         acknowledged: record.acknowledged.clone(),
     });
     RoomConfig {
@@ -347,7 +353,7 @@ fn config(doc: &Document, record: &Record, link: Option<&LinkUrl>, name: String)
         seed: entropy::u64(),
         // All that the document begins with is in the file or in the journal.
         durable: doc.version(),
-        serve: serve.map(|access| Serve { access, limits: LinkLimits::default() }),
+        serve: serve.map(|access| Serve { access, grants: Vec::new(), limits: LinkLimits::default() }),
         upstream,
     }
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use subtle::ConstantTimeEq;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::Visitor;
+use crate::protocol::DocumentId;
 
 /// How long the program may take to answer. One that takes longer is in trouble, and that is the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,7 +24,19 @@ pub enum Question {
     Metrics,
     /// `/operator/status`.
     Status,
+    /// `/d/DOC/manage`: an order of who says to be the document's owner.
+    Manage {
+        /// Which document.
+        document: DocumentId,
+        /// The proof, as it was shown.
+        token: String,
+        /// The order, as JSON.
+        body: Bytes,
+    },
 }
+
+/// Takes an answer.
+pub type Reply = oneshot::Sender<Answer>;
 
 /// A question and where its answer goes.
 #[derive(Debug)]
@@ -30,7 +44,7 @@ pub struct Ask {
     /// What is asked. Whoever asks was found to be the operator, if the question needs one.
     pub question: Question,
     /// Takes the answer.
-    pub reply: oneshot::Sender<Answer>,
+    pub reply: Reply,
 }
 
 /// An answer.
@@ -50,6 +64,16 @@ impl Answer {
     /// Makes a refusal: not now.
     pub fn unavailable(body: impl Into<String>) -> Answer {
         Answer { status: StatusCode::SERVICE_UNAVAILABLE, ..Answer::text(body) }
+    }
+
+    /// Makes a refusal: the order is not carried out.
+    pub fn refused(sentence: &str) -> Answer {
+        Answer { status: StatusCode::FORBIDDEN, ..Answer::text(format!("{sentence}\n")) }
+    }
+
+    /// Makes a refusal: the order makes no sense.
+    pub fn bad(sentence: &str) -> Answer {
+        Answer { status: StatusCode::BAD_REQUEST, ..Answer::text(format!("{sentence}\n")) }
     }
 
     /// Makes a page of metrics.

@@ -32,6 +32,9 @@ const DOCUMENT_PAGE: &str = "<!doctype html>
 /// Bytes of one request with packets: what a client puts together, and the largest packet behind it.
 const UP_BYTES_MAX: usize = 640 << 10;
 
+/// Bytes of an owner's order.
+const ORDER_BYTES_MAX: usize = 4 << 10;
+
 /// What the handlers share.
 struct Site {
     on_socket: mpsc::UnboundedSender<Accepted>,
@@ -51,6 +54,7 @@ pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, desk: Desk) -> 
         .route("/d/{doc}/events", get(events))
         .route("/d/{doc}/poll", get(poll))
         .route("/d/{doc}/up", post(up).layer(DefaultBodyLimit::max(UP_BYTES_MAX)))
+        .route("/d/{doc}/manage", post(manage).layer(DefaultBodyLimit::max(ORDER_BYTES_MAX)))
         .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here. Documents are at /d/...\n"))
         .with_state(Arc::new(Site { on_socket, desk, links: Links::default() }))
 }
@@ -119,6 +123,16 @@ async fn up((State(site), Path(doc_id), headers): Asked, body: Bytes) -> Respons
         Ok(document) => site.links.up(document, &headers, &body).await,
         Err(refusal) => refusal.into_response(),
     }
+}
+
+async fn manage((State(site), Path(doc_id), headers): Asked, body: Bytes) -> Response {
+    let document = match wanted(&doc_id, &headers) {
+        Ok(document) => document,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
+    site.desk.ask(Question::Manage { document, token, body }).await
 }
 
 /// Returns the document that a request means, or why it is refused.

@@ -129,6 +129,10 @@ impl Database {
                 transaction.execute_batch(tables)?;
                 transaction.pragma_update(None, "user_version", known)?;
             }
+            if found == 1 && self.kind == Kind::Relay {
+                transaction.execute_batch(schema::RELAY_FROM_1)?;
+                transaction.pragma_update(None, "user_version", known)?;
+            }
             transaction.commit()?;
             Ok(if found == 0 { known } else { found })
         })();

@@ -40,6 +40,19 @@ pub struct RelaySnapshot {
     pub bytes: Vec<u8>,
 }
 
+/// A link besides the two that a document was shared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayLink {
+    /// The hash of its token.
+    pub hash: [u8; 32],
+    /// Whether it lets write.
+    pub may_write: bool,
+    /// When it ends, if it does.
+    pub expires: Option<WallTime>,
+    /// Whom it is for.
+    pub label: String,
+}
+
 /// A document with everything that is on disk for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedDocument {
@@ -47,6 +60,8 @@ pub struct LoadedDocument {
     pub document: RelayDocument,
     /// When it was made.
     pub created: WallTime,
+    /// Its links besides the first two.
+    pub links: Vec<RelayLink>,
     /// What it held when it was last cut.
     pub snapshot: Option<RelaySnapshot>,
     /// The changes since then, oldest first.
@@ -88,6 +103,11 @@ pub enum RelayEvent {
         doc_id: DocId,
         /// The last number it covers.
         upto: u64,
+    },
+    /// Who may do what is on disk.
+    AccessStored {
+        /// Its document.
+        doc_id: DocId,
     },
     /// One request can never be done: the document exists with other keys, does not exist, or the bytes are
     /// more than the database can hold.
@@ -188,6 +208,20 @@ impl RelayStore {
         upto: u64,
     ) -> Result<(), StorageError> {
         self.send(Command::StoreSnapshot { doc_id, snapshot, upto })
+    }
+
+    /// Replaces who may do what: the hash of the token that lets read, and all links besides the first two. `AccessStored`
+    /// follows.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn store_access(
+        &self,
+        doc_id: DocId,
+        read_hash: [u8; 32],
+        links: Vec<RelayLink>,
+    ) -> Result<(), StorageError> {
+        self.send(Command::StoreAccess { doc_id, read_hash, links })
     }
 
     /// Returns how many documents there were when the store was opened.

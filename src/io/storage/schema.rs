@@ -31,7 +31,19 @@ pub(super) const JOURNAL: &str = "
 ";
 
 /// The format of the relay's store.
-pub(super) const RELAY_VERSION: i64 = 1;
+pub(super) const RELAY_VERSION: i64 = 2;
+
+/// What makes a relay's store of format 1 one of format 2.
+pub(super) const RELAY_FROM_1: &str = "
+    CREATE TABLE link (
+        doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
+        hash BLOB NOT NULL CHECK (length(hash) = 32),
+        may_write INTEGER NOT NULL,
+        expires INTEGER,
+        label TEXT NOT NULL,
+        PRIMARY KEY (doc_id, hash)
+    ) STRICT, WITHOUT ROWID;
+";
 
 /// The store of a relay.
 pub(super) const RELAY: &str = "
@@ -55,4 +67,12 @@ pub(super) const RELAY: &str = "
         bytes BLOB NOT NULL
     ) STRICT;
     CREATE INDEX batch_doc_id ON batch (doc_id, n);
+    CREATE TABLE link (
+        doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
+        hash BLOB NOT NULL CHECK (length(hash) = 32),
+        may_write INTEGER NOT NULL,
+        expires INTEGER,
+        label TEXT NOT NULL,
+        PRIMARY KEY (doc_id, hash)
+    ) STRICT, WITHOUT ROWID;
 ";

@@ -198,5 +198,5 @@ fn refusal_codes_are_read_back() {
             assert_eq!(code.to_byte(), byte);
         }
     }
-    assert_eq!((1..=13).filter_map(RefuseCode::from_byte).count(), 13);
+    assert_eq!((1..=14).filter_map(RefuseCode::from_byte).count(), 14);
 }

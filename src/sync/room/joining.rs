@@ -280,6 +280,7 @@ impl Room {
                 live.rtt = live.pinged_at.take().map(|at| step.now.since(at)).or(live.rtt);
             }
             Frame::Pong(_) => {}
+            Frame::Mode(mode) => live.mode = mode,
             Frame::Pause { sentence } => live.paused = Some(sentence),
             Frame::Resume(version) => {
                 joining.acknowledged.merge(&version);

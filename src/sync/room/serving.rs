@@ -2,8 +2,9 @@
 
 mod admit;
 mod forward;
+mod manage;
 
-pub(crate) use admit::DENIED;
+pub use admit::DENIED;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use super::{Ended, Room, Step, ended, read_frames};
 use crate::base::limits;
 use crate::base::time::{Millis, MonoTime, WallTime};
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
-use crate::protocol::capability::Mode;
+use crate::protocol::capability::{Mode, TokenHash};
 use crate::protocol::frame::{Fragment, Frame, PresenceFrame, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode};
 use crate::protocol::{ConnectionId, DocumentId, SessionId};
@@ -34,6 +35,8 @@ pub(super) struct Serving {
     last_connection: u32,
     snapshot: Option<Snapshot>,
     pub(super) traffic: Traffic,
+    /// What the owner decided about processes, whatever their links allow.
+    verdicts: Vec<(SessionId, manage::Verdict)>,
 }
 
 /// What those get who join with nothing.
@@ -62,7 +65,13 @@ struct Link {
 struct Member {
     replica: ReplicaId,
     session: SessionId,
+    /// The hash of the token that it showed.
+    shown: TokenHash,
     mode: Mode,
+    /// Whether it could once write: what it sent before it heard of that is left out, not refused.
+    was_demoted: bool,
+    /// When its link expires, if it does.
+    until: Option<MonoTime>,
     connection: ConnectionId,
     pace: Pace,
     /// How many of the short numbers it was told.
@@ -89,6 +98,16 @@ enum Pace {
     Live,
     /// It has this and is sent the rest as it reads; nothing live is queued for it.
     Behind { sent: VersionVector },
+}
+
+impl Member {
+    /// Answers an edit of a reader.
+    fn refuse_edit(&self) -> Result<(), Ended> {
+        if self.was_demoted {
+            return Ok(());
+        }
+        Err(ended(RefuseCode::ReadOnly, "this link can only read"))
+    }
 }
 
 impl Serving {
@@ -263,8 +282,8 @@ impl Room {
     ) -> Result<(), Ended> {
         let upload_bytes_max = self.config.serve.as_ref().map_or(0, |serve| serve.limits.upload_bytes_max);
         let Some(sender) = self.serving.links.get_mut(&link) else { return Ok(()) };
-        if sender.member.as_ref().is_some_and(|member| member.mode == Mode::Read) {
-            return Err(ended(RefuseCode::ReadOnly, "this link can only read"));
+        if let Some(member) = sender.member.as_ref().filter(|member| member.mode == Mode::Read) {
+            return member.refuse_edit();
         }
         if Millis(limits::TRANSFER_SIGN_MS) <= step.now.since(sender.wire.sent_at) {
             sender.wire.send_frame(&Frame::Ping(0), step.now, step.out);
@@ -287,8 +306,9 @@ impl Room {
         step: &mut Step<'_>,
     ) -> Result<(), Ended> {
         let member = self.serving.links.get(&link).and_then(|link| link.member.as_ref());
-        if member.is_none_or(|member| member.mode == Mode::Read) {
-            return Err(ended(RefuseCode::ReadOnly, "this link can only read"));
+        let Some(member) = member else { return Ok(()) };
+        if member.mode == Mode::Read {
+            return member.refuse_edit();
         }
         // Nothing that cannot be written is taken in; the sender was told, keeps it, and is asked again.
         if self.store.trouble().is_some() {
@@ -370,7 +390,7 @@ impl Room {
     pub(super) fn downstream_deadline(&mut self, step: &mut Step<'_>) {
         let hello_timeout = Millis(limits::HELLO_TIMEOUT_MS);
         let mut dead = Vec::new();
-        let mut wake = None::<MonoTime>;
+        let mut wake = self.end_expired(step);
         for (&id, link) in &mut self.serving.links {
             let hello_by = link.opened_at.after(hello_timeout);
             let is_late = link.member.is_none() && hello_by <= step.now;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{DocId, LoadedDocument, RelayDocument, RelaySnapshot};
+use super::{DocId, LoadedDocument, RelayDocument, RelayLink, RelaySnapshot};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
 
@@ -14,6 +14,8 @@ pub(super) enum Write {
     Append { doc_id: DocId, token: u64, bytes: Vec<u8> },
     /// A snapshot in the place of the batches up to `before` (of earlier loads) or up to the token `upto`.
     StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, before: i64, upto: u64 },
+    /// Who may do what.
+    StoreAccess { doc_id: DocId, read_hash: [u8; 32], links: Vec<RelayLink> },
 }
 
 impl Write {
@@ -22,7 +24,8 @@ impl Write {
         match self {
             Write::Create { doc_id, .. }
             | Write::Append { doc_id, .. }
-            | Write::StoreSnapshot { doc_id, .. } => *doc_id,
+            | Write::StoreSnapshot { doc_id, .. }
+            | Write::StoreAccess { doc_id, .. } => *doc_id,
         }
     }
 }
@@ -42,6 +45,9 @@ impl group::Write for Write {
                      SELECT doc_id, ?2, ?3 FROM document WHERE doc_id = ?1",
                 )?
                 .execute(params![doc_id, number(*token), bytes])?,
+            Write::StoreAccess { doc_id, read_hash, links } => {
+                return store_access(connection, doc_id, read_hash, links);
+            }
             Write::StoreSnapshot { doc_id, snapshot, before, upto } => {
                 let n_rows = connection.execute(
                     "INSERT OR REPLACE INTO snapshot (doc_id, version, bytes)
@@ -86,6 +92,34 @@ fn create(
     )
 }
 
+fn store_access(
+    connection: &Connection,
+    doc_id: &DocId,
+    read_hash: &[u8; 32],
+    links: &[RelayLink],
+) -> rusqlite::Result<bool> {
+    let n_rows = connection
+        .execute("UPDATE document SET read_hash = ?2 WHERE doc_id = ?1", params![doc_id, read_hash])?;
+    connection.execute("DELETE FROM link WHERE doc_id = ?1", params![doc_id])?;
+    for link in links {
+        connection.execute(
+            "INSERT INTO link (doc_id, hash, may_write, expires, label) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![doc_id, link.hash, link.may_write, link.expires.map(|at| number(at.0)), link.label],
+        )?;
+    }
+    Ok(0 < n_rows)
+}
+
+fn links(connection: &Connection, doc_id: &DocId) -> rusqlite::Result<Vec<RelayLink>> {
+    let mut statement =
+        connection.prepare_cached("SELECT hash, may_write, expires, label FROM link WHERE doc_id = ?1")?;
+    let links = statement.query_map(params![doc_id], |row| {
+        let expires = row.get::<_, Option<i64>>(2)?.map(|at| WallTime(at.max(0) as u64));
+        Ok(RelayLink { hash: row.get(0)?, may_write: row.get(1)?, expires, label: row.get(3)? })
+    })?;
+    links.collect()
+}
+
 /// Returns how many documents there are.
 pub(super) fn n_documents(connection: &Connection) -> rusqlite::Result<u64> {
     connection
@@ -110,11 +144,18 @@ pub(super) fn load(
                     name: row.get(3)?,
                 };
                 let created = WallTime(row.get::<_, i64>(4)?.max(0) as u64);
-                Ok(LoadedDocument { document, created, snapshot: None, batches: Vec::new() })
+                Ok(LoadedDocument {
+                    document,
+                    created,
+                    links: Vec::new(),
+                    snapshot: None,
+                    batches: Vec::new(),
+                })
             },
         )
         .optional()?;
     let Some(mut document) = document else { return Ok(None) };
+    document.links = links(connection, &doc_id)?;
     document.snapshot = connection
         .query_row("SELECT version, bytes FROM snapshot WHERE doc_id = ?1", params![doc_id], |row| {
             Ok(RelaySnapshot { version: row.get(0)?, bytes: row.get(1)? })

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::rows::{self, Write};
-use super::{DocId, RelayDocument, RelayEvent, RelaySnapshot, StorageError};
+use super::{DocId, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, StorageError};
 use crate::base::time::WallTime;
 use crate::io::paths::create_private_folder;
 use crate::io::storage::database::{Database, Kind};
@@ -23,6 +23,7 @@ pub(super) enum Command {
     Create { doc_id: DocId, document: Box<RelayDocument>, created: WallTime },
     Append { doc_id: DocId, token: u64, bytes: Vec<u8> },
     StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, upto: u64 },
+    StoreAccess { doc_id: DocId, read_hash: [u8; 32], links: Vec<RelayLink> },
 }
 
 /// What the thread holds.
@@ -104,6 +105,9 @@ impl Worker {
             (Write::StoreSnapshot { upto, .. }, Ok(true)) => {
                 return (self.on_event)(RelayEvent::SnapshotStored { doc_id, upto });
             }
+            (Write::StoreAccess { .. }, Ok(true)) => {
+                return (self.on_event)(RelayEvent::AccessStored { doc_id });
+            }
             (Write::Create { document, .. }, Ok(false)) => {
                 format!(
                     "“{}” cannot be created, because another document has its link; share it again",
@@ -142,6 +146,9 @@ impl Serve for Worker {
             }
             Command::Append { doc_id, token, bytes } => {
                 self.group.push(Write::Append { doc_id, token, bytes });
+            }
+            Command::StoreAccess { doc_id, read_hash, links } => {
+                self.group.push(Write::StoreAccess { doc_id, read_hash, links });
             }
             Command::StoreSnapshot { doc_id, snapshot, upto } => {
                 let before = self.before.get(&doc_id).copied().unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::{Member, OTHER_HISTORY, Pace};
 use crate::base::limits;
-use crate::base::time::Millis;
+use crate::base::time::{Millis, WallTime};
 use crate::protocol::ConnectionId;
 use crate::protocol::capability::Mode;
 use crate::protocol::frame::Frame;
@@ -11,7 +11,7 @@ use crate::sync::event::{LinkId, Output};
 use crate::sync::room::{Ended, Room, Step, ended};
 
 /// One answer for an unknown document and for a wrong secret: a stranger learns nothing.
-pub(crate) const DENIED: &str =
+pub const DENIED: &str =
     "there is no such document here, or the link's secret is wrong; ask for the link again";
 
 impl Room {
@@ -20,6 +20,9 @@ impl Room {
         let mode = self.check(link, &hello, step)?;
         self.take_over(link, &hello, step)?;
         let Some(epoch) = self.config.epoch else { return Err(ended(RefuseCode::Denied, DENIED)) };
+        let shown = hello.token.hash();
+        let wall = self.serving.links.get(&link).map_or(WallTime(0), |link| link.wall);
+        let until = self.expires_at(shown, wall, step.now);
         let names = &mut self.serving.names;
         if mode == Mode::Write && names.ids().len() < limits::WIRE_REPLICAS_MAX {
             names.intern(hello.replica);
@@ -46,7 +49,10 @@ impl Room {
         welcomed.member = Some(Member {
             replica: hello.replica,
             session: hello.session,
+            shown,
             mode,
+            was_demoted: false,
+            until,
             connection,
             pace: Pace::Behind { sent: hello.version },
             n_names: names.ids().len(),
@@ -58,6 +64,9 @@ impl Room {
             shown_at: None,
         });
         step.out.push(Output::LinkWelcomed { link });
+        if let Some(at) = until {
+            self.wake_at(at);
+        }
         self.wake_at(step.now.after(Millis(limits::HEARTBEAT_MS)));
         self.send_people(link, step);
         self.catch_up(link, step);
@@ -66,8 +75,8 @@ impl Room {
 
     fn check(&self, link: LinkId, hello: &Hello, step: &Step<'_>) -> Result<Mode, Ended> {
         let denied = || ended(RefuseCode::Denied, DENIED);
-        let serve = self.config.serve.as_ref().ok_or_else(denied)?;
-        let mode = serve.access.check(&hello.token).ok_or_else(denied)?;
+        let wall = self.serving.links.get(&link).map_or(WallTime(0), |link| link.wall);
+        let mode = self.allowed(hello.token.hash(), hello.session, wall).ok_or_else(denied)?;
         let asked = self.serving.links.get(&link).map(|link| link.document);
         if hello.document != self.config.document || asked != Some(hello.document) {
             return Err(denied());

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use crate::base::time::{MonoTime, WallTime};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
-use crate::protocol::capability::Secret;
+use crate::protocol::capability::{Mode, Secret};
 use crate::protocol::frame::{Frame, Frames};
 use crate::protocol::greeting::{Hello, RefuseCode};
-use crate::protocol::{DocumentId, Epoch, SessionId};
-use crate::sync::event::LinkLimits;
+use crate::protocol::{ConnectionId, DocumentId, Epoch, SessionId};
+use crate::sync::event::{Grant, LinkLimits, Order, Report};
 use crate::sync::{Direction, Input, LinkId, Output, PersistToken, Room, RoomConfig, Serve};
 
 const DOC: DocumentId = DocumentId::from_bytes([1; 16]);
@@ -34,7 +34,7 @@ impl Host {
             name: String::new(),
             seed: 1,
             durable: VersionVector::default(),
-            serve: Some(Serve { access, limits: LinkLimits::default() }),
+            serve: Some(Serve { access, grants: Vec::new(), limits: LinkLimits::default() }),
             upstream: None,
         };
         let room = Room::new(config, MonoTime(0), &mut doc, &mut Vec::new());
@@ -57,11 +57,15 @@ impl Host {
     }
 
     fn open(&mut self, asked: DocumentId) -> Vec<Bytes> {
+        self.open_with(asked, Secret::from_random([3; 32]))
+    }
+
+    fn open_with(&mut self, asked: DocumentId, secret: Secret) -> Vec<Bytes> {
         let direction = Direction::Accepted { document: asked };
         self.input(Input::LinkOpened { link: LINK, direction, wall: WallTime(0) });
         let hello = Frame::Hello(Box::new(Hello {
             document: DOC,
-            token: Secret::from_random([3; 32]).token(),
+            token: secret.token(),
             replica: ReplicaId::new(2),
             session: SessionId::from_bytes([9; 16]),
             epoch: Some(EPOCH),
@@ -69,6 +73,13 @@ impl Host {
             version: VersionVector::default(),
         }));
         self.packet(&hello)
+    }
+
+    fn order(&mut self, order: Order) -> (Result<Report, String>, Vec<Output>) {
+        let token = Secret::from_random([3; 32]).token();
+        let mut out = Vec::new();
+        let result = self.room.manage((&token, order), WallTime(0), MonoTime(0), &mut self.doc, &mut out);
+        (result, out)
     }
 
     fn packet(&mut self, frame: &Frame<'_>) -> Vec<Bytes> {
@@ -129,4 +140,66 @@ fn operations_of_others_are_taken_only_while_their_bringer_catches_up() {
         text.contains("own") && text.contains("what this side lost") && !text.contains("forged"),
         "{text}"
     );
+}
+
+fn is_closed(out: &[Output]) -> bool {
+    out.iter().any(|output| matches!(output, Output::Close { link: LINK }))
+}
+
+#[test]
+fn a_member_is_demoted_promoted_kicked_and_blocked_while_it_is_here() {
+    let mut host = Host::new();
+    host.open(DOC);
+    let edit = |text| {
+        let mut doc = Document::new(ReplicaId::new(2));
+        doc.insert(0, text).expect("inside");
+        doc.changes_since(&VersionVector::default())
+    };
+    let id = ConnectionId(1);
+    let (result, _) = host.order(Order::Set(id, Mode::Read));
+    assert!(matches!(result, Ok(Report::People(people)) if people[0].mode == Mode::Read));
+    host.packet(&Frame::Batch(&edit("on its way")));
+    assert_eq!(
+        (host.doc.len_chars(), host.room.n_links()),
+        (0, 1),
+        "left out, and nobody is thrown out for it"
+    );
+    host.order(Order::Set(id, Mode::Write)).0.expect("it is here");
+    host.packet(&Frame::Batch(&edit("now")));
+    assert_eq!(host.doc.to_string(), "now");
+    assert!(is_closed(&host.order(Order::Kick(id)).1));
+    assert!(has(&host.open(DOC), |frame| matches!(frame, Frame::Welcome(_))), "it may come again");
+    assert!(is_closed(&host.order(Order::Block(ConnectionId(2))).1));
+    assert!(has(&host.open(DOC), |frame| matches!(frame, Frame::Refuse(_))), "it may not come again");
+    assert_eq!(host.doc.to_string(), "now", "the text stays as it is");
+    assert!(host.order(Order::Kick(id)).0.is_err());
+}
+
+#[test]
+fn a_link_can_be_made_expires_and_is_revoked() {
+    let guest = Secret::from_random([5; 32]);
+    let grant =
+        |expires| Grant { hash: guest.token().hash(), mode: Mode::Write, expires, label: String::new() };
+    let mut host = Host::new();
+    assert!(has(&host.open_with(DOC, guest.clone()), |frame| matches!(frame, Frame::Refuse(_))));
+    host.order(Order::Grant(grant(Some(WallTime(60_000))))).0.expect("there is room");
+    assert!(has(&host.open_with(DOC, guest.clone()), |frame| matches!(frame, Frame::Welcome(_))));
+    let mut out = Vec::new();
+    host.room.handle(Input::DeadlineReached, MonoTime(59_999), &mut host.doc, &mut out);
+    assert!(!is_closed(&out));
+    host.room.handle(Input::DeadlineReached, MonoTime(60_000), &mut host.doc, &mut out);
+    assert!(is_closed(&out), "its time is over");
+    host.order(Order::Grant(grant(None))).0.expect("there is room");
+    assert!(has(&host.open_with(DOC, guest.clone()), |frame| matches!(frame, Frame::Welcome(_))));
+    let (result, out) = host.order(Order::Revoke(guest.token().hash()));
+    assert!(matches!(result, Ok(Report::Links(links)) if links.is_empty()) && is_closed(&out));
+    assert!(has(&host.open_with(DOC, guest.clone()), |frame| matches!(frame, Frame::Refuse(_))));
+    let owner = Secret::from_random([3; 32]);
+    assert!(host.order(Order::Revoke(owner.token().hash())).0.is_err());
+    host.order(Order::Revoke(owner.read_only().token().hash())).0.expect("readers may be shut out");
+    assert!(has(&host.open_with(DOC, owner.read_only()), |frame| matches!(frame, Frame::Refuse(_))));
+    let mut out = Vec::new();
+    let token = guest.token();
+    let asked = host.room.manage((&token, Order::People), WallTime(0), MonoTime(0), &mut host.doc, &mut out);
+    assert!(asked.is_err_and(|sentence| sentence.contains("no such document")), "not the owner");
 }

@@ -1,0 +1,176 @@
+//! `coedit link` and `coedit people`: what the owner of a document does with its links and with those who are in it.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::app::run::Usage;
+use crate::app::setting::Setting;
+use crate::io::{clock, entropy, http};
+use crate::protocol::capability::Secret;
+use crate::protocol::link_url::LinkUrl;
+use crate::view::safe;
+
+/// What to do with a document's links.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct LinkOptions {
+    /// The link that the document was shared with
+    pub link: String,
+    /// Make another link to it, and print only that
+    #[arg(long)]
+    pub new: bool,
+    /// The new link can only read
+    #[arg(long, requires = "new")]
+    pub read_only: bool,
+    /// The new link ends after this time, as in 30m, 8h or 7d
+    #[arg(long, value_name = "TIME", requires = "new", value_parser = span)]
+    pub expires: Option<Duration>,
+    /// Whom the new link is for, as the list shows it
+    #[arg(long, value_name = "NAME", requires = "new", default_value = "")]
+    pub label: String,
+    /// End a link: whoever is here by it leaves, and nobody comes by it again
+    #[arg(long, value_name = "LINK", conflicts_with = "new")]
+    pub revoke: Option<String>,
+}
+
+/// What to do with those who are in a document.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PeopleOptions {
+    /// The link that the document was shared with
+    pub link: String,
+    /// End the visit of this number; it may come again
+    #[arg(long, value_name = "NUMBER", group = "act")]
+    pub kick: Option<u32>,
+    /// End the visit of this number, and let that program in no more
+    #[arg(long, value_name = "NUMBER", group = "act")]
+    pub block: Option<u32>,
+    /// Let this number only read
+    #[arg(long, value_name = "NUMBER", group = "act")]
+    pub demote: Option<u32>,
+    /// Let this number write
+    #[arg(long, value_name = "NUMBER", group = "act")]
+    pub promote: Option<u32>,
+}
+
+/// Reads `30s`, `15m`, `8h`, `7d`.
+fn span(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err("a time is a number and s, m, h or d".to_owned()),
+    };
+    let number = number.parse::<u32>().map_err(|_| "a time is a number and s, m, h or d".to_owned())?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
+/// Does what is asked with a document's links. Returns what to print.
+///
+/// # Errors
+/// In one sentence: not the owner's link, not reachable, refused.
+pub async fn links(setting: &Setting, options: &LinkOptions) -> anyhow::Result<String> {
+    let link = parse(&options.link)?;
+    if let Some(revoked) = &options.revoke {
+        let revoked = parse(revoked)?;
+        if revoked.document != link.document {
+            bail!("the two links lead to different documents");
+        }
+        let hash = URL_SAFE_NO_PAD.encode(revoked.secret.token().hash().0);
+        return Ok(list(&ask(setting, &link, &json!({ "do": "revoke", "hash": hash })).await?));
+    }
+    if !options.new {
+        return Ok(list(&ask(setting, &link, &json!({ "do": "links" })).await?));
+    }
+    let secret = Secret::from_random(entropy::bytes());
+    let secret = if options.read_only { secret.read_only() } else { secret };
+    let expires = options.expires.map(|span| clock::wall_now().0 + span.as_millis() as u64);
+    let order = json!({
+        "do": "grant",
+        "hash": URL_SAFE_NO_PAD.encode(secret.token().hash().0),
+        "mode": if options.read_only { "read" } else { "write" },
+        "expires": expires,
+        "label": options.label,
+    });
+    ask(setting, &link, &order).await?;
+    Ok(format!("{}\n", LinkUrl { secret, ..link }))
+}
+
+/// Does what is asked with those who are in a document. Returns who is there then.
+///
+/// # Errors
+/// As [`links`].
+pub async fn people(setting: &Setting, options: &PeopleOptions) -> anyhow::Result<String> {
+    let link = parse(&options.link)?;
+    let acts = [
+        ("kick", options.kick),
+        ("block", options.block),
+        ("demote", options.demote),
+        ("promote", options.promote),
+    ];
+    let act = acts.into_iter().find_map(|(act, number)| Some((act, number?)));
+    let order = match act {
+        Some((act, number)) => json!({ "do": act, "connection": number }),
+        None => json!({ "do": "people" }),
+    };
+    let report = ask(setting, &link, &order).await?;
+    let mut out = String::new();
+    for person in report["people"].as_array().into_iter().flatten() {
+        let (name, mode) = (person["name"].as_str().unwrap_or(""), person["mode"].as_str().unwrap_or(""));
+        let line = safe::line(&format!("{:>6}  {mode:<5}  {name}", person["connection"]));
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    Ok(out)
+}
+
+fn parse(link: &str) -> anyhow::Result<LinkUrl> {
+    LinkUrl::parse(link).map_err(|error| Usage(error.to_string()).into())
+}
+
+fn list(report: &Value) -> String {
+    let mut out = String::new();
+    for link in report["links"].as_array().into_iter().flatten() {
+        let left = link["expires"].as_u64().map(|at| at.saturating_sub(clock::wall_now().0) / 60_000);
+        let ends = left.map_or_else(|| "does not expire".to_owned(), |minutes| format!("{minutes} min left"));
+        let (mode, label) = (link["mode"].as_str().unwrap_or(""), link["label"].as_str().unwrap_or(""));
+        let line = safe::line(&format!("{mode:<5}  {ends}  {label}"));
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out
+}
+
+async fn ask(setting: &Setting, link: &LinkUrl, order: &Value) -> anyhow::Result<Value> {
+    let token = URL_SAFE_NO_PAD.encode(link.secret.token().as_bytes());
+    let path = format!("/d/{}/manage", link.document);
+    let body = Bytes::from(order.to_string());
+    let asked = http::request(&setting.network, &link.server, Method::POST, &path, Some(&token), body).await;
+    let answer = asked.map_err(|error| anyhow!("{error}"))?;
+    let text = String::from_utf8_lossy(&answer.body);
+    match answer.status {
+        200 => Ok(serde_json::from_str(&text)?),
+        403 | 400 | 503 => bail!("{}", safe::line(text.trim())),
+        404 => bail!("{} is no relay: a host's editor has no other links", link.server),
+        status => bail!("{} answered with HTTP {status}", link.server),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_a_number_and_a_unit() {
+        assert_eq!(span("30m"), Ok(Duration::from_secs(1_800)));
+        assert_eq!(span("7d"), Ok(Duration::from_secs(604_800)));
+        for odd in ["", "m", "30", "-1h", "1é", "99999999999s"] {
+            assert!(span(odd).is_err(), "{odd}");
+        }
+    }
+}
