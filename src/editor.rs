@@ -14,6 +14,7 @@ pub mod file;
 pub mod find;
 pub mod glyph;
 pub mod grapheme;
+pub mod highlight;
 pub mod input;
 pub mod key;
 pub mod keymap;
@@ -21,6 +22,7 @@ pub mod layout;
 pub mod lines;
 pub mod merge;
 pub mod mouse;
+pub mod pair;
 pub mod people;
 pub mod picker;
 pub mod prompt;
@@ -41,10 +43,12 @@ use crate::protocol::ConnectionId;
 use crate::protocol::link_url::LinkUrl;
 use crate::protocol::presence::{Activity, Presence};
 use crate::sync::Status;
+use crate::syntax::language::{self, Language};
 
 use edit::Run;
 use file::FileMeta;
 use find::Find;
+use highlight::{Highlights, Painted};
 use key::{Key, Mouse};
 use layout::Layout;
 use mouse::Clicks;
@@ -104,6 +108,10 @@ pub enum Msg {
     },
     /// What the configuration says now, or what is wrong with it.
     Settings(Box<Result<Settings, String>>),
+    /// What the parts of the text are that `Model::wanted_highlights` asked for.
+    Painted(Painted),
+    /// The text takes too long to parse: it stays plain.
+    TooSlow,
     /// Something to tell the user.
     Notice(String),
 }
@@ -212,6 +220,8 @@ pub struct Model {
     pub(crate) chord: Vec<Key>,
     pub(crate) notice: Option<Notice>,
     pub(crate) find: Find,
+    pub(crate) language: &'static Language,
+    pub(crate) highlights: Highlights,
     pub(crate) people: Vec<Peer>,
     pub(crate) connection: Status,
     pub(crate) own_name: String,
@@ -241,6 +251,7 @@ impl Model {
     /// Makes an editor of `document`, whose text is what the file holds.
     pub fn new(document: Document, file: FileMeta) -> Model {
         let base = document.rope().clone();
+        let language = language::detect(&file.name, &base);
         Model {
             document,
             file,
@@ -255,6 +266,8 @@ impl Model {
             chord: Vec::new(),
             notice: None,
             find: Find::default(),
+            language,
+            highlights: Highlights::default(),
             people: Vec::new(),
             connection: Status::Alone,
             own_name: String::new(),
@@ -315,6 +328,7 @@ impl Model {
     /// The text has a file of this name from now on.
     pub fn set_file_name(&mut self, name: String) {
         (self.file.name, self.file.has_path) = (name, true);
+        self.language = language::detect(&self.file.name, self.document.rope());
     }
 
     /// Says that the text is not what the file holds: it was recovered or came from a shared document. `base`

@@ -24,6 +24,9 @@ pub mod tls;
 /// One connection to a peer as whole packets out and in, dialed or accepted alike.
 pub mod transport;
 
+/// The thread that parses the text for its colours.
+pub mod highlighter;
+
 /// What ends the program from outside.
 pub mod signals;
 

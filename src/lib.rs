@@ -12,6 +12,9 @@ pub mod crdt;
 /// Rank 2: rope and RGA in step: edits, operation log, undo, anchors, snapshots.
 pub mod document;
 
+/// Rank 2: languages: which one a text is in, how it is edited, what its parts are.
+pub mod syntax;
+
 /// Rank 2: the only meaning of bytes on a link: frames, greetings, capabilities, links that people paste.
 pub mod protocol;
 

@@ -8,14 +8,21 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("crdt", &["base"]),
     ("document", &["base", "crdt"]),
+    ("syntax", &["base"]),
     ("protocol", &["base", "crdt", "document"]),
     ("journal", &["base", "crdt", "document"]),
     ("sync", &["base", "crdt", "document", "protocol", "journal"]),
     ("relay", &["base", "crdt", "document", "protocol", "journal", "sync"]),
-    ("editor", &["base", "crdt", "document", "protocol", "sync"]),
-    ("view", &["base", "crdt", "document", "protocol", "sync", "editor"]),
-    ("io", &["base", "crdt", "document", "protocol", "journal", "sync", "relay", "editor", "view"]),
-    ("app", &["base", "crdt", "document", "protocol", "journal", "sync", "relay", "editor", "view", "io"]),
+    ("editor", &["base", "crdt", "document", "syntax", "protocol", "sync"]),
+    ("view", &["base", "crdt", "document", "syntax", "protocol", "sync", "editor"]),
+    ("io", &["base", "crdt", "document", "syntax", "protocol", "journal", "sync", "relay", "editor", "view"]),
+    (
+        "app",
+        &[
+            "base", "crdt", "document", "syntax", "protocol", "journal", "sync", "relay", "editor", "view",
+            "io",
+        ],
+    ),
 ];
 
 /// Modules outside the pure half.

@@ -16,6 +16,7 @@ use crate::base::time::MonoTime;
 use crate::editor::file::FileMeta;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
 use crate::io::files::{self, Loaded, OpenFile};
+use crate::io::highlighter::{Answer, Highlights};
 use crate::io::signals::{Request, Requests};
 use crate::io::terminal::Terminal;
 use crate::io::{clock, entropy};
@@ -98,6 +99,7 @@ enum Woken {
     Terminal(Option<Vec<Msg>>),
     Session(Box<Event>),
     Request(Request),
+    Highlights(Answer),
     Deadline,
 }
 
@@ -108,6 +110,7 @@ struct Shell {
     session: Session,
     terminal: Terminal,
     painter: Painter,
+    highlights: Highlights,
     theme: Theme,
     config: Watch,
     /// The document was edited since the session was told.
@@ -146,6 +149,7 @@ impl Shell {
             session,
             terminal,
             painter: Painter::new(),
+            highlights: Highlights::new(),
             theme: Theme::default(),
             config: Watch::new(&setting.paths.config),
             is_edited: false,
@@ -197,11 +201,16 @@ impl Shell {
         self.flush()?;
         while self.ending.is_none() {
             self.draw()?;
+            // After the frame: nobody waits for colours.
+            if let Some(wanted) = self.model.wanted_highlights() {
+                self.highlights.ask(wanted);
+            }
             let deadline = self.model.deadline(clock::mono_now());
             let woken = tokio::select! {
                 msgs = drain(&mut input) => Woken::Terminal(msgs),
                 event = self.session.next_event() => Woken::Session(Box::new(event)),
                 request = requests.next() => Woken::Request(request),
+                answer = self.highlights.answer() => Woken::Highlights(answer),
                 () = sleep_until(deadline) => Woken::Deadline,
             };
             self.wake(woken)?;
@@ -235,6 +244,8 @@ impl Shell {
                 self.redraw_all()?;
             }
             Woken::Request(Request::Resize) => self.fit()?,
+            Woken::Highlights(Answer::Painted(painted)) => self.handle(Msg::Painted(painted))?,
+            Woken::Highlights(Answer::TooSlow) => self.handle(Msg::TooSlow)?,
             Woken::Deadline => self.handle(Msg::Tick)?,
         }
         Ok(())

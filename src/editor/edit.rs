@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::base::time::MonoTime;
-use crate::document::Applied;
+use crate::document::{Applied, EditError, TextChange};
 
 use super::edits::Edit;
 use super::grapheme::{Class, class_of};
@@ -52,6 +52,22 @@ impl Model {
         }
     }
 
+    /// Replaces `range` by `text` in the document. Every edit made here comes through this.
+    ///
+    /// # Errors
+    /// Those of the document; what was to go may then be gone already.
+    pub(crate) fn change(&mut self, range: Range<usize>, text: &str) -> Result<(), EditError> {
+        let change = TextChange { at: range.start, n_deleted: range.len(), n_inserted: text.chars().count() };
+        if !range.is_empty() {
+            self.document.delete(range)?;
+        }
+        if !text.is_empty() {
+            self.document.insert(change.at, text)?;
+        }
+        self.highlights.shift(&change);
+        Ok(())
+    }
+
     /// Replaces `range` by `text` and puts the caret behind it.
     pub(crate) fn replace(&mut self, range: Range<usize>, text: &str, kind: Kind, now: MonoTime) {
         if (range.is_empty() && text.is_empty()) || !self.may_edit(now) {
@@ -59,10 +75,7 @@ impl Model {
         }
         self.group(&range, text, kind, now);
         let start = range.start;
-        let mut result = if range.is_empty() { Ok(()) } else { self.document.delete(range) };
-        if result.is_ok() && !text.is_empty() {
-            result = self.document.insert(start, text);
-        }
+        let result = self.change(range, text);
         self.revision += 1;
         match result {
             Ok(()) => self.select(Selection::caret(start + text.chars().count())),
@@ -202,6 +215,7 @@ impl Model {
         };
         self.revision += 1;
         for change in &changes {
+            self.highlights.shift(change);
             self.others.iter_mut().for_each(|other| other.shift(change));
         }
         if let Some(last) = changes.last() {
@@ -228,6 +242,7 @@ impl Model {
             self.selection.shift(change);
             self.others.iter_mut().for_each(|other| other.shift(change));
             self.find.shift(change);
+            self.highlights.shift(change);
         }
         self.clamp_selections();
     }

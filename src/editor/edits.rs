@@ -54,11 +54,7 @@ impl Model {
     /// Makes edits, from the last to the first; what cannot be made is told. Selections are not touched.
     pub(crate) fn make(&mut self, edits: &[Edit], now: MonoTime) {
         for Edit { range, text } in edits.iter().rev() {
-            let mut done = if range.is_empty() { Ok(()) } else { self.document.delete(range.clone()) };
-            if done.is_ok() && !text.is_empty() {
-                done = self.document.insert(range.start, text);
-            }
-            if let Err(error) = done {
+            if let Err(error) = self.change(range.clone(), text) {
                 self.notify(format!("not done: {error}"), now);
                 break;
             }

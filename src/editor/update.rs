@@ -104,6 +104,14 @@ impl Model {
                 }
                 Err(why) => self.notify(why, now),
             },
+            Msg::Painted(painted) => {
+                self.painted(painted);
+                return true;
+            }
+            Msg::TooSlow => {
+                self.too_slow();
+                return true;
+            }
             Msg::Notice(text) => self.notify(text, now),
         }
         false

@@ -59,7 +59,16 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
     let place = format!("{}:{}", line + 1, column + 1);
     let bom = if model.file.has_bom { "+BOM" } else { "" };
     let file = format!("{} UTF-8{bom}", model.file.line_ending.name());
-    let right = [format!("{place} │ {file} │ F1 help "), format!("{place} │ F1 help "), format!("{place} ")];
+    let mut language = model.language.name.to_owned();
+    if let Some(why) = model.plain_because() {
+        language.push_str(&format!(": {why}, plain"));
+    }
+    let right = [
+        format!("{place} │ {language} │ {file} │ F1 help "),
+        format!("{place} │ {file} │ F1 help "),
+        format!("{place} │ F1 help "),
+        format!("{place} "),
+    ];
     let right = right.iter().find(|text| text.width() * 2 <= usize::from(width)).unwrap_or(&right[2]);
     let start = width.saturating_sub(right.width() as u16);
     // The state first: it is always in words, whatever else there is to say.

@@ -71,6 +71,8 @@ fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
             }
         }
     }
+    let brackets = model.brackets().map(|(one, other)| [one, other]);
+    lit.extend(brackets.into_iter().flatten().map(|at| Lit { range: at..at + 1, style: theme.bracket }));
     lit.extend(model.lit_matches(start..end).into_iter().map(|range| Lit { range, style: theme.found }));
     let selections = std::iter::once(&model.selection).chain(&model.others);
     let shown = selections.filter(|s| start <= s.range().end && s.range().start <= end);
@@ -111,8 +113,14 @@ fn draw_line(
     let text = rope.slice(at..end.min(at + n_chars_max)).to_string();
     let mut x = layout.gutter as usize + column - model.scroll.left.min(column);
     let mut hidden = model.scroll.left.saturating_sub(column);
-    let style_at = |at: usize, kind: GlyphKind| {
-        let base = if kind == GlyphKind::Mark { theme.mark } else { theme.text };
+    let mut spans = model.highlights.from(at).iter().peekable();
+    let mut style_at = |at: usize, glyph: GlyphKind| {
+        while spans.next_if(|span| span.chars.end <= at).is_some() {}
+        let kind = spans.peek().filter(|span| span.chars.start <= at).map(|span| theme.kind(span.kind));
+        let base = match glyph {
+            GlyphKind::Mark => theme.mark,
+            GlyphKind::Text | GlyphKind::Tab => theme.text.patch(kind.unwrap_or_default()),
+        };
         lit.iter().filter(|lit| lit.range.contains(&at)).fold(base, |style, lit| style.patch(lit.style))
     };
     for cluster in text.graphemes(true) {

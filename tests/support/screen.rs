@@ -150,6 +150,22 @@ impl Screen {
         }
     }
 
+    /// Waits until each character of `text`, wherever it stands first, has the colour.
+    #[track_caller]
+    pub fn wait_for_color(&self, text: &str, color: vt100::Color) {
+        let give_up_at = Instant::now() + PATIENCE;
+        loop {
+            let colors = self.inspect(|screen, _, _| colors_of(screen, text));
+            if colors.as_ref().is_some_and(|colors| colors.iter().all(|&found| found == color)) {
+                return;
+            }
+            assert!(Instant::now() < give_up_at, "{}: {text:?} is {colors:?}, not {color:?}", self.what);
+            let state = self.lock();
+            let slice = Duration::from_millis(100);
+            drop(self.state.1.wait_timeout(state, slice).expect("no reader panicked"));
+        }
+    }
+
     /// Waits until `text` is somewhere on the screen.
     #[track_caller]
     pub fn wait_for_text(&self, text: &str) -> View {
@@ -284,6 +300,21 @@ impl Drop for Screen {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns the colours of the cells of a text of ASCII characters, where it stands first.
+fn colors_of(screen: &vt100::Screen, text: &str) -> Option<Vec<vt100::Color>> {
+    let (n_rows, n_columns) = screen.size();
+    let cell = |row: u16, column: u16| screen.cell(row, column);
+    for row in 0..n_rows.get() {
+        for start in 0..n_columns.get().saturating_sub(text.len() as u16 - 1) {
+            let cells: Vec<_> = (start..).take(text.len()).filter_map(|column| cell(row, column)).collect();
+            if cells.iter().map(|cell| cell.contents()).eq(text.chars().map(|ch| ch.to_string())) {
+                return Some(cells.iter().map(|cell| cell.fgcolor()).collect());
+            }
+        }
+    }
+    None
 }
 
 fn rows(n: u16) -> NonZeroU16 {

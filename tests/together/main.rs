@@ -11,6 +11,7 @@ mod headless;
 mod hostile;
 mod hosting;
 mod kills;
+mod looks;
 mod offline;
 mod operating;
 #[path = "../support/mod.rs"]
