@@ -7,6 +7,8 @@ pub mod options;
 mod orders;
 /// `coedit relay status`.
 pub mod status;
+/// `coedit relay check`, `backup` and `restore`.
+pub mod upkeep;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use clap::Parser;
 
 use crate::app::cli::{self, Cli, Command};
-use crate::app::relay::options::{RelayAction, RelaySettings};
+use crate::app::relay::options::{RelayAction, RelayOptions, RelaySettings, StoreOptions};
 use crate::app::session::How;
 use crate::app::setting::Setting;
 use crate::app::{cat, config, docs, doctor, join, manage, put, relay, settings, share, text};
@@ -118,12 +118,26 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
 }
 
 fn ask_relay(setting: &Setting, action: RelayAction) -> anyhow::Result<()> {
-    let RelayAction::Status { url, operator_token, json } = action;
-    let Some(server) = server(Some(url))? else { return Ok(()) };
-    let asked = relay::status::ask(&setting.network, &server, operator_token.as_deref(), json);
-    let (lines, is_ready) = block_on(asked)?;
-    print(lines.as_bytes())?;
-    if is_ready { Ok(()) } else { Err(anyhow!("{server} takes no work at the moment")) }
+    let folder = |store: &StoreOptions| {
+        let (data, config) = (store.data.clone(), store.config.clone());
+        let options = RelayOptions { data, config, ..RelayOptions::default() };
+        let settings = RelaySettings::of(&options, &setting.paths.config, &setting.paths.data.join("relay"))?;
+        anyhow::Ok(settings.data)
+    };
+    match action {
+        RelayAction::Status { url, operator_token, json } => {
+            let Some(server) = server(Some(url))? else { return Ok(()) };
+            let asked = relay::status::ask(&setting.network, &server, operator_token.as_deref(), json);
+            let (lines, is_ready) = block_on(asked)?;
+            print(lines.as_bytes())?;
+            if is_ready { Ok(()) } else { Err(anyhow!("{server} takes no work at the moment")) }
+        }
+        RelayAction::Check { store } => {
+            relay::upkeep::check(&folder(&store)?, |line| drop(print(format!("{line}\n").as_bytes())))
+        }
+        RelayAction::Backup { file, store } => relay::upkeep::backup(&folder(&store)?, &file),
+        RelayAction::Restore { file, store } => relay::upkeep::restore(&file, &folder(&store)?),
+    }
 }
 
 fn setting(global: &cli::Global) -> anyhow::Result<Setting> {

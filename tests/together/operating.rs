@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::home::Home;
+use crate::support::home::{Home, assert_document_becomes};
 use crate::support::relay::Relay;
 
 /// Sends a request and returns the whole answer.
@@ -107,7 +107,7 @@ fn an_owner_makes_links_that_end_and_decides_who_may_write() {
     ana.ok(&["people", &link, "--promote", number]);
     screen.wait_for_status("synced");
     screen.type_text("mine ");
-    screen.wait_for_status("synced");
+    assert_document_becomes(&link, "mine plan\n");
     ana.ok(&["link", &link, "--revoke", &for_ben]);
     screen.wait_for_text("revoked");
     let late = Home::new("late").run(&["cat", &for_ben]);
@@ -117,4 +117,59 @@ fn an_owner_makes_links_that_end_and_decides_who_may_write() {
     let alone = relay.copy();
     assert_eq!(ana.ok(&["cat", &alone.link_here(&only_reads)]), "mine plan");
     assert_eq!(ana.run(&["cat", &alone.link_here(&for_ben)]).code, Some(1));
+}
+
+#[test]
+fn a_relay_on_an_old_backup_is_filled_again_by_those_who_have_the_rest() {
+    let mut relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("story.txt", "once\n");
+    let link = ana.share("story.txt", &relay.url());
+    let screen = ana.join(&link, "story.txt");
+    screen.wait_for_text("once");
+    let (backup, data) = (ana.path("backup").display().to_string(), relay.data().display().to_string());
+    ana.ok(&["relay", "backup", &backup, "--data", &data]);
+    let again = ana.run(&["relay", "backup", &backup, "--data", &data]);
+    assert!(again.code == Some(1), "a backup is never written over");
+    assert!(ana.ok(&["relay", "check", "--data", &data]).contains("1 documents, 5 operations, 0 damaged"));
+    screen.type_text("upon a time ");
+    screen.wait_for_status("synced");
+    relay.kill9();
+    let full = ana.run(&["relay", "restore", &backup, "--data", &data]);
+    assert!(full.code == Some(1) && full.stderr.contains("relay.sqlite"), "{}", full.stderr);
+    for name in ["relay.sqlite", "relay.sqlite-wal", "relay.sqlite-shm"] {
+        let _ = std::fs::remove_file(relay.data().join(name));
+    }
+    ana.ok(&["relay", "restore", &backup, "--data", &data]);
+    relay.restart();
+    screen.type_text("there ");
+    screen.wait_for_status("synced");
+    assert_document_becomes(&link, "upon a time there once\n");
+    screen.quit();
+    let served = ana.run(&["relay", "restore", &backup, "--data", &data]);
+    assert!(served.stderr.contains("already served"), "{}", served.stderr);
+}
+
+#[test]
+fn damage_is_found_and_named() {
+    let mut relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("a.txt", "one ".repeat(20_000));
+    ana.share("a.txt", &relay.url());
+    assert!(relay.terminate().success());
+    let (file, data) = (relay.data().join("relay.sqlite"), relay.data().display().to_string());
+    ana.ok(&["relay", "check", "--data", &data]);
+    let mut bytes = std::fs::read(&file).expect("a store");
+    // In the middle of the text, where no structure of the database is.
+    let middle = bytes.windows(8).rposition(|window| window == b"one one ").expect("the text") - 30_000;
+    bytes[middle] = 0xff;
+    std::fs::write(&file, &bytes).expect("a writable folder");
+    let outcome = ana.run(&["relay", "check", "--data", &data]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("1 damaged") && outcome.stderr.contains("restore a backup"),
+        "{outcome:?}"
+    );
+    let nothing = ana.run(&["relay", "check", "--data", "nowhere"]);
+    assert!(nothing.code == Some(1) && nothing.stderr.contains("nowhere"), "{}", nothing.stderr);
 }

@@ -60,6 +60,42 @@ pub enum RelayAction {
         #[arg(long)]
         json: bool,
     },
+    /// Read all that a relay has stored, and say what is damaged; the relay may run meanwhile
+    #[command(after_help = "Example:\n  coedit relay check --data /var/lib/coedit")]
+    Check {
+        /// The folder of the relay
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+    /// Copy all that a relay has stored into a new file; the relay may run meanwhile
+    #[command(after_help = "Example:\n  coedit relay backup /backup/coedit-monday --data /var/lib/coedit")]
+    Backup {
+        /// The new file
+        file: PathBuf,
+        /// The folder of the relay
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+    /// Make a backup what a relay has stored; its folder must have nothing yet
+    #[command(after_help = "Example:\n  coedit relay restore /backup/coedit-monday --data /var/lib/coedit")]
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// The folder of the relay
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+}
+
+/// Where a relay's texts are.
+#[derive(Clone, Debug, Default, Args)]
+pub struct StoreOptions {
+    /// The folder for the texts
+    #[arg(long, value_name = "DIR", env = "COEDIT_DATA")]
+    pub data: Option<PathBuf>,
+    /// The file that may name it [default: relay.toml in coedit's configuration folder]
+    #[arg(long, value_name = "FILE", env = "COEDIT_RELAY_CONFIG")]
+    pub config: Option<PathBuf>,
 }
 
 /// How log lines are written.

@@ -1,6 +1,8 @@
 //! The store of a relay: nothing is acknowledged before it is committed and synced.
 
 mod rows;
+/// Looking through, copying and bringing back a store.
+pub mod upkeep;
 mod worker;
 
 use std::path::PathBuf;

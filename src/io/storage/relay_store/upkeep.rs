@@ -1,0 +1,169 @@
+//! Looking through, copying and bringing back a relay's store. Reading and copying disturb nobody: a relay may serve the
+//! folder meanwhile.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{DocId, LoadedDocument, rows};
+use crate::io::paths::create_private_folder;
+use crate::io::storage::lock::FileLock;
+use crate::io::storage::{BUSY_MS, StorageError, schema};
+
+/// The name of the database in a relay's folder.
+const DATABASE: &str = "relay.sqlite";
+
+/// A store that is only read.
+pub struct StoreReader {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl StoreReader {
+    /// Opens the store in a relay's folder.
+    ///
+    /// # Errors
+    /// If there is none, or it is of a newer format.
+    pub fn open_folder(folder: &Path) -> Result<StoreReader, StorageError> {
+        StoreReader::open_file(&folder.join(DATABASE))
+    }
+
+    /// Opens a store by its file, as a backup is one.
+    ///
+    /// # Errors
+    /// As [`StoreReader::open_folder`].
+    pub fn open_file(path: &Path) -> Result<StoreReader, StorageError> {
+        // Not only to read: a database that is in use has a log beside it, which readers take part in.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let failed = |why| StorageError::Failed { path: path.to_owned(), why };
+        if !path.is_file() {
+            let why = io::Error::from(io::ErrorKind::NotFound);
+            return Err(StorageError::NotOpened { path: path.to_owned(), why });
+        }
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(failed)?;
+        connection.execute_batch("PRAGMA query_only = ON;").map_err(failed)?;
+        let found: rusqlite::Result<i64> = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
+        let reader = StoreReader { path: path.to_owned(), connection };
+        let (found, known) = (found.map_err(|why| reader.error(why))?, schema::RELAY_VERSION);
+        match found {
+            0 => Err(StorageError::Damaged { path: reader.path, why: "it is no relay's store".to_owned() }),
+            found if known < found => Err(StorageError::TooNew { path: reader.path, found, known }),
+            _ => Ok(reader),
+        }
+    }
+
+    fn error(&self, why: rusqlite::Error) -> StorageError {
+        StorageError::Damaged { path: self.path.clone(), why: why.to_string() }
+    }
+
+    /// Reads all pages and rows, and says what is wrong with them: nothing, if the store is sound.
+    ///
+    /// # Errors
+    /// If so much is damaged that it cannot be read.
+    pub fn damage(&self) -> Result<Vec<String>, StorageError> {
+        let mut statement =
+            self.connection.prepare("PRAGMA integrity_check(20)").map_err(|why| self.error(why))?;
+        let said = statement.query_map([], |row| row.get::<_, String>(0)).map_err(|why| self.error(why))?;
+        let said = said.collect::<Result<Vec<_>, _>>().map_err(|why| self.error(why))?;
+        Ok(said.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Returns the names of all documents.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn documents(&self) -> Result<Vec<DocId>, StorageError> {
+        let read = || {
+            let mut statement = self.connection.prepare("SELECT doc_id FROM document ORDER BY doc_id")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect::<rusqlite::Result<Vec<DocId>>>()
+        };
+        read().map_err(|why| self.error(why))
+    }
+
+    /// Returns everything that is there of a document.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn load(&self, doc_id: DocId) -> Result<Option<LoadedDocument>, StorageError> {
+        let loaded = rows::load(&self.connection, doc_id).map_err(|why| self.error(why))?;
+        Ok(loaded.map(|(document, _)| document))
+    }
+
+    /// Writes the store as it is at one moment into a new file, synced. A relay goes on serving meanwhile.
+    ///
+    /// # Errors
+    /// If the file is there already, or cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), StorageError> {
+        let not_written = |why| StorageError::NotOpened { path: to.to_owned(), why };
+        if to.exists() {
+            return Err(not_written(io::Error::from(io::ErrorKind::AlreadyExists)));
+        }
+        let part = beside(to, ".part");
+        let _ = fs::remove_file(&part);
+        crate::io::paths::open_private_file(&part).map_err(not_written)?;
+        let name = part.to_string_lossy().into_owned();
+        let failed = |why| StorageError::Failed { path: part.clone(), why };
+        // SQLite takes a file that is empty for one that is not there yet.
+        self.connection.execute("PRAGMA query_only = OFF", []).map_err(failed)?;
+        self.connection.execute("VACUUM INTO ?1", params![name]).map_err(failed)?;
+        put_in_place(&part, to).map_err(not_written)
+    }
+}
+
+/// Makes a backup the store of a relay's folder, which must have none and be served by nobody.
+///
+/// # Errors
+/// If the folder has a store or is served, the backup is damaged, or it cannot be written.
+pub fn restore(backup: &Path, folder: &Path) -> Result<(), StorageError> {
+    let reader = StoreReader::open_file(backup)?;
+    if let Some(why) = reader.damage()?.into_iter().next() {
+        return Err(StorageError::Damaged { path: backup.to_owned(), why });
+    }
+    drop(reader);
+    let not_opened = |why| StorageError::NotOpened { path: folder.to_owned(), why };
+    create_private_folder(folder).map_err(not_opened)?;
+    let _lock = FileLock::exclusive(&folder.join("relay.lock"))?
+        .ok_or_else(|| StorageError::FolderLocked { folder: folder.to_owned() })?;
+    let to = folder.join(DATABASE);
+    if to.exists() {
+        return Err(StorageError::NotOpened { path: to, why: io::Error::from(io::ErrorKind::AlreadyExists) });
+    }
+    // The log of a store that is gone must not be taken for this one's.
+    for suffix in ["-wal", "-shm"] {
+        match fs::remove_file(beside(&to, suffix)) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(not_opened(why)),
+            _ => {}
+        }
+    }
+    let part = beside(&to, ".part");
+    let copied = (|| {
+        let mut from = fs::File::open(backup)?;
+        let mut into = crate::io::paths::open_private_file(&part)?;
+        into.set_len(0)?;
+        io::copy(&mut from, &mut into)?;
+        put_in_place(&part, &to)
+    })();
+    copied.map_err(not_opened)
+}
+
+/// Syncs a file that is whole and gives it its name.
+fn put_in_place(part: &Path, to: &Path) -> io::Result<()> {
+    fs::File::options().write(true).open(part)?.sync_all()?;
+    fs::rename(part, to)?;
+    #[cfg(unix)]
+    {
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
+}
