@@ -30,6 +30,7 @@ pub mod search;
 pub mod selection;
 pub mod settings;
 mod update;
+pub mod vim;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,7 @@ use prompt::Prompt;
 use selection::Selection;
 use settings::Settings;
 pub use update::update;
+use vim::Vim;
 
 /// How long a message stays on the status line, in milliseconds.
 pub const NOTICE_MS: u64 = 6_000;
@@ -222,6 +224,7 @@ pub struct Model {
     pub(crate) find: Find,
     pub(crate) language: &'static Language,
     pub(crate) highlights: Highlights,
+    pub(crate) vim: Vim,
     pub(crate) people: Vec<Peer>,
     pub(crate) connection: Status,
     pub(crate) own_name: String,
@@ -268,6 +271,7 @@ impl Model {
             find: Find::default(),
             language,
             highlights: Highlights::default(),
+            vim: Vim::default(),
             people: Vec::new(),
             connection: Status::Alone,
             own_name: String::new(),

@@ -67,6 +67,18 @@ pub static OPTIONS: &[Opt] = &[
         get: |config| config.relay.as_deref().map(quoted),
     },
     Opt {
+        name: "keymap",
+        about: "What keys mean: \"default\", without modes, or \"vim\"",
+        set: |config, value| match value.as_str() {
+            Some(name @ ("default" | "vim")) => {
+                config.editor.is_vim = name == "vim";
+                Ok(())
+            }
+            _ => Err("this must be \"default\" or \"vim\"".to_owned()),
+        },
+        get: |config| Some(quoted(if config.editor.is_vim { "vim" } else { "default" })),
+    },
+    Opt {
         name: "indent",
         about: "What Tab inserts: \"tab\", or so many blanks, 1 to 16",
         set: |config, value| match value.as_str() {
@@ -279,7 +291,7 @@ mod tests {
 
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
-        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nindent = 2\nauto_indent = false\ntrim_blanks = true\n\
+        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nindent = 2\nauto_indent = false\ntrim_blanks = true\n\
                     final_newline = true\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {

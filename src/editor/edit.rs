@@ -41,6 +41,13 @@ impl Model {
         self.run = None;
     }
 
+    /// Begins a new step of undo, unless one is under way that holds all.
+    pub(crate) fn begin_step(&mut self) {
+        if !(self.settings.is_vim && self.vim.holds_step()) {
+            self.document.end_undo_group();
+        }
+    }
+
     /// Returns whether the text may be edited; says why when not.
     pub(crate) fn may_edit(&mut self, now: MonoTime) -> bool {
         match self.file.read_only.clone() {
@@ -95,7 +102,7 @@ impl Model {
                 && !(kind == Kind::Typing && run.last_class == Class::Blank && class != Class::Blank)
         });
         if !joins || kind == Kind::Whole {
-            self.document.end_undo_group();
+            self.begin_step();
         }
         let start = self.run.filter(|_| joins).map_or(range.start, |run| run.start.min(range.start));
         self.run = (kind != Kind::Whole).then_some(Run { kind, last_at: now, start, last_class: class });
@@ -202,16 +209,17 @@ impl Model {
         }
     }
 
-    /// Undoes or redoes, and puts the caret where that happened.
-    pub(crate) fn undo(&mut self, redo: bool, now: MonoTime) {
+    /// Undoes or redoes, and puts the caret where that happened. Returns where it began, if there was something.
+    pub(crate) fn undo(&mut self, redo: bool, now: MonoTime) -> Option<usize> {
         if !self.may_edit(now) {
-            return;
+            return None;
         }
         self.end_run();
         self.document.end_undo_group();
         let applied = if redo { self.document.redo() } else { self.document.undo() };
         let Some(Applied { changes, .. }) = applied else {
-            return self.notify(if redo { "nothing to redo" } else { "nothing to undo" }, now);
+            self.notify(if redo { "nothing to redo" } else { "nothing to undo" }, now);
+            return None;
         };
         self.revision += 1;
         for change in &changes {
@@ -222,6 +230,7 @@ impl Model {
             self.selection = Selection::caret(last.at + last.n_inserted);
         }
         self.clamp_selections();
+        changes.iter().map(|change| change.at).min()
     }
 
     /// Works the edits of others into caret, selection and scroll position: all stay on their text.

@@ -73,7 +73,7 @@ impl Model {
             return;
         }
         self.end_run();
-        self.document.end_undo_group();
+        self.begin_step();
         let carried = |s: &Selection| Selection {
             anchor: carry(s.anchor, edits, bias),
             head: carry(s.head, edits, bias),

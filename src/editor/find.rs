@@ -86,6 +86,13 @@ impl Model {
         self.count();
     }
 
+    /// Searches for this from now on, without a prompt.
+    pub(crate) fn search_for(&mut self, needle: String, options: Options) -> Result<(), String> {
+        (self.find.needle, self.find.options, self.find.scope) = (needle, options, None);
+        self.find.prepare();
+        self.find.error.clone().map_or(Ok(()), Err)
+    }
+
     /// Where matches are looked for.
     fn searched(&self) -> Range<usize> {
         let all = 0..self.document.len_chars();
@@ -148,6 +155,15 @@ impl Model {
         let matcher = self.find.matcher.as_ref()?;
         let before = before.clamp(all.start, all.end);
         matcher.last_match(rope, all.start..before).or_else(|| matcher.last_match(rope, all))
+    }
+
+    /// Returns the last match that starts before a place, around the start.
+    pub(crate) fn match_before(&self, place: usize) -> Option<Range<usize>> {
+        let (rope, all) = (self.rope(), self.searched());
+        let matcher = self.find.matcher.as_ref()?;
+        let before = Some(place).filter(|&place| all.start < place);
+        let found = before.and_then(|place| matcher.last_before(rope, all.clone(), place));
+        found.or_else(|| matcher.last_match(rope, all))
     }
 
     fn count(&mut self) {

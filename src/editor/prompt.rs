@@ -17,6 +17,11 @@ pub enum Prompt {
     Find,
     /// What the matches are replaced by; the text is in `Find::replacement`.
     Replace,
+    /// A line of vim's, with the character that began it.
+    CommandLine {
+        /// What was typed so far.
+        input: String,
+    },
     /// Which line to go to.
     Goto {
         /// What was typed so far.
@@ -44,6 +49,7 @@ impl Prompt {
     /// Returns the question. `is_shared` is whether the text lives elsewhere, too.
     pub fn label(&self, is_shared: bool) -> &'static str {
         match self {
+            Prompt::CommandLine { .. } => "",
             Prompt::Find => "Find: ",
             Prompt::Replace => "Replace with: ",
             Prompt::Goto { .. } => "Go to LINE[:COL]: ",
@@ -74,7 +80,8 @@ impl Model {
             Some(Prompt::Conflict) => self.conflict_key(key, true, true, now, effects),
             Some(Prompt::Exists { may_merge }) => self.conflict_key(key, may_merge, true, now, effects),
             Some(Prompt::Recovered) => self.conflict_key(key, true, false, now, effects),
-            None => {}
+            // Its keys are vim's.
+            Some(Prompt::CommandLine { .. }) | None => {}
         }
     }
 

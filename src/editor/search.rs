@@ -94,7 +94,13 @@ impl Matcher {
     /// Returns the last match in a range, searching from its end block by block. A match of a regular expression of
     /// more than 10,000 characters may be missed.
     pub fn last_match(&self, rope: &Rope, range: Range<usize>) -> Option<Range<usize>> {
-        let mut end = range.end;
+        let end = range.end;
+        self.last_before(rope, range, end)
+    }
+
+    /// As `last_match`, of those that start before a place.
+    pub fn last_before(&self, rope: &Rope, range: Range<usize>, before: usize) -> Option<Range<usize>> {
+        let mut end = before.clamp(range.start, range.end);
         loop {
             let start = end.saturating_sub(BLOCK_CHARS).max(range.start);
             let searched = start..(end + self.n_chars_max - 1).min(range.end);

@@ -7,6 +7,8 @@ use super::keymap::Keymap;
 pub struct Settings {
     /// Which keys run which command.
     pub keymap: Keymap,
+    /// Whether keys mean what they mean in vim.
+    pub is_vim: bool,
     /// One step of indentation: so many blanks, or a tab for 0.
     pub indent: u8,
     /// Whether a new line is indented as the one before.
@@ -21,6 +23,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             keymap: Keymap::default(),
+            is_vim: false,
             indent: 0,
             auto_indent: true,
             trim_blanks: false,

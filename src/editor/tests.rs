@@ -2,6 +2,7 @@
 
 mod commands;
 mod editing;
+mod vim;
 
 use super::key::{Key, KeyCode};
 use super::selection::Selection;

@@ -142,13 +142,17 @@ impl Model {
         !is_shown
     }
 
-    fn key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+    pub(crate) fn key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
         // Under a box there may be a question: its answer is not what was pressed to close the box.
         if self.overlay != Overlay::None && (self.overlay_key(key) || self.prompt.is_some()) {
             return;
         }
         if self.picker.is_some() {
             return self.picker_key(key, now, effects);
+        }
+        let is_vims = matches!(self.prompt, None | Some(Prompt::CommandLine { .. }));
+        if self.settings.is_vim && is_vims && self.chord.is_empty() && self.vim_key(key, now, effects) {
+            return;
         }
         let is_text = matches!(key.code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
         let action = match self.command_of(key, now) {
@@ -225,8 +229,8 @@ impl Model {
             Action::DeleteForward => self.delete(grapheme::next, Kind::Forward, now),
             Action::DeleteWordBack => self.delete(grapheme::prev_word, Kind::Whole, now),
             Action::DeleteWordForward => self.delete(grapheme::next_word, Kind::Whole, now),
-            Action::Undo => self.undo(false, now),
-            Action::Redo => self.undo(true, now),
+            Action::Undo => _ = self.undo(false, now),
+            Action::Redo => _ = self.undo(true, now),
             Action::Cut => self.copy(true, now, effects),
             Action::Copy => self.copy(false, now, effects),
             Action::Paste => self.paste_clipboard(now),

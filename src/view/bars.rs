@@ -73,7 +73,8 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
     let start = width.saturating_sub(right.width() as u16);
     // The state first: it is always in words, whatever else there is to say.
     let with = model.link.as_ref().map_or("", |link| &link.server.host);
-    let mut left = format!(" {}", safe::line(&model.connection.words(with, now)));
+    let mode = if model.settings.is_vim { format!("{} · ", model.vim.words()) } else { String::new() };
+    let mut left = format!(" {}{}", safe::line(&mode), safe::line(&model.connection.words(with, now)));
     if !model.people.is_empty() {
         left.push_str(&format!(" · {} here", model.people.len() + 1));
     }
@@ -99,6 +100,7 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Op
     let input = match prompt {
         Prompt::Find => &model.find.needle,
         Prompt::Replace => &model.find.replacement,
+        Prompt::CommandLine { input } => input,
         Prompt::Goto { input } | Prompt::SaveAs { input } => input,
         Prompt::Quit | Prompt::Conflict | Prompt::Exists { .. } | Prompt::Recovered => {
             return Some(Position::new(x.min(width.saturating_sub(1)), row));

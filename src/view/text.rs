@@ -74,9 +74,9 @@ fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
     let brackets = model.brackets().map(|(one, other)| [one, other]);
     lit.extend(brackets.into_iter().flatten().map(|at| Lit { range: at..at + 1, style: theme.bracket }));
     lit.extend(model.lit_matches(start..end).into_iter().map(|range| Lit { range, style: theme.found }));
-    let selections = std::iter::once(&model.selection).chain(&model.others);
-    let shown = selections.filter(|s| start <= s.range().end && s.range().start <= end);
-    lit.extend(shown.map(|s| Lit { range: s.range(), style: theme.selection }));
+    let selected = model.lit_selections().into_iter();
+    let shown = selected.filter(|range| start <= range.end && range.start <= end);
+    lit.extend(shown.map(|range| Lit { range, style: theme.selection }));
     lit
 }
 

@@ -1,0 +1,334 @@
+//! The key map of vim: normal, insert and visual modes over the same model.
+//!
+//! Keys are gathered until they are a whole command (`keys`), which then runs (`run`, `plain`, `ex`). What repeats, `.`
+//! and macros, repeats keys.
+
+mod ex;
+mod keys;
+mod motion;
+mod pattern;
+mod plain;
+mod run;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::base::time::MonoTime;
+use crate::document::{Anchor, Bias};
+
+use super::column::{at_column, column_of, line_end};
+use super::key::{Key, KeyCode};
+use super::lines::chars_of;
+use super::prompt::Prompt;
+use super::search::Options;
+use super::selection::Selection;
+use super::{Effect, Model, grapheme};
+
+use keys::Stop;
+use motion::Shape;
+
+/// What keys mean at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Commands.
+    #[default]
+    Normal,
+    /// Text.
+    Insert,
+    /// Commands on a selection.
+    Visual(Shape),
+}
+
+/// A text that was deleted or yanked.
+#[derive(Clone, Debug, Default)]
+struct Register {
+    text: String,
+    shape: Shape,
+}
+
+/// What vim remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Vim {
+    mode: Mode,
+    /// The keys of a command that is not whole yet.
+    pending: Vec<Key>,
+    /// Every key since the last time nothing was under way: what `.` repeats if they change the text.
+    change_keys: Vec<Key>,
+    last_change: Vec<Key>,
+    is_change: bool,
+    /// Keys typed since insert mode began, and how often they count.
+    inserted: Vec<Key>,
+    insert_count: usize,
+    /// Whether each time begins a line of its own.
+    opens_line: bool,
+    /// Ctrl-R was pressed: the next key names a register.
+    inserts_register: bool,
+    registers: HashMap<char, Register>,
+    /// The register that the command named.
+    register: Option<char>,
+    marks: HashMap<char, Anchor>,
+    last_to: Option<(char, bool, bool)>,
+    is_search_forward: bool,
+    /// The column that `j` and `k` aim at.
+    goal: Option<usize>,
+    last_visual: Option<(Mode, Anchor, Anchor)>,
+    /// `q` was pressed: the next key names what is recorded.
+    names_recording: bool,
+    recording: Option<(char, Vec<Key>)>,
+    macros: HashMap<char, Vec<Key>>,
+    last_macro: Option<char>,
+    macro_depth: usize,
+    n_replayed: usize,
+    is_replaying: bool,
+    has_failed: bool,
+    /// Why the last command could not be done.
+    error: Option<String>,
+    /// The last pattern and replacement of `:s`.
+    last_substitute: Option<(String, String, String)>,
+}
+
+impl Vim {
+    /// Returns what the status line says of the mode.
+    pub fn words(&self) -> String {
+        let mode = match self.mode {
+            Mode::Normal => "NORMAL",
+            Mode::Insert => "INSERT",
+            Mode::Visual(Shape::Chars) => "VISUAL",
+            Mode::Visual(Shape::Lines) => "V-LINE",
+            Mode::Visual(Shape::Block) => "V-BLOCK",
+        };
+        let keys: String = self.pending.iter().map(Key::to_string).collect();
+        let recording =
+            self.recording.as_ref().map_or(String::new(), |(name, _)| format!(" recording @{name}"));
+        if keys.is_empty() { format!("{mode}{recording}") } else { format!("{mode}{recording} {keys}") }
+    }
+
+    /// Whether edits belong to the step of undo before them.
+    pub(crate) fn holds_step(&self) -> bool {
+        self.mode == Mode::Insert || 0 < self.macro_depth || self.is_replaying
+    }
+}
+
+impl Model {
+    /// Works a key in. Returns whether that was all; otherwise it means what it means without vim.
+    pub(crate) fn vim_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        let is_typed = !self.vim.is_replaying && self.vim.macro_depth == 0;
+        if is_typed && let Some((_, keys)) = &mut self.vim.recording {
+            keys.push(key);
+        }
+        if !self.vim.is_replaying {
+            self.vim.change_keys.push(key);
+        }
+        if std::mem::take(&mut self.vim.names_recording) {
+            if let KeyCode::Char(name) = key.code {
+                self.vim.recording = Some((name, Vec::new()));
+            }
+            self.vim_settle();
+            return true;
+        }
+        match self.vim.mode {
+            Mode::Insert => self.vim_insert_key(key, now, effects),
+            Mode::Normal | Mode::Visual(_) => self.vim_command_key(key, now, effects),
+        }
+    }
+
+    fn vim_insert_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        if std::mem::take(&mut self.vim.inserts_register) {
+            let register = match key.code {
+                KeyCode::Char(name) => self.vim_register(name.to_ascii_lowercase()),
+                _ => None,
+            };
+            if let Some(register) = register {
+                self.paste(&register.text, now);
+            }
+            self.vim.inserted.push(key);
+            return true;
+        }
+        match key.code {
+            KeyCode::Esc => self.vim_leave_insert(now, effects),
+            KeyCode::Char('r') if key.ctrl => self.vim.inserts_register = true,
+            KeyCode::Char('u') if key.ctrl => {
+                self.delete(
+                    |rope, at| rope.line_to_char(rope.char_to_line(at)),
+                    super::edit::Kind::Whole,
+                    now,
+                );
+            }
+            KeyCode::Char('t') if key.ctrl => self.indent_lines(now),
+            KeyCode::Char('d') if key.ctrl => self.outdent(now),
+            _ => {
+                self.vim.inserted.push(key);
+                return false;
+            }
+        }
+        if key.code != KeyCode::Esc {
+            self.vim.inserted.push(key);
+        }
+        true
+    }
+
+    fn vim_leave_insert(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
+        let (n, keys) = (std::mem::take(&mut self.vim.insert_count), std::mem::take(&mut self.vim.inserted));
+        let before = std::mem::replace(&mut self.vim.is_replaying, true);
+        for _ in 1..n {
+            if self.vim.opens_line {
+                self.enter(now);
+            }
+            keys.iter().for_each(|&key| self.key(key, now, effects));
+        }
+        self.vim.is_replaying = before;
+        self.vim.inserted.clear();
+        self.vim.mode = Mode::Normal;
+        self.end_run();
+        let mark = self.document.anchor(self.selection.head, Bias::Left);
+        self.vim.marks.insert('^', mark);
+        // A block of carets leaves one, at its first line.
+        let first = self.selections().0[0].head;
+        let rope = self.rope();
+        let start = rope.line_to_char(rope.char_to_line(first));
+        let at = if start < first { grapheme::prev(rope, first) } else { first };
+        self.select(Selection::caret(at));
+        self.vim_settle();
+    }
+
+    fn vim_command_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        let is_first = self.vim.pending.is_empty();
+        if is_first && key.code == KeyCode::Esc {
+            self.find.is_lit = false;
+            self.others.clear();
+            self.vim_leave_visual();
+            self.vim_settle();
+            return true;
+        }
+        self.vim.pending.push(key);
+        let is_visual = matches!(self.vim.mode, Mode::Visual(_));
+        match keys::parse(&self.vim.pending, is_visual) {
+            Err(Stop::More) => self.vim_show_line(),
+            Err(Stop::Nothing) => {
+                self.vim.pending.clear();
+                self.prompt = None;
+                self.vim_settle();
+                let is_text = matches!(key.code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
+                return is_text || !is_first || matches!(key.code, KeyCode::Enter | KeyCode::Tab);
+            }
+            Ok(command) => {
+                self.vim.pending.clear();
+                self.prompt = None;
+                self.end_run();
+                let done = self.vim_run(command, now, effects);
+                self.vim.has_failed |= !done;
+                if let Some(why) = self.vim.error.take() {
+                    self.notify(why, now);
+                }
+                if self.vim.mode == Mode::Normal {
+                    let at = motion::in_line(self.rope(), self.selection.head);
+                    self.select(Selection::caret(at));
+                }
+                self.vim_settle();
+            }
+        }
+        true
+    }
+
+    /// Nothing is under way: what came before is what `.` repeats, if it changed the text.
+    fn vim_settle(&mut self) {
+        if self.vim.mode != Mode::Normal || !self.vim.pending.is_empty() || self.vim.is_replaying {
+            return;
+        }
+        let keys = std::mem::take(&mut self.vim.change_keys);
+        if std::mem::take(&mut self.vim.is_change) {
+            self.vim.last_change = keys;
+        }
+    }
+
+    /// Shows a line that is being typed, and lights what it would find.
+    fn vim_show_line(&mut self) {
+        let keys = &self.vim.pending;
+        let begins = |at: &usize| {
+            let takes_char = |key: &Key| {
+                matches!(key.code, KeyCode::Char('"' | 'f' | 'F' | 't' | 'T' | 'm' | '\'' | '`' | 'r'))
+            };
+            matches!(keys[*at].code, KeyCode::Char('/' | '?' | ':'))
+                && !at.checked_sub(1).is_some_and(|before| takes_char(&keys[before]))
+        };
+        let Some(at) = (0..keys.len()).find(begins) else { return };
+        let KeyCode::Char(first) = keys[at].code else { return };
+        let Some((line, _)) = keys::typed_line(&keys[at + 1..]) else { return };
+        self.prompt = Some(Prompt::CommandLine { input: format!("{first}{line}") });
+        if first != ':' && !line.is_empty() {
+            let options = Options { is_regex: true, ..Options::default() };
+            self.find.is_lit = self.search_for(pattern::translated(&line), options).is_ok();
+        }
+    }
+
+    /// A new step of undo, unless what runs is one as a whole.
+    fn vim_new_step(&mut self) {
+        if self.vim.macro_depth == 0 && !self.vim.is_replaying {
+            self.document.end_undo_group();
+        }
+    }
+
+    /// The selected characters; the one under the caret is one of them.
+    fn vim_span(&self) -> Range<usize> {
+        let Selection { anchor, head, .. } = self.selection;
+        if anchor <= head { anchor..grapheme::next(self.rope(), head) } else { head..anchor }
+    }
+
+    /// Moves the end of the selection.
+    fn vim_extend(&mut self, to: usize) {
+        let span = self.vim_span();
+        let Selection { anchor, head, .. } = self.selection;
+        let start = if anchor <= head { anchor } else { grapheme::prev(self.rope(), span.end) };
+        let anchor = if start <= to { start } else { grapheme::next(self.rope(), start) };
+        self.select(Selection { anchor, head: to, goal: None });
+    }
+
+    fn vim_select(&mut self, span: Range<usize>) {
+        let head = grapheme::prev(self.rope(), span.end).max(span.start);
+        self.select(Selection { anchor: span.start, head, goal: None });
+    }
+
+    /// The same columns of every line between the ends of the selection.
+    fn vim_block(&self) -> Vec<Range<usize>> {
+        let rope = self.rope();
+        let span = self.vim_span();
+        let last_char = grapheme::prev(rope, span.end).max(span.start);
+        let (a, b) = (column_of(rope, span.start), column_of(rope, last_char));
+        let (left, right) = (a.min(b), a.max(b));
+        let to_end = self.vim.goal == Some(usize::MAX / 2);
+        let lines = rope.char_to_line(span.start)..=rope.char_to_line(last_char);
+        let pieces = lines.filter_map(|line| {
+            let end = line_end(rope, line);
+            let start = at_column(rope, line, left);
+            let last = at_column(rope, line, right);
+            let stop = if to_end || last == end { end } else { grapheme::next(rope, last) };
+            (start < end || left == 0).then_some(start..stop)
+        });
+        let pieces: Vec<_> = pieces.collect();
+        if pieces.is_empty() { std::iter::once(span.start..span.start).collect() } else { pieces }
+    }
+
+    fn vim_leave_visual(&mut self) {
+        if let Mode::Visual(_) = self.vim.mode {
+            let Selection { anchor, head, .. } = self.selection;
+            let ends = (self.document.anchor(anchor, Bias::Left), self.document.anchor(head, Bias::Left));
+            self.vim.last_visual = Some((self.vim.mode, ends.0, ends.1));
+            self.vim.mode = Mode::Normal;
+            self.select(Selection::caret(motion::in_line(self.rope(), head)));
+        }
+    }
+
+    /// Returns what is drawn as selected.
+    pub(crate) fn lit_selections(&self) -> Vec<Range<usize>> {
+        match self.vim.mode {
+            Mode::Visual(Shape::Chars) if self.settings.is_vim => vec![self.vim_span()],
+            Mode::Visual(Shape::Lines) if self.settings.is_vim => {
+                let (span, rope) = (self.vim_span(), self.rope());
+                let last = rope.char_to_line(span.end.saturating_sub(1).max(span.start));
+                vec![chars_of(rope, rope.char_to_line(span.start)..last + 1)]
+            }
+            Mode::Visual(Shape::Block) if self.settings.is_vim => self.vim_block(),
+            _ => std::iter::once(&self.selection).chain(&self.others).map(Selection::range).collect(),
+        }
+    }
+}

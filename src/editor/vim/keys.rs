@@ -1,0 +1,322 @@
+//! Vim's commands as values, read from the keys pressed so far.
+
+use crate::editor::key::{Key, KeyCode};
+
+/// Counts are cut here: nobody means more.
+const COUNT_MAX: usize = 100_000;
+
+/// Why keys are no command yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// More keys are needed.
+    More,
+    /// No command begins like this.
+    Nothing,
+}
+
+/// One whole command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The register named before it.
+    pub register: Option<char>,
+    /// The count, those before and after an operator multiplied.
+    pub count: Option<usize>,
+    /// What to do.
+    pub verb: Verb,
+}
+
+/// What a command does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Goes somewhere.
+    Move(Motion),
+    /// Works on what a target spans; in visual mode on the selection.
+    Operate(Operator, Target),
+    /// Extends the selection to an object.
+    Select(Object),
+    /// Anything else, by its key.
+    Plain(char),
+    /// The same with Ctrl.
+    Ctrl(char),
+    /// The same after `g`.
+    G(char),
+    /// The same after `z`.
+    Z(char),
+    /// The same after `Z`.
+    ShiftZ(char),
+    /// A key that takes a character: `r`, `m`, `q`, `@`.
+    With(char, char),
+    /// A line after a colon.
+    Ex(String),
+}
+
+/// What happens to the text that a target spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum Operator {
+    Delete,
+    Change,
+    Yank,
+    Indent,
+    Outdent,
+    Lower,
+    Upper,
+    SwapCase,
+    Comment,
+}
+
+/// What an operator works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// From the caret to where this goes.
+    Motion(Motion),
+    /// An object around the caret.
+    Object(Object),
+    /// The caret's line: the operator was doubled.
+    Line,
+    /// What is selected.
+    Selection,
+}
+
+/// A text object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Whether what is around it belongs to it: `a` instead of `i`.
+    pub is_around: bool,
+    /// Which kind, by its key.
+    pub kind: char,
+}
+
+/// Where the caret goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// By the key that vim has for it.
+    Plain(char),
+    /// By the key after `g`.
+    G(char),
+    /// To a character in the line.
+    To {
+        /// Which.
+        c: char,
+        /// Whether forward.
+        is_forward: bool,
+        /// Whether only up to it.
+        is_till: bool,
+    },
+    /// To a mark; with `true`, to the first character of its line.
+    Mark(char, bool),
+    /// To the next match of a pattern, forward or backward.
+    Search(String, bool),
+}
+
+struct Reader<'a> {
+    keys: &'a [Key],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Result<Key, Stop> {
+        self.keys.get(self.at).copied().ok_or(Stop::More)
+    }
+
+    fn next(&mut self) -> Result<Key, Stop> {
+        let key = self.peek()?;
+        self.at += 1;
+        Ok(key)
+    }
+
+    /// A key that stands for a character.
+    fn char(&mut self) -> Result<char, Stop> {
+        let key = self.next()?;
+        match key.code {
+            KeyCode::Char(c) if !key.ctrl && !key.alt => Ok(c),
+            KeyCode::Enter => Ok('\n'),
+            KeyCode::Tab => Ok('\t'),
+            _ => Err(Stop::Nothing),
+        }
+    }
+
+    fn count(&mut self) -> Result<Option<usize>, Stop> {
+        let mut count = None;
+        loop {
+            match self.peek()?.code {
+                KeyCode::Char(digit @ '0'..='9') if digit != '0' || count.is_some() => {
+                    self.at += 1;
+                    let digit = digit as usize - '0' as usize;
+                    count = Some((count.unwrap_or(0) * 10 + digit).min(COUNT_MAX));
+                }
+                _ => return Ok(count),
+            }
+        }
+    }
+
+    /// The rest of a line that Enter ends.
+    fn line(&mut self) -> Result<String, Stop> {
+        match typed_line(&self.keys[self.at..]) {
+            Some((line, true)) => {
+                self.at = self.keys.len();
+                Ok(line)
+            }
+            Some((_, false)) => Err(Stop::More),
+            None => Err(Stop::Nothing),
+        }
+    }
+}
+
+/// Returns the line that keys type and whether Enter ended it; `None` if it was left with Esc or with Backspace.
+pub fn typed_line(keys: &[Key]) -> Option<(String, bool)> {
+    let mut line = String::new();
+    for key in keys {
+        match key.code {
+            KeyCode::Enter => return Some((line, true)),
+            KeyCode::Esc => return None,
+            KeyCode::Backspace => drop(line.pop()?),
+            KeyCode::Char('u') if key.ctrl => line.clear(),
+            KeyCode::Char('w') if key.ctrl => {
+                let kept = line.trim_end().trim_end_matches(|c: char| !c.is_whitespace()).len();
+                line.truncate(kept);
+            }
+            KeyCode::Char(c) if !key.ctrl && !key.alt => line.push(c),
+            KeyCode::Tab => line.push('\t'),
+            _ => {}
+        }
+    }
+    Some((line, false))
+}
+
+/// Returns the arrow and paging keys as the letters that do the same.
+fn as_letter(key: Key) -> Option<char> {
+    if key.ctrl || key.alt {
+        return None;
+    }
+    match key.code {
+        KeyCode::Char(c) => Some(c),
+        KeyCode::Left | KeyCode::Backspace => Some('h'),
+        KeyCode::Right => Some('l'),
+        KeyCode::Up => Some('k'),
+        KeyCode::Down => Some('j'),
+        KeyCode::Home => Some('0'),
+        KeyCode::End => Some('$'),
+        KeyCode::Enter => Some('+'),
+        KeyCode::Delete => Some('x'),
+        _ => None,
+    }
+}
+
+/// Reads a command from the keys pressed so far.
+///
+/// # Errors
+/// `More` when it is not whole yet, `Nothing` when no command begins like this.
+pub fn parse(keys: &[Key], is_visual: bool) -> Result<Command, Stop> {
+    let mut reader = Reader { keys, at: 0 };
+    let mut count = reader.count()?;
+    let mut register = None;
+    while reader.peek()?.code == KeyCode::Char('"') {
+        reader.next()?;
+        register = Some(reader.char()?);
+        count = multiply(count, reader.count()?);
+    }
+    let key = reader.next()?;
+    let (more, verb) = if key.ctrl { (None, ctrl(key)?) } else { verb(&mut reader, key, is_visual)? };
+    Ok(Command { register, count: multiply(count, more), verb })
+}
+
+fn multiply(a: Option<usize>, b: Option<usize>) -> Option<usize> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a * b).min(COUNT_MAX)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn ctrl(key: Key) -> Result<Verb, Stop> {
+    match key.code {
+        KeyCode::Char(c @ ('r' | 'd' | 'u' | 'f' | 'b' | 'e' | 'y' | 'v' | 'a' | 'x' | 'o')) => {
+            Ok(Verb::Ctrl(c))
+        }
+        _ => Err(Stop::Nothing),
+    }
+}
+
+fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>, Verb), Stop> {
+    let c = match key.code {
+        KeyCode::PageUp => return Ok((None, Verb::Ctrl('b'))),
+        KeyCode::PageDown => return Ok((None, Verb::Ctrl('f'))),
+        _ => as_letter(key).ok_or(Stop::Nothing)?,
+    };
+    if let Some(motion) = motion(reader, c)? {
+        return Ok((None, Verb::Move(motion)));
+    }
+    let operator = match c {
+        'd' => Some(Operator::Delete),
+        'c' => Some(Operator::Change),
+        'y' => Some(Operator::Yank),
+        '>' => Some(Operator::Indent),
+        '<' => Some(Operator::Outdent),
+        'g' => match reader.peek()?.code {
+            KeyCode::Char('u') => Some(Operator::Lower),
+            KeyCode::Char('U') => Some(Operator::Upper),
+            KeyCode::Char('~') => Some(Operator::SwapCase),
+            KeyCode::Char('c') => Some(Operator::Comment),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(operator) = operator {
+        let doubled = if c == 'g' { as_letter(reader.next()?) } else { Some(c) };
+        if is_visual {
+            return Ok((None, Verb::Operate(operator, Target::Selection)));
+        }
+        return target(reader, doubled).map(|(count, target)| (count, Verb::Operate(operator, target)));
+    }
+    let verb = match c {
+        'i' | 'a' if is_visual => Verb::Select(Object { is_around: c == 'a', kind: reader.char()? }),
+        'g' => Verb::G(reader.char()?),
+        'z' => Verb::Z(reader.char()?),
+        'Z' => Verb::ShiftZ(reader.char()?),
+        'r' | 'm' | '@' => Verb::With(c, reader.char()?),
+        // Whether this ends a recording is not known here.
+        'q' => Verb::Plain('q'),
+        ':' => Verb::Ex(reader.line()?),
+        _ => Verb::Plain(c),
+    };
+    Ok((None, verb))
+}
+
+fn target(reader: &mut Reader, doubled: Option<char>) -> Result<(Option<usize>, Target), Stop> {
+    let count = reader.count()?;
+    let c = as_letter(reader.next()?).ok_or(Stop::Nothing)?;
+    if Some(c) == doubled {
+        return Ok((count, Target::Line));
+    }
+    if matches!(c, 'i' | 'a') {
+        return Ok((count, Target::Object(Object { is_around: c == 'a', kind: reader.char()? })));
+    }
+    match motion(reader, c)? {
+        Some(motion) => Ok((count, Target::Motion(motion))),
+        None => Err(Stop::Nothing),
+    }
+}
+
+/// Reads a motion that begins with `c`; `None` if none does.
+fn motion(reader: &mut Reader, c: char) -> Result<Option<Motion>, Stop> {
+    Ok(Some(match c {
+        'h' | 'j' | 'k' | 'l' | 'w' | 'W' | 'b' | 'B' | 'e' | 'E' | '0' | '^' | '$' | '|' | 'G' | '{'
+        | '}' | '(' | ')' | '%' | ';' | ',' | 'n' | 'N' | '*' | '#' | 'H' | 'M' | 'L' | '+' | '-' | '_'
+        | ' ' => Motion::Plain(c),
+        'f' | 'F' | 't' | 'T' => Motion::To {
+            c: reader.char()?,
+            is_forward: matches!(c, 'f' | 't'),
+            is_till: matches!(c, 't' | 'T'),
+        },
+        '\'' | '`' => Motion::Mark(reader.char()?, c == '\''),
+        '/' | '?' => Motion::Search(reader.line()?, c == '/'),
+        'g' => match reader.peek()?.code {
+            KeyCode::Char(after @ ('g' | 'e' | 'E' | '_' | 'j' | 'k' | '*' | '#')) => {
+                reader.next()?;
+                Motion::G(after)
+            }
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    }))
+}

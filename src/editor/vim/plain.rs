@@ -1,0 +1,469 @@
+//! Vim's commands that are no operators: inserting, putting, repeating, scrolling, marks and macros.
+
+use crate::base::time::MonoTime;
+use crate::document::Bias;
+use crate::editor::column::{at_column, column_of, line_end};
+use crate::editor::edits::Edit;
+use crate::editor::lines::{chars_of, indent_of};
+use crate::editor::selection::Selection;
+use crate::editor::{Effect, Model, grapheme};
+
+use super::keys::{Motion, Operator, Target};
+use super::motion::{self, Shape};
+use super::{Mode, Vim};
+
+/// How deep macros may run macros.
+const MACRO_DEPTH_MAX: usize = 50;
+
+/// Keys that a macro may press in one go: what never ends is ended here.
+const MACRO_KEYS_MAX: usize = 200_000;
+
+impl Model {
+    pub(super) fn vim_plain(
+        &mut self,
+        c: char,
+        count: Option<usize>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        if let Mode::Visual(shape) = self.vim.mode {
+            return self.vim_visual_plain(c, shape, count, now, effects);
+        }
+        let line_motion = |c: char| Target::Motion(Motion::Plain(c));
+        match c {
+            'i' | 'a' | 'I' | 'A' | 'o' | 'O' => self.vim_insert(c, count, now),
+            'x' | 'X' => {
+                let motion = line_motion(if c == 'x' { 'l' } else { 'h' });
+                let is_empty = self.rope().line_to_char(self.line()) == line_end(self.rope(), self.line());
+                !is_empty && self.vim_operate(Operator::Delete, &motion, count, now, effects)
+            }
+            'D' => self.vim_operate(Operator::Delete, &line_motion('$'), count, now, effects),
+            'C' => self.vim_operate(Operator::Change, &line_motion('$'), count, now, effects),
+            's' => self.vim_operate(Operator::Change, &line_motion('l'), count, now, effects),
+            'S' => self.vim_operate(Operator::Change, &Target::Line, count, now, effects),
+            'Y' => self.vim_operate(Operator::Yank, &Target::Line, count, now, effects),
+            'p' | 'P' => {
+                self.vim.is_change = true;
+                self.vim_put(c == 'P', count, now, effects)
+            }
+            'u' => self.vim_undo(false, count, now),
+            'J' => self.vim_join(count.unwrap_or(2).max(2), now),
+            '~' => {
+                self.vim.is_change = true;
+                let from = self.selection.head;
+                let to = (0..count.unwrap_or(1)).fold(from, |at, _| grapheme::next(self.rope(), at));
+                let to = to.min(line_end(self.rope(), self.line()));
+                let target = Target::Motion(Motion::Plain('l'));
+                let done = self.vim_operate(Operator::SwapCase, &target, Some(to - from), now, effects);
+                self.select(Selection::caret(to));
+                done
+            }
+            '.' => self.vim_repeat(count, now, effects),
+            'v' | 'V' => {
+                self.vim.mode = Mode::Visual(if c == 'v' { Shape::Chars } else { Shape::Lines });
+                true
+            }
+            'q' => {
+                if self.vim.recording.is_some() {
+                    self.vim.stop_recording();
+                } else {
+                    self.vim.names_recording = true;
+                }
+                true
+            }
+            '&' => self.vim_ex("s", now, effects),
+            _ => false,
+        }
+    }
+
+    fn vim_visual_plain(
+        &mut self,
+        c: char,
+        shape: Shape,
+        count: Option<usize>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let operator = match c {
+            'x' | 'd' | 'X' | 'D' => Some(Operator::Delete),
+            'c' | 's' | 'C' | 'S' | 'R' => Some(Operator::Change),
+            'y' | 'Y' => Some(Operator::Yank),
+            'u' => Some(Operator::Lower),
+            'U' => Some(Operator::Upper),
+            '~' => Some(Operator::SwapCase),
+            _ => None,
+        };
+        if let Some(operator) = operator {
+            if matches!(c, 'X' | 'D' | 'C' | 'S' | 'R' | 'Y') && shape == Shape::Chars {
+                self.vim.mode = Mode::Visual(Shape::Lines);
+            }
+            return self.vim_operate(operator, &Target::Selection, count, now, effects);
+        }
+        match c {
+            'v' | 'V' => {
+                let wanted = if c == 'v' { Shape::Chars } else { Shape::Lines };
+                if shape == wanted { self.vim_leave_visual() } else { self.vim.mode = Mode::Visual(wanted) }
+            }
+            'o' | 'O' => {
+                let span = self.vim_span();
+                let is_forward = self.selection.anchor <= self.selection.head;
+                self.selection = if is_forward {
+                    Selection { anchor: span.end, head: span.start, goal: None }
+                } else {
+                    Selection { anchor: span.start, head: grapheme::prev(self.rope(), span.end), goal: None }
+                };
+            }
+            'p' | 'P' => {
+                self.vim.is_change = true;
+                return self.vim_put(c == 'P', count, now, effects);
+            }
+            'J' => {
+                let lines = self.touched_lines()[0].clone();
+                let start = self.rope().line_to_char(lines.start);
+                let n = self.rope().char_to_line(self.vim_span().end - 1) + 1 - lines.start;
+                self.vim_leave_visual();
+                self.select(Selection::caret(start));
+                return self.vim_join(n.max(2), now);
+            }
+            'I' | 'A' if shape == Shape::Block => {
+                let pieces = self.vim_block();
+                self.vim.begin_insert();
+                self.vim_new_step();
+                let place = |piece: &std::ops::Range<usize>| {
+                    Selection::caret(if c == 'I' { piece.start } else { piece.end })
+                };
+                self.set_selections(pieces.iter().map(place).collect(), 0);
+            }
+            'I' | 'A' => {
+                let span = self.vim_span();
+                self.vim.begin_insert();
+                self.vim_new_step();
+                self.select(Selection::caret(if c == 'I' { span.start } else { span.end }));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn vim_insert(&mut self, c: char, count: Option<usize>, now: MonoTime) -> bool {
+        if !self.may_edit(now) {
+            return false;
+        }
+        self.vim.begin_insert();
+        self.vim.insert_count = count.unwrap_or(1);
+        self.vim.opens_line = matches!(c, 'o' | 'O');
+        self.vim_new_step();
+        let rope = self.rope();
+        let (head, line) = (self.selection.head, self.line());
+        let (start, end) = (rope.line_to_char(line), line_end(rope, line));
+        let at = match c {
+            'a' if head < end => grapheme::next(rope, head),
+            'I' => start + indent_of(rope, line).chars().count(),
+            'A' => end,
+            'o' | 'O' => {
+                let indent = if self.settings.auto_indent { indent_of(rope, line) } else { String::new() };
+                let n = indent.chars().count();
+                let (at, text, caret) = match c {
+                    'o' => (end, format!("\n{indent}"), end + 1 + n),
+                    _ => (start, format!("{indent}\n"), start + n),
+                };
+                self.make_whole(&[Edit::insert(at, text)], now);
+                caret
+            }
+            _ => head,
+        };
+        self.select(Selection::caret(at));
+        true
+    }
+
+    fn vim_undo(&mut self, redo: bool, count: Option<usize>, now: MonoTime) -> bool {
+        let changed = (0..count.unwrap_or(1)).map_while(|_| self.undo(redo, now)).last();
+        if let Some(at) = changed {
+            self.select(Selection::caret(motion::in_line(self.rope(), at)));
+        }
+        changed.is_some()
+    }
+
+    pub(super) fn vim_join(&mut self, n_lines: usize, now: MonoTime) -> bool {
+        self.vim.is_change = true;
+        let (rope, line) = (self.rope(), self.line());
+        let last = (line + n_lines - 1).min(self.vim_last_line());
+        if last <= line {
+            return false;
+        }
+        let mut edits = Vec::new();
+        for line in line..last {
+            let end = line_end(rope, line);
+            let next = end + 1 + indent_of(rope, line + 1).chars().count();
+            let is_apart = end == rope.line_to_char(line)
+                || matches!(rope.get_char(end - 1), Some(' ' | '\t'))
+                || matches!(rope.get_char(next), None | Some(')' | '\n'));
+            edits.push(Edit { range: end..next, text: if is_apart { "" } else { " " }.to_owned() });
+        }
+        // On the blank that joins the last two.
+        let n_before: usize =
+            edits[..edits.len() - 1].iter().map(|edit| edit.range.len() - edit.text.len()).sum();
+        let at = edits[edits.len() - 1].range.start - n_before;
+        self.make_biased(&edits, Bias::Left, now);
+        self.select(Selection::caret(at));
+        true
+    }
+
+    pub(super) fn vim_ctrl(&mut self, c: char, count: Option<usize>, now: MonoTime) -> bool {
+        let rows = usize::from(self.layout().text_rows).max(1);
+        let last = self.vim_last_line();
+        match c {
+            'r' => return self.vim_undo(true, count, now),
+            'd' | 'u' | 'f' | 'b' => {
+                let by =
+                    if matches!(c, 'd' | 'u') { (rows / 2).max(1) } else { rows.saturating_sub(2).max(1) };
+                let line = self.line();
+                let is_down = matches!(c, 'd' | 'f');
+                let to = if is_down { (line + by).min(last) } else { line.saturating_sub(by) };
+                self.scroll.top = if is_down {
+                    (self.scroll.top + by).min(last)
+                } else {
+                    self.scroll.top.saturating_sub(by)
+                };
+                let at = motion::first_word(self.rope(), to);
+                self.vim_place(at);
+                return to != line;
+            }
+            'e' | 'y' => {
+                let n = count.unwrap_or(1);
+                self.scroll.top = if c == 'e' {
+                    (self.scroll.top + n).min(last)
+                } else {
+                    self.scroll.top.saturating_sub(n)
+                };
+                let line = self.line().clamp(self.scroll.top, self.scroll.top + rows - 1).min(last);
+                if line != self.line() {
+                    let column = column_of(self.rope(), self.selection.head);
+                    self.vim_place(at_column(self.rope(), line, column));
+                }
+            }
+            'v' => match self.vim.mode {
+                Mode::Visual(Shape::Block) => self.vim_leave_visual(),
+                _ => self.vim.mode = Mode::Visual(Shape::Block),
+            },
+            'a' | 'x' => return self.vim_add(count.unwrap_or(1) as i64 * if c == 'a' { 1 } else { -1 }, now),
+            'o' => {
+                let back = self.vim.marks.get(&'\'').copied().and_then(|mark| self.document.resolve(mark));
+                let Some(at) = back else { return false };
+                let here = self.document.anchor(self.selection.head, Bias::Left);
+                self.vim.marks.insert('\'', here);
+                self.vim_place(at);
+                self.center();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Moves the caret, or the end of the selection in visual mode.
+    fn vim_place(&mut self, at: usize) {
+        match self.vim.mode {
+            Mode::Visual(_) => self.vim_extend(at),
+            _ => self.select(Selection::caret(at)),
+        }
+    }
+
+    /// Adds to the number at or after the caret in its line.
+    fn vim_add(&mut self, by: i64, now: MonoTime) -> bool {
+        self.vim.is_change = true;
+        let rope = self.rope();
+        let (start, end) = (rope.line_to_char(self.line()), line_end(rope, self.line()));
+        let is_digit = |at: usize| rope.get_char(at).is_some_and(|c| c.is_ascii_digit());
+        let head = self.selection.head;
+        let Some(mut first) = (head..end).find(|&at| is_digit(at)) else { return false };
+        while start < first && is_digit(first - 1) {
+            first -= 1;
+        }
+        let last = (first..end).find(|&at| !is_digit(at)).unwrap_or(end);
+        if start < first && rope.char(first - 1) == '-' {
+            first -= 1;
+        }
+        let Ok(number) = rope.slice(first..last).to_string().parse::<i64>() else { return false };
+        let text = number.saturating_add(by).to_string();
+        let at = first + text.len() - 1;
+        self.make_whole(&[Edit { range: first..last, text }], now);
+        self.select(Selection::caret(at));
+        true
+    }
+
+    pub(super) fn vim_g(&mut self, c: char, count: Option<usize>, now: MonoTime) -> bool {
+        match c {
+            'v' => {
+                let Some((mode, anchor, head)) = self.vim.last_visual else { return false };
+                let ends = (self.document.resolve(anchor), self.document.resolve(head));
+                let (Some(anchor), Some(head)) = ends else { return false };
+                self.vim.mode = mode;
+                self.select(Selection { anchor, head, goal: None });
+                true
+            }
+            'i' => {
+                let last = self.vim.marks.get(&'^').copied().and_then(|mark| self.document.resolve(mark));
+                if let Some(at) = last {
+                    self.select(Selection::caret(at));
+                }
+                self.vim_insert('i', count, now)
+            }
+            'J' => {
+                self.vim.is_change = true;
+                let end = line_end(self.rope(), self.line());
+                let has_next = self.line() < self.vim_last_line();
+                if has_next {
+                    self.make_whole(&[Edit::delete(end..end + 1)], now);
+                    self.select(Selection::caret(end));
+                }
+                has_next
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn vim_z(&mut self, c: char) -> bool {
+        let rows = usize::from(self.layout().text_rows).max(1);
+        let line = self.line();
+        match c {
+            'z' | '.' => self.scroll.top = line.saturating_sub(rows / 2),
+            't' | '\n' => self.scroll.top = line,
+            'b' | '-' => self.scroll.top = (line + 1).saturating_sub(rows),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn vim_with(
+        &mut self,
+        c: char,
+        with: char,
+        count: Option<usize>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        match c {
+            'm' => {
+                let mark = self.document.anchor(self.selection.head, Bias::Right);
+                self.vim.marks.insert(with, mark);
+                true
+            }
+            'r' => self.vim_replace_chars(with, count.unwrap_or(1), now),
+            '@' => self.vim_macro(with, count.unwrap_or(1), now, effects),
+            _ => false,
+        }
+    }
+
+    fn vim_replace_chars(&mut self, with: char, n: usize, now: MonoTime) -> bool {
+        self.vim.is_change = true;
+        let is_visual = matches!(self.vim.mode, Mode::Visual(_));
+        let rope = self.rope();
+        let pieces = match self.vim.mode {
+            Mode::Visual(Shape::Block) => self.vim_block(),
+            Mode::Visual(Shape::Lines) => vec![chars_of(rope, self.touched_lines()[0].clone())],
+            Mode::Visual(Shape::Chars) => vec![self.vim_span()],
+            _ => {
+                let from = self.selection.head;
+                let line_end = line_end(rope, self.line());
+                let mut end = from;
+                for _ in 0..n {
+                    if line_end <= end {
+                        return false;
+                    }
+                    end = grapheme::next(rope, end);
+                }
+                std::iter::once(from..end).collect()
+            }
+        };
+        let start = pieces[0].start;
+        let replaced = |c: char| if c == '\n' { '\n' } else { with };
+        let text = |range: &std::ops::Range<usize>| -> String {
+            if with == '\n' && !is_visual {
+                "\n".to_owned()
+            } else {
+                rope.slice(range.clone()).chars().map(replaced).collect()
+            }
+        };
+        let edits: Vec<Edit> =
+            pieces.iter().map(|range| Edit { range: range.clone(), text: text(range) }).collect();
+        let end = start + edits[0].text.chars().count();
+        self.make_whole(&edits, now);
+        self.vim_leave_visual();
+        self.select(Selection::caret(if is_visual { start } else { end - usize::from(with != '\n') }));
+        true
+    }
+
+    /// Presses the keys of the last change again.
+    fn vim_repeat(&mut self, count: Option<usize>, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        let keys = self.vim.last_change.clone();
+        self.vim_new_step();
+        let before = std::mem::replace(&mut self.vim.is_replaying, true);
+        let done = (0..count.unwrap_or(1)).all(|_| self.vim_press(&keys, now, effects));
+        self.vim.is_replaying = before;
+        // It is no change of its own: the next one repeats the same.
+        self.vim.is_change = false;
+        done && !keys.is_empty()
+    }
+
+    /// Presses keys as if they were typed, until one fails.
+    fn vim_press(
+        &mut self,
+        keys: &[crate::editor::key::Key],
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        for &key in keys {
+            self.vim.has_failed = false;
+            self.key(key, now, effects);
+            self.vim.n_replayed += 1;
+            if self.vim.has_failed || MACRO_KEYS_MAX < self.vim.n_replayed {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn vim_macro(&mut self, name: char, count: usize, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        let name = if name == '@' { self.vim.last_macro.unwrap_or('@') } else { name };
+        let Some(keys) = self.vim.macros.get(&name.to_ascii_lowercase()).cloned() else {
+            self.vim.error = Some(format!("nothing was recorded as {name}"));
+            return false;
+        };
+        if MACRO_DEPTH_MAX <= self.vim.macro_depth {
+            return false;
+        }
+        self.vim.last_macro = Some(name);
+        if self.vim.macro_depth == 0 {
+            self.vim.n_replayed = 0;
+            self.vim_new_step();
+        }
+        self.vim.change_keys.clear();
+        self.vim.macro_depth += 1;
+        let done = (0..count).all(|_| self.vim_press(&keys, now, effects));
+        self.vim.macro_depth -= 1;
+        self.vim.is_change = false;
+        done
+    }
+}
+
+impl Vim {
+    /// Begins to insert: what is typed from now on is undone together.
+    pub(super) fn begin_insert(&mut self) {
+        self.mode = Mode::Insert;
+        self.is_change = true;
+        (self.insert_count, self.opens_line) = (1, false);
+        self.inserted.clear();
+    }
+
+    pub(super) fn stop_recording(&mut self) {
+        if let Some((name, mut keys)) = self.recording.take() {
+            // Without the q that ended it.
+            keys.pop();
+            if name.is_ascii_uppercase() {
+                self.macros.entry(name.to_ascii_lowercase()).or_default().extend(keys);
+            } else {
+                self.macros.insert(name, keys);
+            }
+        }
+    }
+}
