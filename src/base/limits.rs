@@ -177,6 +177,9 @@ pub const ROOM_VERDICTS_MAX: usize = 1_024;
 /// Owners' orders that wait for their documents to be loaded.
 pub const RELAY_ORDERS_MAX: usize = 1_024;
 
+/// Bytes of a text that a browser is shown.
+pub const VIEW_BYTES_MAX: usize = 1 << 20;
+
 /// Documents that a relay keeps in its store at once.
 pub const RELAY_DOCUMENTS_STORED_MAX: u64 = 1_000_000;
 

@@ -148,6 +148,8 @@ pub enum Order {
     Grant(Grant),
     /// To end the link whose token has this hash; also the first that can only read.
     Revoke(TokenHash),
+    /// To see the text as it is, if it changed since the mark of the last [`Report::View`]. Whoever may read may ask.
+    View(Option<u64>),
     /// To end a connection.
     Kick(ConnectionId),
     /// To end a connection and let its process in no more.
@@ -163,6 +165,25 @@ pub enum Report {
     People(Vec<PersonReport>),
     /// The links besides the first two, now.
     Links(Vec<Grant>),
+    /// The text as it is.
+    View(Box<View>),
+    /// It is as it was at the mark.
+    Unchanged,
+}
+
+/// A document as a reader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Differs from one state to the next.
+    pub mark: u64,
+    /// What the document is called. Untrusted.
+    pub name: String,
+    /// Its text, at most [`limits::VIEW_BYTES_MAX`] bytes of it.
+    pub text: String,
+    /// Whether there is more of it.
+    pub is_cut: bool,
+    /// Who is here: name, colour, and where the cursor is, in UTF-16 units as browsers count.
+    pub people: Vec<(String, u8, Option<usize>)>,
 }
 
 /// Somebody who is here.

@@ -4,6 +4,7 @@
 
 mod alone;
 mod bad_input;
+mod browser;
 mod commands;
 mod crowd;
 mod editing;

@@ -10,7 +10,7 @@ use crate::io::clock;
 use crate::io::server::desk::{Answer, Ask, Question, Reply};
 use crate::protocol::DocumentId;
 use crate::relay::{Input, Ticket};
-use crate::sync::event::Report;
+use crate::sync::event::{Order, Report};
 use crate::sync::room::DENIED;
 
 impl Actor {
@@ -22,6 +22,9 @@ impl Actor {
             },
             Question::Metrics => Answer::metrics(self.metrics()),
             Question::Status => Answer::json(self.status().to_string()),
+            Question::View { document, token, seen } => {
+                return self.order(document, &token, Order::View(seen), ask.reply);
+            }
             Question::Manage { document, token, body } => {
                 return self.manage(document, &token, &body, ask.reply);
             }
@@ -35,6 +38,10 @@ impl Actor {
             let _ = reply.send(Answer::bad("this order makes no sense to this relay; update coedit"));
             return;
         };
+        self.order(document, token, order, reply);
+    }
+
+    fn order(&mut self, document: DocumentId, token: &str, order: Order, reply: Reply) {
         let Some(token) = orders::token(token) else {
             let _ = reply.send(Answer::refused(DENIED));
             return;
@@ -50,6 +57,8 @@ impl Actor {
         let stored_first = self.storing_access.take();
         let Some(reply) = self.owners.remove(&ticket) else { return };
         let answer = match &result {
+            Ok(Report::Unchanged) => Answer::unchanged(),
+            Ok(Report::View(view)) => Answer::json(orders::view(view)).with_mark(view.mark),
             Ok(report) => Answer::json(orders::report(report)),
             Err(sentence) => Answer::refused(sentence),
         };

@@ -9,7 +9,7 @@ use crate::base::limits;
 use crate::base::time::WallTime;
 use crate::protocol::ConnectionId;
 use crate::protocol::capability::{Mode, Token, TokenHash};
-use crate::sync::event::{Grant, Order, Report};
+use crate::sync::event::{Grant, Order, Report, View};
 
 /// An order as it is written.
 #[derive(Debug, Deserialize)]
@@ -70,6 +70,8 @@ pub(super) fn report(report: &Report) -> String {
             });
             json!({ "people": people.collect::<Vec<_>>() }).to_string()
         }
+        Report::Unchanged => String::new(),
+        Report::View(shown) => view(shown),
         Report::Links(links) => {
             let links = links.iter().map(|link| {
                 json!({ "mode": mode(link.mode), "expires": link.expires.map(|at| at.0), "label": link.label })
@@ -77,6 +79,14 @@ pub(super) fn report(report: &Report) -> String {
             json!({ "links": links.collect::<Vec<_>>() }).to_string()
         }
     }
+}
+
+/// Writes a document as a browser shows it.
+pub(super) fn view(view: &View) -> String {
+    let people =
+        view.people.iter().map(|(name, colour, at)| json!({ "name": name, "colour": colour, "at": at }));
+    let people: Vec<_> = people.collect();
+    json!({ "name": view.name, "text": view.text, "is_cut": view.is_cut, "people": people }).to_string()
 }
 
 fn bytes(text: &str) -> Option<[u8; 32]> {

@@ -1,13 +1,16 @@
 //! Questions that only the program behind the server can answer.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::stream;
 use subtle::ConstantTimeEq;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Visitor;
 use crate::protocol::DocumentId;
@@ -15,8 +18,11 @@ use crate::protocol::DocumentId;
 /// How long the program may take to answer. One that takes longer is in trouble, and that is the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Questions without news after which a comment keeps a stream alive: 5 s at two a second.
+const SILENT_ASKS_MAX: u32 = 10;
+
 /// A question.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Question {
     /// Whether work can be taken: `/readyz`.
     Ready,
@@ -32,6 +38,15 @@ pub enum Question {
         token: String,
         /// The order, as JSON.
         body: Bytes,
+    },
+    /// `/d/DOC/view`: the text as it is, for whoever may read.
+    View {
+        /// Which document.
+        document: DocumentId,
+        /// The proof, as it was shown.
+        token: String,
+        /// The mark of the last answer.
+        seen: Option<u64>,
     },
 }
 
@@ -53,12 +68,25 @@ pub struct Answer {
     status: StatusCode,
     kind: &'static str,
     body: String,
+    /// What the asker shows next time to be told only of news.
+    mark: Option<u64>,
 }
 
 impl Answer {
+    /// Makes the answer to whoever has seen what there is.
+    pub fn unchanged() -> Answer {
+        Answer { status: StatusCode::NOT_MODIFIED, ..Answer::text("") }
+    }
+
+    /// Adds what the asker shows next time.
+    #[must_use]
+    pub fn with_mark(self, mark: u64) -> Answer {
+        Answer { mark: Some(mark), ..self }
+    }
+
     /// Makes a plain answer.
     pub fn text(body: impl Into<String>) -> Answer {
-        Answer { status: StatusCode::OK, kind: "text/plain; charset=utf-8", body: body.into() }
+        Answer { status: StatusCode::OK, kind: "text/plain; charset=utf-8", body: body.into(), mark: None }
     }
 
     /// Makes a refusal: not now.
@@ -109,16 +137,40 @@ impl Desk {
     }
 
     /// Asks; a program without a desk, as a hosting editor is, knows no such page.
-    pub(super) async fn ask(&self, question: Question) -> Response {
+    pub(super) async fn ask(&self, question: Question) -> Answer {
         let Some(asks) = &self.asks else {
-            return (StatusCode::NOT_FOUND, "This server counts nothing.\n").into_response();
+            return Answer {
+                status: StatusCode::NOT_FOUND,
+                ..Answer::text("This server tells nothing of that.\n")
+            };
         };
         let (reply, answer) = oneshot::channel();
         let is_asked = asks.send(Ask { question, reply }).is_ok();
         match timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(Ok(answer)) if is_asked => answer.into_response(),
-            _ => Answer::unavailable("the relay does not answer\n").into_response(),
+            Ok(Ok(answer)) if is_asked => answer,
+            _ => Answer::unavailable("the relay does not answer\n"),
         }
+    }
+
+    /// Asks again and again, and streams what is new: whole answers, each as the data of an event. The first one is the
+    /// answer if it is a refusal.
+    pub(super) async fn stream(self, question: Question, every: Duration, visitor: Visitor) -> Response {
+        let first = self.ask(question.clone()).await;
+        if first.status != StatusCode::OK {
+            return first.into_response();
+        }
+        let start =
+            Following { desk: self, question, every, next: Some(first), n_silent: 0, _visitor: visitor };
+        let events = stream::unfold(start, |mut following| async move {
+            let piece = following.next_piece().await?;
+            Some((Ok::<_, Infallible>(piece), following))
+        });
+        let headers = [
+            (header::CONTENT_TYPE.as_str(), "text/event-stream"),
+            (header::CACHE_CONTROL.as_str(), "no-store, no-transform"),
+            ("x-accel-buffering", "no"),
+        ];
+        (headers, Body::from_stream(events)).into_response()
     }
 
     /// Returns the refusal for whoever is not the operator.
@@ -137,6 +189,48 @@ impl Desk {
             (StatusCode::UNAUTHORIZED, ask_for, "This is for the operator, who has a token.\n")
                 .into_response(),
         )
+    }
+}
+
+/// A stream of answers.
+struct Following {
+    desk: Desk,
+    question: Question,
+    every: Duration,
+    next: Option<Answer>,
+    /// Questions in a row without news.
+    n_silent: u32,
+    /// Keeps its place under the bounds.
+    _visitor: Visitor,
+}
+
+impl Following {
+    /// Returns the next event, or a comment after some silence; nothing when it is over.
+    async fn next_piece(&mut self) -> Option<Bytes> {
+        loop {
+            let answer = match self.next.take() {
+                Some(first) => first,
+                None => {
+                    sleep(self.every).await;
+                    self.desk.ask(self.question.clone()).await
+                }
+            };
+            match answer.status {
+                StatusCode::OK => {
+                    if let Question::View { seen, .. } = &mut self.question {
+                        *seen = answer.mark;
+                    }
+                    self.n_silent = 0;
+                    return Some(format!("data: {}\n\n", answer.body).into());
+                }
+                StatusCode::NOT_MODIFIED if self.n_silent < SILENT_ASKS_MAX => self.n_silent += 1,
+                StatusCode::NOT_MODIFIED => {
+                    self.n_silent = 0;
+                    return Some(Bytes::from_static(b":\n\n"));
+                }
+                _ => return None,
+            }
+        }
     }
 }
 

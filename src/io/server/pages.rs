@@ -1,6 +1,7 @@
 //! What the server answers to plain requests, and where the WebSocket ones go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
@@ -15,19 +16,28 @@ use super::requests::Links;
 use super::{Accepted, Visitor, upgrade};
 use crate::protocol::DocumentId;
 
+/// What browsers get: nothing is built, nothing comes from elsewhere.
+const ASSETS: [(&str, &str, &str); 4] = [
+    ("style.css", "text/css", include_str!("../../../assets/web/style.css")),
+    ("stream.js", "text/javascript", include_str!("../../../assets/web/stream.js")),
+    ("operator.js", "text/javascript", include_str!("../../../assets/web/operator.js")),
+    ("document.js", "text/javascript", include_str!("../../../assets/web/document.js")),
+];
+
 /// What a browser shows that opens a document's link. Only the browser knows the part after `#`, so the page cannot
 /// spell the link out.
-const DOCUMENT_PAGE: &str = "<!doctype html>
-<html lang=\"en\">
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width\">
-<title>A coedit document</title>
-<h1>This is a coedit document</h1>
-<p>coedit is a text editor for the terminal. To open the document, run
-<pre>coedit join 'LINK'</pre>
-<p>where LINK is the whole address of this page, the part after # included.
-</html>
-";
+const DOCUMENT_PAGE: &str = include_str!("../../../assets/web/document.html");
+
+/// The operator's page. It is empty until it has shown the token.
+const OPERATOR_PAGE: &str = include_str!("../../../assets/web/operator.html");
+
+/// What a page may do: show and run what comes with it, and ask this server.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; \
+                           frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// How often a document that is viewed, and the relay's state, are looked at.
+const VIEW_EVERY: Duration = Duration::from_millis(500);
+const STATUS_EVERY: Duration = Duration::from_secs(1);
 
 /// Bytes of one request with packets: what a client puts together, and the largest packet behind it.
 const UP_BYTES_MAX: usize = 640 << 10;
@@ -48,19 +58,23 @@ pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, desk: Desk) -> 
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/operator", get(async || page(OPERATOR_PAGE)))
         .route("/operator/status", get(status))
+        .route("/operator/events", get(operator_events))
+        .route("/assets/{name}", get(asset))
         .route("/d/{doc}", get(document))
         .route("/d/{doc}/open", post(open))
         .route("/d/{doc}/events", get(events))
         .route("/d/{doc}/poll", get(poll))
         .route("/d/{doc}/up", post(up).layer(DefaultBodyLimit::max(UP_BYTES_MAX)))
+        .route("/d/{doc}/view", get(view))
         .route("/d/{doc}/manage", post(manage).layer(DefaultBodyLimit::max(ORDER_BYTES_MAX)))
         .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here. Documents are at /d/...\n"))
         .with_state(Arc::new(Site { on_socket, desk, links: Links::default() }))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {
-    site.desk.ask(Question::Ready).await
+    site.desk.ask(Question::Ready).await.into_response()
 }
 
 async fn metrics(
@@ -84,7 +98,7 @@ impl Site {
     async fn ask_as_operator(&self, question: Question, visitor: &Visitor, headers: &HeaderMap) -> Response {
         match self.desk.refuse_strangers(visitor, headers) {
             Some(refusal) => refusal,
-            None => self.desk.ask(question).await,
+            None => self.desk.ask(question).await.into_response(),
         }
     }
 }
@@ -130,9 +144,7 @@ async fn manage((State(site), Path(doc_id), headers): Asked, body: Bytes) -> Res
         Ok(document) => document,
         Err(refusal) => return refusal.into_response(),
     };
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
-    site.desk.ask(Question::Manage { document, token, body }).await
+    site.desk.ask(Question::Manage { document, token: bearer(&headers), body }).await.into_response()
 }
 
 /// Returns the document that a request means, or why it is refused.
@@ -156,12 +168,55 @@ async fn document(
     if upgrade::is_wanted(request.headers()) {
         return upgrade::answer(request, document, visitor, site.on_socket.clone());
     }
+    page(DOCUMENT_PAGE)
+}
+
+fn page(html: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, DOCUMENT_PAGE).into_response()
+    (headers, html).into_response()
+}
+
+async fn asset(Path(name): Path<String>) -> Response {
+    match ASSETS.iter().find(|(other, _, _)| *other == name) {
+        Some(&(_, kind, text)) => {
+            let headers = [(header::CONTENT_TYPE, kind), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+            (headers, text).into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response(),
+    }
+}
+
+async fn operator_events(
+    State(site): State<Arc<Site>>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+) -> Response {
+    match site.desk.refuse_strangers(&visitor, &headers) {
+        Some(refusal) => refusal,
+        None => site.desk.clone().stream(Question::Status, STATUS_EVERY, visitor).await,
+    }
+}
+
+async fn view(
+    (State(site), Path(doc_id), headers): Asked,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
+    let document = match wanted(&doc_id, &headers) {
+        Ok(document) => document,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let question = Question::View { document, token: bearer(&headers), seen: None };
+    site.desk.clone().stream(question, VIEW_EVERY, visitor).await
+}
+
+/// Returns the proof that a request shows; empty if it shows none.
+fn bearer(headers: &HeaderMap) -> String {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned()
 }

@@ -3,11 +3,12 @@
 use super::{DENIED, Room};
 use crate::base::limits;
 use crate::base::time::{Millis, MonoTime, WallTime};
+use crate::crdt::VersionVector;
 use crate::protocol::capability::{Mode, Token, TokenHash};
 use crate::protocol::frame::Frame;
 use crate::protocol::greeting::RefuseCode;
 use crate::protocol::{ConnectionId, SessionId};
-use crate::sync::event::{Grant, LinkId, Order, PersonReport, Report};
+use crate::sync::event::{Grant, LinkId, Order, PersonReport, Report, View};
 use crate::sync::room::{Ended, Step, ended};
 
 /// What a member whose link ended by its owner's wish is told.
@@ -33,12 +34,17 @@ impl Room {
         wall: WallTime,
         step: &mut Step<'_>,
     ) -> Result<Report, String> {
+        if let Order::View(seen) = order {
+            let may_read = self.allowed(token.hash(), SessionId::from_bytes([0; 16]), wall).is_some();
+            return if may_read { Ok(self.view(seen, step)) } else { Err(DENIED.to_owned()) };
+        }
         let is_owner =
             self.config.serve.as_ref().is_some_and(|serve| serve.access.check(token) == Some(Mode::Write));
         if !is_owner {
             return Err(DENIED.to_owned());
         }
         match order {
+            Order::View(_) => Ok(Report::Unchanged),
             Order::People => Ok(Report::People(self.person_reports())),
             Order::Links => Ok(Report::Links(self.grants().to_vec())),
             Order::Grant(grant) => self.grant(grant, wall, step),
@@ -69,6 +75,30 @@ impl Room {
                 Ok(Report::People(self.person_reports()))
             }
         }
+    }
+
+    /// Returns the text for a reader, unless it is as it was at the mark `seen`, or not all of it is on the disk.
+    fn view(&self, seen: Option<u64>, step: &Step<'_>) -> Report {
+        let counters =
+            self.people.iter().map(|(id, counter, _)| counter.wrapping_mul(31).wrapping_add(u64::from(id.0)));
+        let n_ops = self.store.durable().n_ops_beyond(&VersionVector::default());
+        let mark = counters.fold(n_ops, |mark, counter| mark.wrapping_mul(1_000_003).wrapping_add(counter));
+        if seen == Some(mark) || !self.is_durable() && seen.is_some() {
+            return Report::Unchanged;
+        }
+        let rope = step.doc.rope();
+        let n_chars = rope.byte_to_char(limits::VIEW_BYTES_MAX.min(rope.len_bytes()));
+        let people = self.people().into_iter().map(|(_, presence)| {
+            let at = presence.cursor.and_then(|anchor| step.doc.resolve(anchor)).filter(|&at| at <= n_chars);
+            (presence.name, presence.color, at.map(|at| rope.char_to_utf16_cu(at)))
+        });
+        Report::View(Box::new(View {
+            mark,
+            name: self.config.name.clone(),
+            text: rope.slice(..n_chars).to_string(),
+            is_cut: n_chars < rope.len_chars(),
+            people: people.collect(),
+        }))
     }
 
     /// Returns the links besides the first two.
