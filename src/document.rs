@@ -29,6 +29,9 @@ use undo::UndoStack;
 /// number on the link is smaller.
 const HISTORY_RUNS_MIN: usize = 64;
 
+/// Replicas that are looked for without a hash.
+const FIRST_IDS: usize = 4;
+
 /// One change of the visible text, in the coordinates left by the changes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextChange {
@@ -263,7 +266,9 @@ impl Document {
 
     /// Returns the local number of `id`, giving it the next one if it has none.
     fn intern(&mut self, id: ReplicaId) -> u32 {
-        if let Some(&replica) = self.by_id.get(&id) {
+        // A hash costs more than to look at a few.
+        let first = self.ids.iter().take(FIRST_IDS).position(|&known| known == id);
+        if let Some(replica) = first.map(|at| at as u32).or_else(|| self.by_id.get(&id).copied()) {
             return replica;
         }
         let replica = self.ids.len() as u32;

@@ -207,6 +207,9 @@ impl Rga {
     }
 
     fn place_of(&self, id: ElementId) -> Option<Place> {
+        if let Some(place) = self.tree.find_at_cursor(id) {
+            return Some(place);
+        }
         match &self.index {
             Some(index) => self.tree.find_in_leaf(index.leaf_of(id)?, id),
             None => self.tree.find_by_scan(id),

@@ -244,17 +244,36 @@ impl Columns {
 
     /// Returns the index of the stamp at exactly `seq`.
     pub(super) fn stamp_at(&self, seq: u32) -> Option<usize> {
-        self.stamps.binary_search_by_key(&seq, |stamp| stamp.seq).ok()
+        // Mostly the newest operations are asked for.
+        match self.stamps.last() {
+            Some(last) if seq < last.seq => self.stamps.binary_search_by_key(&seq, |stamp| stamp.seq).ok(),
+            last => last.filter(|last| last.seq == seq).map(|_| self.stamps.len() - 1),
+        }
     }
 
     /// Returns the seq of the first stamp after `seq`.
     pub(super) fn next_stamp_after(&self, seq: u32) -> Option<u32> {
+        self.stamps.last().filter(|last| seq < last.seq)?;
         self.stamps.get(self.stamps.partition_point(|stamp| stamp.seq <= seq)).map(|stamp| stamp.seq)
     }
 
     pub(super) fn deps_of(&self, stamp: usize) -> &[(u32, u32)] {
         let start = stamp.checked_sub(1).map_or(0, |before| self.stamps[before].deps_end);
         &self.deps[start as usize..self.stamps[stamp].deps_end as usize]
+    }
+
+    /// Returns the causes that a part's first operation names; `None` if later ones name more.
+    pub(super) fn deps_at_start(&self) -> Option<&[(u32, u32)]> {
+        match &self.stamps[..] {
+            [] => Some(&[]),
+            [stamp] if stamp.seq == self.start && !self.deps.is_empty() => Some(&self.deps),
+            _ => None,
+        }
+    }
+
+    /// Returns whether `op`, whose seq is the end, only adds characters to the last run.
+    pub(super) fn goes_on_with(&self, op: &OpRun) -> bool {
+        self.ops.last().is_some_and(|last| Self::joins(self.author, last, op))
     }
 
     pub(super) fn set_lamport(&mut self, stamp: usize, lamport: u32) {
@@ -294,7 +313,16 @@ impl Columns {
 }
 
 /// Returns the byte offset of the `n`-th character; the whole length if there are not as many.
+#[inline]
 pub(super) fn byte_of_char(text: &str, n: usize) -> usize {
+    // What is typed comes one by one.
+    if n <= 1 {
+        return if n == 0 { 0 } else { text.chars().next().map_or(0, char::len_utf8) };
+    }
+    byte_of_far_char(text, n)
+}
+
+fn byte_of_far_char(text: &str, n: usize) -> usize {
     // Where the next n bytes are all ASCII they are the next n characters.
     if let Some(head) = text.as_bytes().get(..n)
         && head.is_ascii()

@@ -57,18 +57,55 @@ impl Document {
         }
         // Taken out, because an error may lead to another merge inside this one.
         let mut scratch = std::mem::take(&mut self.scratch);
-        let before =
-            Before { n_ids: self.ids.len(), waiting: self.waiting.clone(), behind: self.behind.clone() };
-        let planned = self.plan_batch(batch, names, may_bring, &mut scratch);
-        let result = match planned {
-            Ok(()) => Ok(self.carry_out(&scratch.steps)),
+        let n_ids = self.ids.len();
+        let read = self.read_parts(batch, names, &mut scratch.parts);
+        let next = read.map(|()| {
+            scratch.parts.retain(|part| may_bring(self.ids[part.author as usize]));
+            self.apply_next(scratch.parts.as_slice())
+        });
+        let result = match next {
+            Ok(Some(applied)) => Ok(applied),
+            Ok(None) => {
+                let before = Before { n_ids, waiting: self.waiting.clone(), behind: self.behind.clone() };
+                self.apply_parts(before, &mut scratch).or_else(|error| {
+                    self.apply_without_faulty_waiting(batch, names, may_bring).unwrap_or(Err(error))
+                })
+            }
             Err(error) => {
-                self.go_back(before, &scratch.marks);
-                self.apply_without_faulty_waiting(batch, names, may_bring).unwrap_or(Err(error))
+                self.forget_replicas(n_ids);
+                Err(error)
             }
         };
         self.scratch = scratch;
         result
+    }
+
+    /// Merges what most batches are: the next operation of one author, of which everything it needs is here, while
+    /// nothing waits. `None`, with nothing changed, for all others and for what cannot be right.
+    fn apply_next(&mut self, parts: &[Columns]) -> Option<Applied> {
+        let [part] = parts else { return None };
+        let ([op], Some(deps)) = (&part.ops[..], part.deps_at_start()) else { return None };
+        let r = part.author as usize;
+        let is_next = part.start == self.logs[r].end() && self.waiting.is_empty() && self.behind.is_empty();
+        if !is_next {
+            return None;
+        }
+        let lamport = self.lamport_after(part.author, op.seq, deps).ok().flatten()?;
+        let goes_on = op.kind == Kind::Insert && self.logs[r].goes_on_with(op);
+        let is_ready = goes_on || self.n_ready(part.author, op, lamport) == Ok(op.len);
+        if !is_ready || u32::MAX - 1 - lamport < op.len {
+            return None;
+        }
+        let log = &mut self.logs[r];
+        if !deps.is_empty() {
+            log.push_stamp(lamport, deps.iter().copied());
+        }
+        log.push(*op, &part.text);
+        self.applied[r] = op.end();
+        let mut changes = Vec::with_capacity(1);
+        self.carry_out_run(part.author, op, lamport, &part.text, &mut changes);
+        self.note_heard(part.author, lamport + (op.len - 1));
+        Some(Applied { changes, n_waiting: 0 })
     }
 
     /// Takes a whole history over without merging it, if nothing is here; `None`, with nothing changed, if it must be
@@ -90,18 +127,17 @@ impl Document {
         Some(self.all_is_new())
     }
 
-    fn plan_batch(
-        &mut self,
-        batch: &[u8],
-        names: &ReplicaTable,
-        may_bring: &dyn Fn(ReplicaId) -> bool,
-        scratch: &mut Scratch,
-    ) -> Result<(), ApplyError> {
+    /// Merges any parts; on an error everything is as `before`.
+    fn apply_parts(&mut self, before: Before, scratch: &mut Scratch) -> Result<Applied, ApplyError> {
         scratch.marks.clear();
-        self.read_parts(batch, names, &mut scratch.parts)?;
-        scratch.parts.retain(|part| may_bring(self.ids[part.author as usize]));
-        self.take_in(scratch.parts.as_slice(), &mut scratch.marks)?;
-        self.plan(&mut scratch.steps)
+        let taken = self.take_in(scratch.parts.as_slice(), &mut scratch.marks);
+        match taken.and_then(|()| self.plan(&mut scratch.steps)) {
+            Ok(()) => Ok(self.carry_out(&scratch.steps)),
+            Err(error) => {
+                self.go_back(before, &scratch.marks);
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn read_parts(
@@ -234,7 +270,8 @@ impl Document {
         while self.is_behind(replica) {
             let from = self.applied[r];
             if let Some(stamp) = self.logs[r].stamp_at(from) {
-                let Some(lamport) = self.lamport_after(replica, from, stamp)? else { return Ok(()) };
+                let deps = self.logs[r].deps_of(stamp);
+                let Some(lamport) = self.lamport_after(replica, from, deps)? else { return Ok(()) };
                 self.logs[r].set_lamport(stamp, lamport);
             }
             let log = &self.logs[r];
@@ -242,8 +279,10 @@ impl Document {
             if u32::MAX - 1 - log.lamport(from) < to - from {
                 return Err(Malformed("the document's time is used up"));
             }
-            for (_, op) in log.runs_in(from..to) {
-                let n_ready = self.n_ready(replica, &op)?;
+            for (at, op) in log.runs_in(from..to) {
+                // Typing on refers to the author's character before.
+                let goes_on = op.kind == Kind::Insert && log.ops[at].seq < op.seq;
+                let n_ready = if goes_on { op.len } else { self.n_ready(replica, &op, log.lamport(op.seq))? };
                 if n_ready < op.len {
                     to = op.seq + n_ready;
                     break;
@@ -258,12 +297,12 @@ impl Document {
         Ok(())
     }
 
-    /// Returns the timestamp that follows from the causes in `stamp`: 1 + the highest; `None` while one of
-    /// them is missing.
-    fn lamport_after(&self, replica: u32, seq: u32, stamp: usize) -> Result<Option<u32>, Malformed> {
+    /// Returns the timestamp that follows from the author's operation before and the causes `deps`: 1 + the highest; `None`
+    /// while one of them is missing.
+    fn lamport_after(&self, replica: u32, seq: u32, deps: &[(u32, u32)]) -> Result<Option<u32>, Malformed> {
         let log = &self.logs[replica as usize];
         let mut highest = if seq == 0 { 0 } else { log.lamport(seq - 1) };
-        for &(cause, next) in log.deps_of(stamp) {
+        for &(cause, next) in deps {
             if cause == replica || next == 0 {
                 return Err(Malformed("an operation depends on itself or on nothing"));
             }
@@ -277,7 +316,7 @@ impl Document {
 
     /// Returns how many first operations of a run have what they refer to here; refuses what can never be right.
     /// Operations are counted one by one: whether they came as one run or as two must make no difference.
-    fn n_ready(&self, author: u32, op: &OpRun) -> Result<u32, Malformed> {
+    fn n_ready(&self, author: u32, op: &OpRun, lamport: u32) -> Result<u32, Malformed> {
         let targets = match op.kind {
             Kind::Insert if op.replica == ROOT => return Ok(op.len),
             Kind::Insert => op.target..op.target + 1,
@@ -297,7 +336,6 @@ impl Document {
             return Err(Malformed("an operation refers to a character that was never inserted"));
         }
         // A reference is a cause, so its timestamp is smaller; the order of the text rests on that.
-        let lamport = self.logs[author as usize].lamport(op.seq);
         if op.kind == Kind::Insert && lamport <= log.lamport(targets.start) {
             return Err(Malformed("an operation does not name its reference among its causes"));
         }
@@ -308,32 +346,46 @@ impl Document {
     fn carry_out(&mut self, steps: &[Step]) -> Applied {
         let mut changes = Vec::new();
         for step in steps {
-            let Document { rga, text, logs, .. } = self;
-            let log = &logs[step.replica as usize];
+            // Taken out while the rest changes; nothing looks at it meanwhile.
+            let log = std::mem::take(&mut self.logs[step.replica as usize]);
             for (at, op) in log.runs_in(step.seqs.clone()) {
-                if op.kind == Kind::Insert {
-                    let reference =
-                        (op.replica != ROOT).then_some(ElementId { replica: op.replica, seq: op.target });
-                    let run = Run::new(step.replica, op.seq, log.lamport(op.seq), op.len);
-                    let place = rga.insert_remote(reference, run).expect("references were checked") as usize;
-                    text.insert(place, log.text_of(at, op.seq..op.end()), op.len as usize);
-                    note_change(&mut changes, place, 0, op.len as usize);
-                } else {
-                    let targets = op.targets();
-                    let span = Span { replica: op.replica, seq: targets.start, len: op.len };
-                    rga.delete_remote(span, |place, n| {
-                        text.delete(place as usize, n as usize);
-                        note_change(&mut changes, place as usize, n as usize, 0);
-                    });
-                }
+                let text = if op.kind == Kind::Insert { log.text_of(at, op.seq..op.end()) } else { "" };
+                self.carry_out_run(step.replica, &op, log.lamport(op.seq), text, &mut changes);
             }
-            self.lamport_max =
-                self.lamport_max.max(self.logs[step.replica as usize].lamport(step.seqs.end - 1));
-            if step.replica != 0 && !self.heard.contains(&step.replica) {
-                self.heard.push(step.replica);
-            }
+            self.note_heard(step.replica, log.lamport(step.seqs.end - 1));
+            self.logs[step.replica as usize] = log;
         }
         Applied { changes, n_waiting: self.n_waiting() }
+    }
+
+    fn carry_out_run(
+        &mut self,
+        author: u32,
+        op: &OpRun,
+        lamport: u32,
+        text: &str,
+        changes: &mut Vec<TextChange>,
+    ) {
+        if op.kind == Kind::Insert {
+            let reference = (op.replica != ROOT).then_some(ElementId { replica: op.replica, seq: op.target });
+            let run = Run::new(author, op.seq, lamport, op.len);
+            let place = self.rga.insert_remote(reference, run).expect("references were checked") as usize;
+            self.text.insert(place, text, op.len as usize);
+            note_change(changes, place, 0, op.len as usize);
+        } else {
+            let span = Span { replica: op.replica, seq: op.targets().start, len: op.len };
+            self.rga.delete_remote(span, |place, n| {
+                self.text.delete(place as usize, n as usize);
+                note_change(changes, place as usize, n as usize, 0);
+            });
+        }
+    }
+
+    fn note_heard(&mut self, author: u32, lamport: u32) {
+        self.lamport_max = self.lamport_max.max(lamport);
+        if author != 0 && !self.heard.contains(&author) {
+            self.heard.push(author);
+        }
     }
 
     /// Returns how many parts of authors' work wait for something that is not here.

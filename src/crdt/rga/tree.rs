@@ -52,6 +52,23 @@ struct Cursor {
     visible: u32,
     /// What the counts above the leaf lack.
     owed: i32,
+    /// The run in the leaf that was looked for last; edits keep to it.
+    idx: u32,
+    /// Visible elements in the leaf before that run.
+    idx_start: u32,
+}
+
+impl Cursor {
+    fn at(leaf: u32, start: u32, visible: u32) -> Cursor {
+        Cursor { leaf, start, visible, owed: 0, idx: 0, idx_start: 0 }
+    }
+
+    /// Notes that runs from `idx` on moved.
+    fn runs_moved(&mut self, idx: usize) {
+        if idx < self.idx as usize {
+            (self.idx, self.idx_start) = (0, 0);
+        }
+    }
 }
 
 pub(super) struct Tree {
@@ -76,7 +93,19 @@ impl Leaf {
     }
 
     fn n_visible(&self) -> u32 {
-        self.runs().iter().map(Run::n_visible).sum()
+        n_visible(self.runs())
+    }
+
+    /// Finds the `at`-th visible element of this leaf, whose number is `leaf`, from the run `idx` on.
+    fn find_from(&self, leaf: u32, idx: u32, at: u32) -> Place {
+        let mut left = at;
+        for (idx, run) in (idx..).zip(&self.runs()[idx as usize..]) {
+            if left < run.n_visible() {
+                return Place { leaf, idx, offset: left };
+            }
+            left -= run.n_visible();
+        }
+        unreachable!("leaf {leaf} has fewer than {at} visible elements")
     }
 
     fn insert(&mut self, idx: usize, run: Run) {
@@ -116,6 +145,18 @@ impl Inner {
     }
 }
 
+fn n_visible(runs: &[Run]) -> u32 {
+    runs.iter().map(Run::n_visible).sum()
+}
+
+/// Returns the visible elements of the place's own run before it.
+fn visible_offset(runs: &[Run], place: Place) -> u32 {
+    match runs.get(place.idx as usize) {
+        Some(run) if !run.is_dead() => place.offset,
+        _ => 0,
+    }
+}
+
 impl Tree {
     pub(super) fn new() -> Tree {
         Tree::from_runs(&[])
@@ -135,7 +176,7 @@ impl Tree {
             leaves.push(Leaf::new(NONE));
         }
         let counts: Vec<u32> = leaves.iter().map(Leaf::n_visible).collect();
-        let cursor = Cursor { leaf: 0, start: 0, visible: counts[0], owed: 0 };
+        let cursor = Cursor::at(0, 0, counts[0]);
         let len_visible = counts.iter().sum();
         let mut tree = Tree { leaves, inners: Vec::new(), root: 0, height: 0, len_visible, cursor };
         tree.build_inner_levels(counts);
@@ -196,22 +237,30 @@ impl Tree {
         if !in_cursor_leaf {
             self.settle();
             let (leaf, start) = self.descend(at);
-            self.cursor = Cursor { leaf, start, visible: self.count_of_leaf(leaf), owed: 0 };
+            self.cursor = Cursor::at(leaf, start, self.count_of_leaf(leaf));
         }
-        self.scan_leaf(self.cursor.leaf, at - self.cursor.start)
+        let cursor = &mut self.cursor;
+        let at = at - cursor.start;
+        if at < cursor.idx_start {
+            (cursor.idx, cursor.idx_start) = (0, 0);
+        }
+        let place =
+            self.leaves[cursor.leaf as usize].find_from(cursor.leaf, cursor.idx, at - cursor.idx_start);
+        (cursor.idx, cursor.idx_start) = (place.idx, at - place.offset);
+        place
     }
 
     /// Finds the visible element at `at` without moving the cursor.
     pub(super) fn find_visible_from_root(&self, at: u32) -> Place {
         let cursor = &self.cursor;
         if cursor.start <= at && at - cursor.start < cursor.visible {
-            return self.scan_leaf(cursor.leaf, at - cursor.start);
+            return self.leaves[cursor.leaf as usize].find_from(cursor.leaf, 0, at - cursor.start);
         }
         // The counts above the cursor's leaf lag behind by what is owed: shift what lies after it.
         let after_cursor = cursor.start + cursor.visible <= at;
         let lagging_at = if after_cursor { at.wrapping_add_signed(-cursor.owed) } else { at };
         let (leaf, start) = self.descend(lagging_at);
-        self.scan_leaf(leaf, lagging_at - start)
+        self.leaves[leaf as usize].find_from(leaf, 0, lagging_at - start)
     }
 
     fn descend(&self, at: u32) -> (u32, u32) {
@@ -228,26 +277,21 @@ impl Tree {
         (node, at - left)
     }
 
-    fn scan_leaf(&self, leaf: u32, at: u32) -> Place {
-        let mut left = at;
-        for (idx, run) in self.leaves[leaf as usize].runs().iter().enumerate() {
-            if left < run.n_visible() {
-                return Place { leaf, idx: idx as u32, offset: left };
-            }
-            left -= run.n_visible();
-        }
-        unreachable!("leaf {leaf} has fewer than {at} visible elements")
-    }
-
     /// Returns the number of visible elements before `place`, and moves the cursor to its leaf.
     pub(super) fn visible_before(&mut self, place: Place) -> u32 {
         if self.cursor.leaf != place.leaf {
             self.settle();
             let start = self.start_of_leaf(place.leaf);
-            self.cursor =
-                Cursor { leaf: place.leaf, start, visible: self.count_of_leaf(place.leaf), owed: 0 };
+            self.cursor = Cursor::at(place.leaf, start, self.count_of_leaf(place.leaf));
         }
-        self.cursor.start + self.visible_in_leaf_before(place)
+        let cursor = &mut self.cursor;
+        if place.idx < cursor.idx {
+            (cursor.idx, cursor.idx_start) = (0, 0);
+        }
+        let runs = self.leaves[place.leaf as usize].runs();
+        cursor.idx_start += n_visible(&runs[cursor.idx as usize..place.idx as usize]);
+        cursor.idx = place.idx;
+        cursor.start + cursor.idx_start + visible_offset(runs, place)
     }
 
     /// As `visible_before`, without moving the cursor.
@@ -264,12 +308,7 @@ impl Tree {
 
     fn visible_in_leaf_before(&self, place: Place) -> u32 {
         let runs = self.leaves[place.leaf as usize].runs();
-        let idx = place.idx as usize;
-        let whole: u32 = runs[..idx].iter().map(Run::n_visible).sum();
-        match runs.get(idx) {
-            Some(run) if !run.is_dead() => whole + place.offset,
-            _ => whole,
-        }
+        n_visible(&runs[..place.idx as usize]) + visible_offset(runs, place)
     }
 
     fn start_of_leaf(&self, leaf: u32) -> u32 {
@@ -352,6 +391,14 @@ impl Tree {
         Some((place, run.lamport + place.offset, run.replica))
     }
 
+    /// Finds an element if it is in the run of the cursor, where most edits go on.
+    pub(super) fn find_at_cursor(&self, id: ElementId) -> Option<Place> {
+        let Cursor { leaf, idx, .. } = self.cursor;
+        let run = self.leaves[leaf as usize].runs().get(idx as usize)?;
+        let offset = id.seq.wrapping_sub(run.seq);
+        (run.replica == id.replica && offset < run.len()).then_some(Place { leaf, idx, offset })
+    }
+
     /// Finds an element in the leaf that the index names.
     pub(super) fn find_in_leaf(&self, leaf: u32, id: ElementId) -> Option<Place> {
         let runs = self.leaves[leaf as usize].runs();
@@ -385,6 +432,11 @@ impl Tree {
             && leaf.runs[left_idx].continues_with(&run)
         {
             leaf.runs[left_idx].grow(run.len());
+            if left_idx < self.cursor.idx as usize {
+                // What is typed on is looked for there next.
+                self.cursor.idx = left_idx as u32;
+                self.cursor.idx_start -= leaf.runs[left_idx].len() - run.len();
+            }
             self.add_visible(place.leaf, n_new);
             return;
         }
@@ -392,10 +444,15 @@ impl Tree {
         let place = self.make_room(place, n_slots, index);
         let leaf = &mut self.leaves[place.leaf as usize];
         let idx = place.idx as usize;
+        self.cursor.runs_moved(idx);
         if place.offset == 0 {
             leaf.insert(idx, run);
         } else {
             leaf.insert(idx + 1, run);
+            if self.cursor.idx as usize == idx {
+                self.cursor.idx_start += if leaf.runs[idx].is_dead() { 0 } else { place.offset };
+                self.cursor.idx += 1;
+            }
             if !at_run_end {
                 let tail = leaf.runs[idx].split_off(place.offset);
                 leaf.insert(idx + 2, tail);
@@ -411,6 +468,7 @@ impl Tree {
     pub(super) fn kill(&mut self, place: Place, n: u32, index: &mut Option<RunIndex>) {
         let leaf = &mut self.leaves[place.leaf as usize];
         let (idx, offset) = (place.idx as usize, place.offset);
+        self.cursor.runs_moved(idx);
         let run = leaf.runs[idx];
         let dead = Run::new(run.replica, run.seq + offset, run.lamport + offset, n).dead();
         let (has_left, has_right) = (0 < offset, offset + n < run.len());
@@ -483,7 +541,8 @@ impl Tree {
             self.move_cursor_to_right_half(place.leaf, new_leaf);
             Place { leaf: new_leaf, idx: (idx - split_at) as u32, ..place }
         } else {
-            self.cursor.visible = self.leaves[place.leaf as usize].n_visible();
+            let visible = self.leaves[place.leaf as usize].n_visible();
+            self.cursor = Cursor::at(place.leaf, self.cursor.start, visible);
             place
         }
     }
@@ -491,7 +550,7 @@ impl Tree {
     fn move_cursor_to_right_half(&mut self, left: u32, right: u32) {
         let left_visible = self.leaves[left as usize].n_visible();
         let visible = self.leaves[right as usize].n_visible();
-        self.cursor = Cursor { leaf: right, start: self.cursor.start + left_visible, visible, owed: 0 };
+        self.cursor = Cursor::at(right, self.cursor.start + left_visible, visible);
     }
 
     /// Moves the runs from `split_at` on into a new leaf after `leaf`, and returns it.
@@ -621,6 +680,8 @@ impl Tree {
             (start, self.leaves[cursor.leaf as usize].n_visible()),
             "cursor"
         );
+        let before = &self.leaves[cursor.leaf as usize].runs()[..cursor.idx as usize];
+        assert_eq!(cursor.idx_start, n_visible(before), "the cursor's run");
     }
 
     fn check_node(&self, node: u32, level: u32, parent: u32, leaf_order: &mut Vec<u32>) -> u32 {
