@@ -48,6 +48,9 @@ pub mod manage;
 /// `coedit docs`.
 pub mod docs;
 
+/// `coedit simulate`.
+pub mod simulate;
+
 /// From the command line to the command.
 pub mod run;
 

@@ -33,6 +33,9 @@ pub mod editor;
 /// Rank 3: the model drawn into cells, the gate that makes any text safe to draw, and cells as terminal bytes.
 pub mod view;
 
+/// Rank 4: clients, a relay, their network and disks in one thread, made of one seed.
+pub mod sim;
+
 /// Rank 4: what touches the world: the terminal, files, clocks, disks, networks.
 pub mod io;
 

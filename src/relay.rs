@@ -310,7 +310,7 @@ impl Relay {
 
     fn snapshot_if_due(&mut self, document: DocumentId, out: &mut Vec<Output>) {
         if let Some(Slot::Live(live)) = self.documents.get_mut(&document)
-            && let Some(bytes) = live.take_due_snapshot()
+            && let Some(bytes) = live.take_due_snapshot(self.config.snapshot_after_records)
         {
             out.push(Output::StoreSnapshot { document, bytes });
         }

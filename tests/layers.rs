@@ -15,12 +15,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("relay", &["base", "crdt", "document", "protocol", "journal", "sync"]),
     ("editor", &["base", "crdt", "document", "syntax", "protocol", "sync"]),
     ("view", &["base", "crdt", "document", "syntax", "protocol", "sync", "editor"]),
+    ("sim", &["base", "crdt", "document", "protocol", "journal", "sync", "relay"]),
     ("io", &["base", "crdt", "document", "syntax", "protocol", "journal", "sync", "relay", "editor", "view"]),
     (
         "app",
         &[
             "base", "crdt", "document", "syntax", "protocol", "journal", "sync", "relay", "editor", "view",
-            "io",
+            "sim", "io",
         ],
     ),
 ];

@@ -132,6 +132,19 @@ pub enum Command {
         #[command(flatten)]
         options: PeopleOptions,
     },
+    /// Let simulated people edit in simulated trouble
+    #[command(hide = true)]
+    Simulate {
+        /// The first seed
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        /// How many seeds
+        #[arg(long, value_name = "K", default_value_t = 1)]
+        seeds: u64,
+        /// Run each twice, and compare
+        #[arg(long)]
+        repeat: bool,
+    },
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  coedit completions bash > ~/.local/share/bash-completion/completions/coedit"

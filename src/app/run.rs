@@ -12,7 +12,7 @@ use crate::app::cli::{self, Cli, Command};
 use crate::app::relay::options::{RelayAction, RelayOptions, RelaySettings, StoreOptions};
 use crate::app::session::How;
 use crate::app::setting::Setting;
-use crate::app::{cat, config, docs, doctor, join, manage, put, relay, settings, share, text};
+use crate::app::{cat, config, docs, doctor, join, manage, put, relay, settings, share, simulate, text};
 use crate::editor::command::keys_page;
 use crate::io::paths::Paths;
 use crate::io::transport::connect::Network;
@@ -54,6 +54,9 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let paths = Paths::of_user()?;
             let config = config::read(&paths.config).map_err(|error| anyhow!(error))?;
             return print(settings::shown(&paths, &config, &cli.global).as_bytes());
+        }
+        Some(Command::Simulate { seed, seeds, repeat }) => {
+            return print(simulate::simulate(seed, seeds, repeat)?.as_bytes());
         }
         _ => {}
     }
@@ -113,7 +116,13 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let lines: String = docs::lines(&setting.paths)?.iter().map(|line| format!("{line}\n")).collect();
             print(lines.as_bytes())
         }
-        Some(Command::Completions { .. } | Command::Man | Command::Keys | Command::Config { .. }) => Ok(()),
+        Some(
+            Command::Completions { .. }
+            | Command::Man
+            | Command::Keys
+            | Command::Config { .. }
+            | Command::Simulate { .. },
+        ) => Ok(()),
     }
 }
 

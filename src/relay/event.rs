@@ -31,6 +31,8 @@ pub struct RelayConfig {
     pub document_bytes_max: u64,
     /// How long a document without links stays in memory.
     pub unload_after: Millis,
+    /// Records appended to a document's log after which a new snapshot replaces it.
+    pub snapshot_after_records: u64,
 }
 
 impl RelayConfig {
@@ -46,6 +48,7 @@ impl RelayConfig {
             n_stored: 0,
             document_bytes_max: limits::DOCUMENT_STORED_BYTES_MAX,
             unload_after: Millis(limits::UNLOAD_AFTER_MS),
+            snapshot_after_records: limits::SNAPSHOT_AFTER_RECORDS,
         }
     }
 }

@@ -192,11 +192,11 @@ impl Live {
     }
 
     /// Returns the snapshot to store now, if enough was appended since the last: at least half its size, so that the work is
-    /// proportional to what is written.
-    pub(super) fn take_due_snapshot(&mut self) -> Option<Bytes> {
+    /// proportional to what is written; or as many records as are slow to read one by one.
+    pub(super) fn take_due_snapshot(&mut self, n_records_due: u64) -> Option<Bytes> {
         let n_bytes_due = limits::SNAPSHOT_AFTER_BYTES.max(self.n_snapshot_bytes / 2);
         let is_due = n_bytes_due <= self.n_log_bytes
-            || limits::SNAPSHOT_AFTER_RECORDS <= self.n_log_records
+            || n_records_due <= self.n_log_records
             || self.is_too_large && 0 < self.n_log_bytes;
         if !is_due || self.storing.is_some() || !self.room.is_durable() {
             return None;

@@ -6,6 +6,8 @@ mod serving;
 
 pub use serving::DENIED;
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 
 use crate::base::limits;
@@ -247,12 +249,20 @@ impl Room {
     fn merge(&mut self, link: LinkId, whole: Whole, bytes: &[u8], step: &mut Step<'_>) -> Result<(), Ended> {
         let own = step.doc.replica();
         let is_served = self.joining.is_none();
-        let may_bring = |author| author != own && (!is_served || self.serving.may_bring(link, author));
+        let has_left_out = Cell::new(false);
+        let may_bring = |author| {
+            let may = author != own && (!is_served || self.serving.may_bring(link, author));
+            has_left_out.set(has_left_out.get() || !may);
+            may
+        };
         let applied = match (whole, &self.joining) {
             (Whole::Snapshot, _) => step.doc.apply_snapshot(bytes),
             (Whole::Batch, Some(joining)) => step.doc.apply_named(bytes, &joining.names, &may_bring),
             (Whole::Batch, None) => step.doc.apply_named(bytes, &self.serving.names, &may_bring),
         };
+        if has_left_out.get() {
+            self.serving.note_left_out(link);
+        }
         match applied {
             Ok(applied) => {
                 self.n_waiting = applied.n_waiting;

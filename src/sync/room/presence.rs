@@ -73,8 +73,10 @@ impl Room {
             }
         }
         self.flush_shown(step);
-        if !self.people.expire(step.now).is_empty() {
+        // Whoever came just before would count from then.
+        for id in self.people.expire(step.now) {
             step.people_changed = true;
+            self.broadcast(&Frame::PresenceGone(id).to_packet().into(), None, step);
         }
         if let Some(at) = self.people.deadline() {
             self.wake_at(at);

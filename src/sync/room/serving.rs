@@ -78,9 +78,12 @@ struct Member {
     n_names: usize,
     /// Whether it was told that it has all there was when it came.
     said_caught_up: bool,
-    /// Whether it said that it has sent all it had: from then on it has nothing of others that is not from here. Cleared
-    /// when it is asked to send again.
-    sent_all: bool,
+    /// How often it has been asked for all it has, by the welcome and by each Resume, and has not said that it sent it. At 0
+    /// it has nothing of others that is not from here. An answer may have crossed a later question.
+    n_asked: u32,
+    /// Whether operations that it brought were left out, because their author is here: it is asked again when
+    /// somebody leaves.
+    has_left_out: bool,
     /// When it gets an acknowledgement of everything: once this is written. Set when it may have sent what was here
     /// already but not yet durable.
     full_ack_after: Option<PersistToken>,
@@ -123,8 +126,16 @@ impl Serving {
     /// those of somebody who is not connected.
     pub(super) fn may_bring(&self, link: LinkId, author: ReplicaId) -> bool {
         let Some(member) = self.links.get(&link).and_then(|link| link.member.as_ref()) else { return false };
-        let edits = |other: &Link| other.member.as_ref().is_some_and(|member| member.replica == author);
-        member.replica == author || !member.sent_all && !self.links.values().any(edits)
+        let is_author = |other: &Member| other.mode == Mode::Write && other.replica == author;
+        let edits = |other: &Link| other.member.as_ref().is_some_and(is_author);
+        member.replica == author || 0 < member.n_asked && !self.links.values().any(edits)
+    }
+
+    /// Notes that something which a link brought was not taken in.
+    pub(super) fn note_left_out(&mut self, link: LinkId) {
+        if let Some(member) = self.links.get_mut(&link).and_then(|link| link.member.as_mut()) {
+            member.has_left_out = true;
+        }
     }
 
     pub(super) fn set_snapshot(&mut self, bytes: Bytes, version: VersionVector) {
@@ -171,6 +182,23 @@ impl Room {
             step.people_changed = true;
             let gone = Frame::PresenceGone(member.connection).to_packet().into();
             self.broadcast(&gone, None, step);
+        }
+        self.ask_again(step);
+    }
+
+    /// Asks those again whose operations were left out: whoever stood in their way may be gone, as after a restart whose
+    /// predecessor's connection was still here.
+    fn ask_again(&mut self, step: &mut Step<'_>) {
+        if self.store.trouble().is_some() {
+            // They are asked when the disk takes edits again.
+            return;
+        }
+        let resume: Bytes = Frame::Resume(self.store.durable().clone()).to_packet().into();
+        for link in self.serving.links.values_mut() {
+            let Some(member) = link.member.as_mut().filter(|member| member.has_left_out) else { continue };
+            member.has_left_out = false;
+            member.n_asked += 1;
+            link.wire.send(resume.clone(), step.now, step.out);
         }
     }
 
@@ -253,7 +281,7 @@ impl Room {
             Frame::Batch(bytes) => self.take_batch(link, bytes, n_batches, step)?,
             Frame::Fragment(fragment) => self.downstream_fragment(link, fragment, n_batches, step)?,
             Frame::CaughtUp => {
-                member.sent_all = true;
+                member.n_asked = member.n_asked.saturating_sub(1);
                 member.full_ack_after = Some(self.store.last_asked().unwrap_or(PersistToken(0)));
                 // What came in this very packet is asked for only after it, so this may be one early; `note_heard`
                 // sets it again.

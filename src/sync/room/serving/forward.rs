@@ -159,7 +159,7 @@ impl Room {
         let links: Vec<LinkId> = self.serving.links.keys().copied().collect();
         for link in links {
             if let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) {
-                member.sent_all = false;
+                member.n_asked += 1;
             }
             self.catch_up(link, step);
         }

@@ -205,7 +205,7 @@ impl Room {
             self.serving.names.intern(replica);
         }
         // What it sent while it could not write was left out: it is asked to send from here on.
-        member.sent_all = false;
+        member.n_asked += u32::from(mode == Mode::Write);
         served.wire.send_frame(&Frame::Mode(mode), step.now, step.out);
         if mode == Mode::Write {
             let resume = Frame::Resume(self.store.durable().clone());

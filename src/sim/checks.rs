@@ -1,0 +1,246 @@
+//! What must hold: after each step, at each act, and once everything has come to rest.
+
+use std::collections::BTreeMap;
+
+use super::disk;
+use super::network::End;
+use super::world::{EPOCH, World};
+use crate::base::limits;
+use crate::crdt::{ReplicaId, VersionVector};
+use crate::document::Document;
+use crate::sync::Status;
+
+/// Milliseconds after which somebody who left is shown nowhere: the expiry and one heartbeat.
+const SHOWN_MS_MAX: u64 = limits::PRESENCE_EXPIRY_MS + limits::HEARTBEAT_MS;
+/// Bytes of a queue for a link that reads nothing: what ends it, and the answer to one more packet.
+const UNSENT_BYTES_MAX: usize = limits::LINK_UNREAD_BYTES_MAX + (1 << 20);
+
+impl World {
+    /// After each input of a client: what it shows, and what it was promised.
+    pub(super) fn check_client(&mut self, i: usize) {
+        let client = &self.clients[i];
+        let Some(process) = &client.process else { return };
+        if process.screen.len_chars() != process.doc.len_chars() {
+            return self.fail(format!("client {i}: its text changed and nobody was told"));
+        }
+        if !client.shadow.doc.version().includes(process.room.durable()) {
+            return self.fail(format!("client {i} takes for kept what is not on its disk"));
+        }
+        if self.is_of_document(i) && !self.truth.is_restored {
+            let acknowledged = process.room.acknowledged();
+            if !self.truth.promised.includes(&acknowledged) {
+                self.truth.promised.merge(&acknowledged);
+                self.check_promises();
+            }
+        }
+    }
+
+    /// Whether a client belongs to the document: its secret opens it, and its history is the same.
+    pub(super) fn is_of_document(&self, i: usize) -> bool {
+        let client = &self.clients[i];
+        let has_token = client.secret.token() == super::world::secret().token() || !client.is_writer();
+        has_token && client.own_epoch.is_none_or(|epoch| epoch == EPOCH)
+    }
+
+    /// What was acknowledged is on the server's disk.
+    pub(super) fn check_promises(&mut self) {
+        let kept = match self.options.is_host {
+            true => self.clients[0].shadow.doc.version(),
+            false => self.store_shadow.doc.version(),
+        };
+        if !kept.includes(&self.truth.promised) {
+            let n = self.truth.promised.n_ops_beyond(&kept);
+            self.fail(format!("{n} acknowledged operations are not on the server's disk"));
+        }
+    }
+
+    /// Between two acts: all members, thoroughly.
+    pub(super) fn check_all(&mut self) {
+        let mut texts: BTreeMap<Vec<(ReplicaId, u64)>, String> = BTreeMap::new();
+        for i in 0..self.clients.len() {
+            if self.clients[i].process.is_none() || !self.is_of_document(i) {
+                continue;
+            }
+            if let Err(what) = self.check_text(i, &mut texts) {
+                return self.fail(format!("client {i}: {what}"));
+            }
+            self.check_people(i);
+        }
+        self.check_queues();
+    }
+
+    fn check_text(
+        &self,
+        i: usize,
+        texts: &mut BTreeMap<Vec<(ReplicaId, u64)>, String>,
+    ) -> Result<(), String> {
+        let client = &self.clients[i];
+        let Some(process) = &client.process else { return Ok(()) };
+        let doc = &process.doc;
+        doc.check_invariants();
+        if process.screen != *doc.rope() {
+            return Err("shows another text than it has".to_owned());
+        }
+        if process.room.epoch().is_some_and(|epoch| epoch != EPOCH) {
+            return Err("has taken another history".to_owned());
+        }
+        let version = doc.version();
+        let strange = version.iter().find(|&(replica, next)| {
+            let is_own_reading = self.truth.readers.contains(&replica) && !client.is_writer();
+            !is_own_reading && self.truth.doc.version().get(replica) < next
+        });
+        if let Some((replica, _)) = strange {
+            return Err(format!("has operations of {replica:?} that no writer made"));
+        }
+        let text = doc.to_string();
+        self.check_chars(&text)?;
+        match texts.entry(version.iter().collect()) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                let is_writers = version.iter().all(|(replica, _)| !self.truth.readers.contains(&replica));
+                let true_text = self.truth.doc.text_at(&version);
+                if is_writers && true_text.as_ref() != Ok(doc.rope()) {
+                    return Err(format!("shows {text:?}, not {true_text:?}"));
+                }
+                entry.insert(text);
+                Ok(())
+            }
+            std::collections::btree_map::Entry::Occupied(entry) if *entry.get() != text => {
+                Err("has another text than somebody with the same version".to_owned())
+            }
+            std::collections::btree_map::Entry::Occupied(_) => Ok(()),
+        }
+    }
+
+    /// No character that nobody typed, none twice but what undo brought back.
+    fn check_chars(&self, text: &str) -> Result<(), String> {
+        let mut counts: BTreeMap<char, usize> = BTreeMap::new();
+        text.chars().for_each(|ch| *counts.entry(ch).or_default() += 1);
+        for (ch, n) in counts {
+            let n_typed = self.truth.authors.get(&ch).map_or(0, |_| 1);
+            if n_typed + self.truth.revived.get(&ch).copied().unwrap_or(0) < n {
+                return Err(format!("has {ch:?} {n} times, which was typed {n_typed} times"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody is shown long after his program ended.
+    fn check_people(&mut self, i: usize) {
+        let client = &self.clients[i];
+        // Whoever slept has had no time to look.
+        if client.is_asleep || self.now < client.woke_at + 1_000 {
+            return;
+        }
+        let Some(process) = &client.process else { return };
+        let ghost = process.room.people().into_iter().find_map(|(_, presence)| {
+            let (who, run) = presence.name.split_once(' ')?;
+            let (who, run): (usize, usize) = (who.parse().ok()?, run.parse().ok()?);
+            let ended_at = *self.clients.get(who)?.ended_at.get(run)?;
+            let slack = 2 * (self.options.latency_ms + self.options.jitter_ms) + self.options.disk_ms + 1_000;
+            (ended_at + SHOWN_MS_MAX + slack < self.now).then_some((presence.name, ended_at))
+        });
+        if let Some((name, ended_at)) = ghost {
+            let since = self.now - ended_at;
+            self.fail(format!("client {i} still sees {name:?}, who ended {since} ms ago"));
+        }
+    }
+
+    fn check_queues(&mut self) {
+        let mut unsent_max = 0;
+        for wire in self.wires.values_mut() {
+            unsent_max = unsent_max.max(wire.pipe(End::Client).n_unsent).max(wire.pipe(End::Server).n_unsent);
+        }
+        if UNSENT_BYTES_MAX < unsent_max {
+            self.fail(format!("{unsent_max} bytes wait for one connection"));
+        }
+        let n_waiting = self.clients.iter().filter_map(|client| client.process.as_ref());
+        if n_waiting.map(|process| process.doc.n_waiting()).max().unwrap_or(0) > limits::WAITING_CHANGES_MAX {
+            self.fail("too much waits for its causes".to_owned());
+        }
+    }
+
+    /// Returns whether all who run have the same text, which is on the server's disk.
+    pub fn has_converged(&self) -> bool {
+        self.unconverged().is_none()
+    }
+
+    /// Returns who or what is not in step with the rest.
+    pub fn unconverged(&self) -> Option<String> {
+        let kept = self.server_document()?;
+        let kept = match kept {
+            Ok(doc) => doc,
+            Err(error) => return Some(format!("the server's disk cannot be read: {error}")),
+        };
+        if !kept.version().includes(&self.truth.promised) {
+            let n = self.truth.promised.n_ops_beyond(&kept.version());
+            return Some(format!("{n} acknowledged operations are lost"));
+        }
+        for (i, client) in self.clients.iter().enumerate() {
+            let Some(process) = client.process.as_ref().filter(|_| self.is_of_document(i)) else { continue };
+            let version = process.doc.version();
+            let others = version.iter().filter(|(replica, _)| !self.truth.readers.contains(replica));
+            let others: VersionVector = others.collect();
+            if others != kept.version() {
+                let (has, lacks) =
+                    (others.n_ops_beyond(&kept.version()), kept.version().n_ops_beyond(&others));
+                let status = process.room.status();
+                return Some(format!(
+                    "client {i}, {status:?}, has {has} operations that the server's disk lacks, and lacks {lacks}"
+                ));
+            }
+            let status = process.room.status();
+            let is_settled = match status {
+                Status::Synced { .. } | Status::Hosting { .. } => true,
+                Status::ReadOnly { .. } => !client.is_writer(),
+                _ => false,
+            };
+            if !is_settled {
+                return Some(format!("client {i} is {status:?}"));
+            }
+            if client.is_writer() && process.doc.rope() != kept.rope() {
+                return Some(format!("client {i} shows another text than the server's disk has"));
+            }
+        }
+        None
+    }
+
+    /// Returns what a restart of the server would make of its disk; `None` if it has nothing.
+    fn server_document(&self) -> Option<Result<Document, String>> {
+        let replica = ReplicaId::new(2);
+        if self.options.is_host {
+            let record = disk::record(&self.clients[0].disk.synced)?;
+            return Some(record.recover(replica).map_err(|error| error.to_string()));
+        }
+        let stored = disk::stored(&self.store.synced)?;
+        let mut doc = Document::new(replica);
+        if let Some(bytes) = &stored.snapshot {
+            match Document::load(replica, bytes) {
+                Ok(loaded) => doc = loaded,
+                Err(error) => return Some(Err(error.to_string())),
+            }
+        }
+        for batch in &stored.tail {
+            if let Err(error) = doc.apply(batch) {
+                return Some(Err(error.to_string()));
+            }
+        }
+        Some(Ok(doc))
+    }
+
+    /// Once all is at rest: epochs, and everybody else.
+    pub(super) fn check_strangers(&mut self) {
+        for i in 0..self.clients.len() {
+            let Some(process) = self.clients[i].process.as_ref().filter(|_| !self.is_of_document(i)) else {
+                continue;
+            };
+            let is_kept_out = !process
+                .doc
+                .to_string()
+                .chars()
+                .any(|ch| self.truth.authors.get(&ch).is_some_and(|&author| author != i));
+            if !is_kept_out {
+                self.fail(format!("client {i} belongs to another history and has text of this one"));
+            }
+        }
+    }
+}
