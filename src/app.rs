@@ -9,6 +9,9 @@ pub mod config;
 /// `coedit config`: what is configured, and where it comes from.
 pub mod settings;
 
+/// Which theme, and in how many colours.
+pub mod theme;
+
 /// What a command needs to know: the folders, the name and colour of its user.
 pub mod setting;
 

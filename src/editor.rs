@@ -342,6 +342,11 @@ impl Model {
         self.revision += 1;
     }
 
+    /// Returns what the configuration says.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Takes in what the configuration says.
     pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
@@ -396,7 +401,9 @@ impl Model {
 
     /// Returns how the screen is divided.
     pub fn layout(&self) -> Layout {
-        Layout::new(self.size.0, self.size.1, self.rope().len_lines(), self.prompt.is_some())
+        let n_lines = self.rope().len_lines();
+        let layout = Layout::new(self.size.0, self.size.1, n_lines, self.prompt.is_some());
+        if self.settings.scrollbar { layout.with_scrollbar(n_lines) } else { layout }
     }
 
     pub(crate) fn notify(&mut self, text: impl Into<String>, now: MonoTime) {

@@ -7,6 +7,7 @@ mod overlay;
 pub mod paint;
 mod picker;
 pub mod safe;
+mod scrollbar;
 mod text;
 pub mod theme;
 
@@ -23,7 +24,9 @@ use theme::Theme;
 /// Draws the model into an empty buffer. Returns where the terminal's cursor belongs.
 pub fn draw(model: &Model, theme: &Theme, now: MonoTime, buffer: &mut Buffer) -> Option<Position> {
     let layout = model.layout();
+    buffer.set_style(buffer.area, theme.text);
     text::draw(model, &layout, theme, now, buffer);
+    scrollbar::draw(model, &layout, theme, buffer);
     let mut cursor = text::cursor(model, &layout);
     if let Some(row) = layout.title {
         bars::title(model, theme, row, buffer);

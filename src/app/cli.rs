@@ -38,6 +38,9 @@ pub struct Global {
     /// The colour that others see you in
     #[arg(long, global = true, value_name = "0..15", value_parser = clap::value_parser!(u8).range(0..16))]
     pub color: Option<u8>,
+    /// How the screen looks: terminal, dark, light, contrast, or a file in the folder themes of the configuration
+    #[arg(long, global = true, value_name = "THEME", env = "COEDIT_THEME")]
+    pub theme: Option<String>,
     /// Certificates of authorities to trust besides the system's, for https links
     #[arg(long, global = true, value_name = "FILE", env = "COEDIT_CA")]
     pub ca: Option<PathBuf>,

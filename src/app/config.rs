@@ -79,6 +79,18 @@ pub static OPTIONS: &[Opt] = &[
         get: |config| Some(quoted(if config.editor.is_vim { "vim" } else { "default" })),
     },
     Opt {
+        name: "theme",
+        about: "How the screen looks: terminal, dark, light, contrast, or the name of a file in the folder themes beside this one",
+        set: |config, value| string(value).map(|theme| config.editor.theme = theme),
+        get: |config| Some(quoted(&config.editor.theme)),
+    },
+    Opt {
+        name: "scrollbar",
+        about: "Whether a bar at the right edge shows where in the text one is, where the others and what was found are",
+        set: |config, value| switch(value).map(|is_on| config.editor.scrollbar = is_on),
+        get: |config| Some(config.editor.scrollbar.to_string()),
+    },
+    Opt {
         name: "indent",
         about: "What Tab inserts: \"tab\", or so many blanks, 1 to 16",
         set: |config, value| match value.as_str() {
@@ -291,8 +303,8 @@ mod tests {
 
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
-        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nindent = 2\nauto_indent = false\ntrim_blanks = true\n\
-                    final_newline = true\n";
+        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\ntheme = \"dark\"\nscrollbar = false\n\
+                    indent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);

@@ -11,9 +11,10 @@ use crate::app::config::Watch;
 use crate::app::run::{Launch, Usage};
 use crate::app::session::{self, Ending, Event, How, News, Opened, Session};
 use crate::app::setting::Setting;
-use crate::app::{share, text};
+use crate::app::{share, text, theme};
 use crate::base::time::MonoTime;
 use crate::editor::file::FileMeta;
+use crate::editor::settings::Settings;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
 use crate::io::files::{self, Loaded, OpenFile};
 use crate::io::highlighter::{Answer, Highlights};
@@ -112,6 +113,10 @@ struct Shell {
     painter: Painter,
     highlights: Highlights,
     theme: Theme,
+    /// That of the command line, which the configuration does not change.
+    fixed_theme: Option<String>,
+    /// The folder of the configuration.
+    config_folder: PathBuf,
     config: Watch,
     /// The document was edited since the session was told.
     is_edited: bool,
@@ -142,6 +147,8 @@ impl Shell {
         if !is_in_step && (is_gone || *model.rope() != base) {
             model.mark_modified(base);
         }
+        let wanted_theme = setting.theme.as_ref().unwrap_or(&setting.editor.theme);
+        let theme = theme::load(wanted_theme, &setting.paths.config).map_err(Usage)?;
         let terminal = Terminal::take().context("coedit needs a terminal for its screen; run it in one")?;
         let mut shell = Shell {
             model,
@@ -150,7 +157,9 @@ impl Shell {
             terminal,
             painter: Painter::new(),
             highlights: Highlights::new(),
-            theme: Theme::default(),
+            theme,
+            fixed_theme: setting.theme.clone(),
+            config_folder: setting.paths.config.clone(),
             config: Watch::new(&setting.paths.config),
             is_edited: false,
             is_moved: true,
@@ -312,6 +321,8 @@ impl Shell {
             Effect::CheckConfig => {
                 if let Some(config) = self.config.news() {
                     let settings = config.map(|config| config.settings());
+                    let settings =
+                        settings.and_then(|settings| self.take_theme(&settings).map(|()| settings));
                     self.handle(Msg::Settings(Box::new(settings)))?;
                 }
             }
@@ -335,6 +346,15 @@ impl Shell {
             Effect::DocumentEdited => self.is_edited = true,
             Effect::PresenceChanged => self.is_moved = true,
             Effect::RetryNow => self.lend(|session, doc, news| session.retry_now(doc, news))?,
+        }
+        Ok(())
+    }
+
+    /// Draws in the theme of the configuration from now on, unless the command line gave one.
+    fn take_theme(&mut self, settings: &Settings) -> Result<(), String> {
+        if self.fixed_theme.is_none() && self.model.settings().theme != settings.theme {
+            self.theme = theme::load(&settings.theme, &self.config_folder)?;
+            self.painter.forget();
         }
         Ok(())
     }

@@ -160,7 +160,8 @@ fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
     let network =
         Arc::new(Network::from_environment(global.ca.clone()).with_ways_in(paths.data.join("ways.json")));
     let create_token = std::env::var("COEDIT_CREATE_TOKEN").unwrap_or_default().into_bytes();
-    Ok(Setting { paths, name, color, relay, create_token, editor, network })
+    let theme = global.theme.clone();
+    Ok(Setting { paths, name, color, relay, create_token, theme, editor, network })
 }
 
 fn server(url: Option<String>) -> anyhow::Result<Option<ServerUrl>> {

@@ -20,6 +20,8 @@ pub struct Setting {
     pub relay: Option<ServerUrl>,
     /// What the operator of a relay gave to those who may create documents; empty if nothing.
     pub create_token: Vec<u8>,
+    /// The theme of the command line; with none, that of the configuration.
+    pub theme: Option<String>,
     /// What the editor needs to know.
     pub editor: Settings,
     /// Whom this machine trusts, and through which proxies it goes.

@@ -35,6 +35,7 @@ pub fn shown(paths: &Paths, config: &Config, global: &Global) -> String {
 fn value_of(option: &config::Opt, config: &Config, global: &Global) -> (Option<String>, String) {
     let given = match option.name {
         "name" => global.name.as_ref().map(|name| format!("{name:?}")),
+        "theme" => global.theme.as_ref().map(|theme| format!("{theme:?}")),
         "color" => global.color.map(|color| color.to_string()),
         _ => None,
     };

@@ -13,6 +13,8 @@ pub struct Layout {
     pub gutter: u16,
     /// The number of columns of text.
     pub text_columns: u16,
+    /// The column of the bar at the right edge, when there is one.
+    pub scrollbar: Option<u16>,
     /// The row of an open prompt.
     pub prompt: Option<u16>,
     /// The row of the status line, when there is one.
@@ -38,7 +40,20 @@ impl Layout {
         let status = has_status.then(|| text_top + text_rows + u16::from(has_prompt));
         let gutter = if columns < 30 { 0 } else { gutter_cells(n_lines) };
         let text_columns = columns.saturating_sub(gutter);
-        Layout { title: has_title.then_some(0), text_top, text_rows, gutter, text_columns, prompt, status }
+        let title = has_title.then_some(0);
+        Layout { title, text_top, text_rows, gutter, text_columns, scrollbar: None, prompt, status }
+    }
+}
+
+impl Layout {
+    /// Gives the last column of a text of more lines than are shown to a bar, unless the screen is too narrow to spare
+    /// one.
+    pub fn with_scrollbar(self, n_lines: usize) -> Layout {
+        if self.gutter == 0 || n_lines <= usize::from(self.text_rows) || self.text_columns < 2 {
+            return self;
+        }
+        let text_columns = self.text_columns - 1;
+        Layout { text_columns, scrollbar: Some(self.gutter + text_columns), ..self }
     }
 }
 

@@ -9,6 +9,10 @@ pub struct Settings {
     pub keymap: Keymap,
     /// Whether keys mean what they mean in vim.
     pub is_vim: bool,
+    /// The name of the theme.
+    pub theme: String,
+    /// Whether a bar at the right edge shows where in the text one is.
+    pub scrollbar: bool,
     /// One step of indentation: so many blanks, or a tab for 0.
     pub indent: u8,
     /// Whether a new line is indented as the one before.
@@ -24,6 +28,8 @@ impl Default for Settings {
         Settings {
             keymap: Keymap::default(),
             is_vim: false,
+            theme: "terminal".to_owned(),
+            scrollbar: true,
             indent: 0,
             auto_indent: true,
             trim_blanks: false,

@@ -1,4 +1,7 @@
-//! Colours.
+//! What every part of the screen looks like.
+
+pub mod depth;
+pub mod file;
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -27,59 +30,93 @@ pub struct Theme {
     pub mark: Style,
     /// A box over the text.
     pub overlay: Style,
+    /// The bar at the right edge that shows where in the text one is.
+    pub scroll: Style,
     /// What each kind of text looks like, over `text`; by `Kind as usize`.
     pub kinds: [Style; KINDS.len()],
     /// The colours of the people, by the index that presence carries.
     pub people: [Color; 16],
+    /// Text on one of these.
+    pub on_people: Color,
+    /// Whether there are colours at all.
+    pub has_color: bool,
 }
+
+/// The names of the parts of the screen in a theme's file.
+const PARTS: [&str; 11] = [
+    "text",
+    "gutter",
+    "title",
+    "status",
+    "prompt",
+    "selection",
+    "found",
+    "bracket",
+    "mark",
+    "overlay",
+    "scroll",
+];
 
 impl Default for Theme {
     fn default() -> Theme {
-        let people =
-            [203, 78, 221, 75, 177, 80, 215, 111, 156, 211, 45, 228, 141, 120, 209, 117].map(Color::Indexed);
-        Theme {
-            text: Style::new(),
-            gutter: Style::new().fg(Color::DarkGray),
-            title: Style::new().add_modifier(Modifier::BOLD),
-            status: Style::new().add_modifier(Modifier::REVERSED),
-            prompt: Style::new().add_modifier(Modifier::BOLD),
-            selection: Style::new().bg(Color::Indexed(24)).fg(Color::Indexed(255)),
-            found: Style::new().bg(Color::Indexed(58)).fg(Color::Indexed(230)),
-            bracket: Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
-            mark: Style::new().fg(Color::Red).add_modifier(Modifier::DIM),
-            overlay: Style::new().bg(Color::Indexed(236)).fg(Color::Indexed(252)),
-            kinds: std::array::from_fn(|i| {
-                let kind = KINDS.iter().find(|(kind, _)| *kind as usize == i);
-                kind.map_or(Style::new(), |&(kind, _)| default_of(kind))
-            }),
-            people,
-        }
-    }
-}
-
-/// The sixteen colours of the terminal, whatever they are there.
-fn default_of(kind: Kind) -> Style {
-    let style = Style::new();
-    match kind {
-        Kind::Comment => style.fg(Color::DarkGray).add_modifier(Modifier::ITALIC),
-        Kind::Keyword => style.fg(Color::Magenta),
-        Kind::String | Kind::Raw => style.fg(Color::Green),
-        Kind::Number | Kind::Constant | Kind::Escape => style.fg(Color::Cyan),
-        Kind::Function | Kind::Tag => style.fg(Color::Blue),
-        Kind::Type | Kind::Attribute | Kind::Builtin => style.fg(Color::Yellow),
-        Kind::Link => style.fg(Color::Blue).add_modifier(Modifier::UNDERLINED),
-        Kind::Heading | Kind::Strong => style.add_modifier(Modifier::BOLD),
-        Kind::Emphasis => style.add_modifier(Modifier::ITALIC),
-        Kind::Operator
-        | Kind::Parameter
-        | Kind::Property
-        | Kind::Punctuation
-        | Kind::Text
-        | Kind::Variable => style,
+        let (_, text) = file::BUILT_IN[0];
+        file::parse(text).unwrap_or_else(|_| Theme::bare())
     }
 }
 
 impl Theme {
+    /// A theme that changes nothing.
+    fn bare() -> Theme {
+        let none = Style::new();
+        Theme {
+            text: none,
+            gutter: none,
+            title: none,
+            status: none,
+            prompt: none,
+            selection: none,
+            found: none,
+            bracket: none,
+            mark: none,
+            overlay: none,
+            scroll: none,
+            kinds: [none; KINDS.len()],
+            people: [Color::Reset; 16],
+            on_people: Color::Black,
+            has_color: true,
+        }
+    }
+
+    /// Returns one of the compiled-in themes.
+    pub fn built_in(name: &str) -> Option<Theme> {
+        let (_, text) = file::BUILT_IN.iter().find(|(other, _)| *other == name)?;
+        file::parse(text).ok()
+    }
+
+    fn part(&mut self, name: &str) -> Option<&mut Style> {
+        self.parts_mut().into_iter().find(|(other, _)| *other == name).map(|(_, style)| style)
+    }
+
+    fn parts_mut(&mut self) -> [(&'static str, &mut Style); PARTS.len()] {
+        let Theme {
+            text,
+            gutter,
+            title,
+            status,
+            prompt,
+            selection,
+            found,
+            bracket,
+            mark,
+            overlay,
+            scroll,
+            ..
+        } = self;
+        let styles = [text, gutter, title, status, prompt, selection, found, bracket, mark, overlay, scroll];
+        let mut names = PARTS.iter();
+        styles.map(|style| (names.next().copied().unwrap_or(""), style))
+    }
+
     /// Returns what a kind of text looks like, over `text`.
     pub fn kind(&self, kind: Kind) -> Style {
         self.kinds[kind as usize]
@@ -92,6 +129,9 @@ impl Theme {
 
     /// Returns the style of text on somebody's colour.
     pub fn on_person(&self, color: u8) -> Style {
-        Style::new().bg(self.person(color)).fg(Color::Indexed(16))
+        match self.has_color {
+            true => Style::new().bg(self.person(color)).fg(self.on_people),
+            false => Style::new().add_modifier(Modifier::REVERSED),
+        }
     }
 }

@@ -372,6 +372,8 @@ impl View {
         let line_of = |row: &String| {
             let (number, text) = row.split_once('│')?;
             number.trim().parse::<u64>().ok()?;
+            // A long text has a bar at the right edge.
+            let text = text.trim_end_matches(['█', '│']).trim_end();
             Some(text.strip_prefix(' ').unwrap_or(text).to_owned())
         };
         self.rows.iter().filter_map(line_of).collect()
