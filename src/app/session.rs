@@ -340,7 +340,9 @@ impl Session {
                 Some(Err("this link can only read".to_owned()))
             }
             Status::Hosting { .. } | Status::Alone => Some(Ok(())),
-            Status::Paused { n_kept: 0, .. } if session.is_caught_up => Some(Ok(())),
+            // What is there can still be read; a Pause comes before it.
+            Status::Paused { .. } if !session.is_caught_up => None,
+            Status::Paused { n_kept: 0, .. } => Some(Ok(())),
             Status::Paused { sentence, .. } => Some(Err(sentence.clone())),
             _ => None,
         })
