@@ -294,7 +294,11 @@ impl Actor {
     }
 
     fn on_refused(&mut self, document: DocumentId, token: Option<u64>, sentence: String) {
-        tracing::error!(%document, %sentence, "the store refused");
+        // A failing disk was told of once; the rooms ask again every other second.
+        match self.disk_trouble {
+            Some(_) => tracing::debug!(%document, %sentence, "the store refused"),
+            None => tracing::error!(%document, %sentence, "the store refused"),
+        }
         match token {
             Some(_) => {
                 self.appended.remove(&document);
