@@ -77,13 +77,13 @@ pub(in crate::document) fn read(
     let fragments = read_fragments(reader, &mut ops)?;
     let directions = reader.block()?;
     let others = read_others(reader, &mut ops, authors.ids.len())?;
-    let text = std::str::from_utf8(reader.block()?).map_err(|_| Malformed("the text is not UTF-8"))?;
+    let text = Text::read(reader)?;
     stamps.give_times(&mut ops, &mut logs)?;
-    share_out(text, &mut ops)?;
-    let mut placed = place(&fragments, &mut ops, &authors, text)?;
+    text.share_out(&mut ops)?;
+    let mut placed = place(&fragments, &mut ops, &authors, &text)?;
     check_dead(&others, &placed.runs, &authors)?;
     others.into_iter().for_each(|(op, target)| placed.killed.note(op, target, &mut ops));
-    fill_logs(&mut logs, &stamps, &ops, &authors, placed.killed, directions, text)?;
+    fill_logs(&mut logs, &stamps, &ops, &authors, placed.killed, directions, text.all)?;
     Ok(History { logs, runs: placed.runs, text: placed.text })
 }
 
@@ -319,21 +319,34 @@ fn read_others(reader: &mut Reader<'_>, ops: &mut [Op], n_authors: usize) -> Res
     Ok(others)
 }
 
-/// Gives each insert its piece of the text.
-fn share_out(text: &str, ops: &mut [Op]) -> Result<(), Malformed> {
-    let is_ascii = text.is_ascii();
-    let mut at = 0;
-    for op in ops.iter_mut().filter(|op| matches!(op.what, What::Insert { .. })) {
-        op.text = u32::try_from(at).map_err(|_| IMPOSSIBLE)?;
-        let n = op.len as usize;
-        let rest = text.get(at..).ok_or(Malformed("text is missing"))?;
-        let len = if is_ascii { n } else { byte_of_char(rest, n) };
-        if rest.len() < len || !is_ascii && len == rest.len() && rest.chars().count() != n {
-            return Err(Malformed("text is missing"));
-        }
-        at += len;
+/// The inserted text of all operations.
+struct Text<'a> {
+    all: &'a str,
+    is_ascii: bool,
+}
+
+impl<'a> Text<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Text<'a>, Malformed> {
+        let all = std::str::from_utf8(reader.block()?).map_err(|_| Malformed("the text is not UTF-8"))?;
+        Ok(Text { all, is_ascii: all.is_ascii() })
     }
-    if at == text.len() { Ok(()) } else { Err(Malformed("text is left over")) }
+
+    /// Returns how many bytes the `n` characters from byte `from` on take.
+    fn n_bytes(&self, from: u32, n: u32) -> u32 {
+        if self.is_ascii { n } else { byte_of_char(&self.all[from as usize..], n as usize) as u32 }
+    }
+
+    /// Gives each insert the place where its piece starts.
+    fn share_out(&self, ops: &mut [Op]) -> Result<(), Malformed> {
+        let (mut at, mut n_left) = (0, self.all.chars().count() as u64);
+        let len = u32::try_from(self.all.len()).map_err(|_| IMPOSSIBLE)?;
+        for op in ops.iter_mut().filter(|op| matches!(op.what, What::Insert { .. })) {
+            op.text = at;
+            n_left = n_left.checked_sub(u64::from(op.len)).ok_or(Malformed("text is missing"))?;
+            at += self.n_bytes(at, op.len);
+        }
+        if at == len { Ok(()) } else { Err(Malformed("text is left over")) }
+    }
 }
 
 /// What comes of walking the fragments in document order.
@@ -344,9 +357,14 @@ struct Placed {
     killed: Killed,
 }
 
-fn place(fragments: &[Fragment], ops: &mut [Op], authors: &Authors, text: &str) -> Result<Placed, Malformed> {
+fn place(
+    fragments: &[Fragment],
+    ops: &mut [Op],
+    authors: &Authors,
+    text: &Text<'_>,
+) -> Result<Placed, Malformed> {
     let mut placed = Placed { runs: Vec::with_capacity(fragments.len()), ..Placed::default() };
-    placed.text.reserve(text.len() / 2);
+    placed.text.reserve(text.all.len() / 2);
     let mut left = Left::default();
     for fragment in fragments {
         let op = &mut ops[fragment.op as usize];
@@ -359,13 +377,13 @@ fn place(fragments: &[Fragment], ops: &mut [Op], authors: &Authors, text: &str) 
             return Err(Malformed("text goes on where something else stands"));
         }
         left.list.push(Stretch { author, seq, lamport, len: fragment.len });
-        let from = op.text as usize;
-        let n_bytes = byte_of_char(&text[from..], fragment.len as usize);
-        op.text += n_bytes as u32;
+        let from = op.text;
+        op.text += text.n_bytes(from, fragment.len);
+        let piece = from as usize..op.text as usize;
         op.n_placed += fragment.len;
         let mut run = Run::new(authors.local[author as usize], seq, lamport, fragment.len);
         if fragment.killer == NONE {
-            placed.text.push_str(&text[from..from + n_bytes]);
+            placed.text.push_str(&text.all[piece]);
         } else {
             run = run.dead();
             placed.killed.note(fragment.killer, Target { author, seq, len: fragment.len }, ops);

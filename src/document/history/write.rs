@@ -196,7 +196,7 @@ fn deletions(pieces: &[Piece]) -> (Vec<Deletion>, Vec<Deletion>) {
         Deletion { author: piece.op.replica, start: targets.start, end: targets.end, op }
     });
     let mut all: Vec<Deletion> = all.collect();
-    all.sort_unstable_by_key(|deletion| (deletion.author, deletion.start, deletion.op));
+    all.sort_unstable_by_key(|deletion| u64::from(deletion.author) << 32 | u64::from(deletion.start));
     let (mut owned, mut others) = (Vec::with_capacity(all.len()), Vec::new());
     let mut rest = &all[..];
     while let Some(first) = rest.first() {
