@@ -23,6 +23,7 @@ pub mod lines;
 pub mod merge;
 pub mod mouse;
 pub mod pair;
+pub mod panes;
 pub mod people;
 pub mod picker;
 pub mod prompt;
@@ -30,6 +31,7 @@ pub mod search;
 pub mod selection;
 pub mod settings;
 mod update;
+pub mod views;
 pub mod vim;
 
 #[cfg(test)]
@@ -46,6 +48,7 @@ use crate::protocol::presence::{Activity, Presence};
 use crate::sync::Status;
 use crate::syntax::language::{self, Language};
 
+use command::Action;
 use edit::Run;
 use file::FileMeta;
 use find::Find;
@@ -53,8 +56,9 @@ use highlight::{Highlights, Painted};
 use key::{Key, Mouse};
 use layout::Layout;
 use mouse::Clicks;
+use panes::Arrange;
 use people::{LastSeen, Peer};
-use picker::Picker;
+use picker::{Item, Picker, PickerKind};
 use prompt::Prompt;
 use selection::Selection;
 use settings::Settings;
@@ -114,6 +118,10 @@ pub enum Msg {
     Painted(Painted),
     /// The text takes too long to parse: it stays plain.
     TooSlow,
+    /// Run a command.
+    Command(Action),
+    /// What `Effect::Arrange` asked to be listed.
+    List(PickerKind, Vec<Item>),
     /// Something to tell the user.
     Notice(String),
 }
@@ -153,6 +161,14 @@ pub enum Effect {
     LoadTheirs,
     /// Leave the editor. When the text is not modified and its file is gone, answer with `Msg::FileGone` instead.
     Quit,
+    /// As `Quit`, for this text alone.
+    Close,
+    /// Open a file beside the others.
+    Open(String),
+    /// Show the open text with this number.
+    Show(usize),
+    /// Do something with the open texts or the panes.
+    Arrange(Arrange),
     /// Give the terminal back to the shell that started us.
     Suspend,
     /// Put a text on the terminal's clipboard.
@@ -243,6 +259,8 @@ pub struct Model {
     /// The text of the save that is under way.
     saving: Rope,
     quits_after_save: bool,
+    /// Quitting means only this text.
+    closes_only: bool,
     /// Where the text is being saved to while it has no file.
     save_path: Option<String>,
     /// The caret's line and the first shown character after the last message: where they were before an edit of others.
@@ -287,6 +305,7 @@ impl Model {
             saving: base.clone(),
             base,
             quits_after_save: false,
+            closes_only: false,
             save_path: None,
             caret_line: 0,
             top_at: 0,
@@ -401,9 +420,14 @@ impl Model {
 
     /// Returns how the screen is divided.
     pub fn layout(&self) -> Layout {
-        let n_lines = self.rope().len_lines();
-        let layout = Layout::new(self.size.0, self.size.1, n_lines, self.prompt.is_some());
-        if self.settings.scrollbar { layout.with_scrollbar(n_lines) } else { layout }
+        let (n_lines, is_spoken) = (self.rope().len_lines(), self.settings.is_spoken);
+        let has_prompt = self.prompt.is_some() || (is_spoken && self.notice.is_some());
+        let layout = Layout::new(self.size.0, self.size.1, n_lines, has_prompt);
+        match (is_spoken, self.settings.scrollbar) {
+            (true, _) => Layout { gutter: 0, text_columns: self.size.0, ..layout },
+            (false, true) => layout.with_scrollbar(n_lines),
+            (false, false) => layout,
+        }
     }
 
     pub(crate) fn notify(&mut self, text: impl Into<String>, now: MonoTime) {

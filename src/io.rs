@@ -33,5 +33,11 @@ pub mod signals;
 /// Opening a file as text, and saving it so that it is always whole.
 pub mod files;
 
+/// The files below a folder.
+pub mod listing;
+
+/// Where one was in files.
+pub mod places;
+
 /// The terminal: taken on start, given back on every way out.
 pub mod terminal;

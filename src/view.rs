@@ -18,6 +18,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::base::time::MonoTime;
 use crate::editor::glyph::glyph;
+use crate::editor::panes::Area;
 use crate::editor::{Model, Overlay};
 use theme::Theme;
 
@@ -35,7 +36,10 @@ pub fn draw(model: &Model, theme: &Theme, now: MonoTime, buffer: &mut Buffer) ->
         bars::status(model, theme, now, row, buffer);
     }
     if let Some(row) = layout.prompt {
-        cursor = bars::prompt(model, theme, row, buffer);
+        match &model.prompt {
+            Some(_) => cursor = bars::prompt(model, theme, row, buffer),
+            None => bars::notice(model, theme, row, buffer),
+        }
     }
     match model.overlay {
         Overlay::None => {}
@@ -43,9 +47,78 @@ pub fn draw(model: &Model, theme: &Theme, now: MonoTime, buffer: &mut Buffer) ->
         Overlay::People => overlay::people(model, theme, buffer),
     }
     if let Some(open) = &model.picker {
-        cursor = Some(picker::draw(open, theme, buffer));
+        let at = picker::draw(open, theme, buffer);
+        cursor = Some(if model.settings.is_spoken { at.chosen } else { at.input });
     }
     cursor.filter(|at| buffer.area.contains(*at))
+}
+
+/// Draws the model into a part of a screen, with a border at its left when there is something. Returns where the terminal's
+/// cursor belongs.
+pub fn draw_in(
+    model: &Model,
+    theme: &Theme,
+    now: MonoTime,
+    area: Area,
+    whole: &mut Buffer,
+) -> Option<Position> {
+    let mut part = blank(area.columns, area.rows);
+    let cursor = draw(model, theme, now, &mut part);
+    for y in 0..area.rows {
+        for x in 0..area.columns {
+            whole[(area.x + x, area.y + y)] = part[(x, y)].clone();
+        }
+        if 0 < area.x && !model.settings.is_spoken {
+            whole[(area.x - 1, area.y + y)].set_symbol("│").set_style(theme.gutter);
+        }
+    }
+    cursor.map(|at| Position::new(area.x + at.x, area.y + at.y))
+}
+
+/// Draws the names of the open texts into the first row. The one that is shown is always among them.
+pub fn tabs(tabs: &[(String, bool)], current: usize, theme: &Theme, buffer: &mut Buffer) {
+    let width = buffer.area.width;
+    for (n, range, label) in tab_cells(tabs, current, width) {
+        // Colour is never the only sign: the text that is shown stands in brackets.
+        let (label, style) = match n == current {
+            true => (format!("[{label}]"), theme.title),
+            false => (format!(" {label} "), theme.gutter),
+        };
+        put(buffer, range.start, width, 0, &label, style);
+    }
+}
+
+/// Returns which tab is at a column of the first row, which is `width` cells wide.
+pub fn tab_at(tabs: &[(String, bool)], current: usize, width: u16, x: u16) -> Option<usize> {
+    tab_cells(tabs, current, width).into_iter().find(|(_, range, _)| range.contains(&x)).map(|(n, ..)| n)
+}
+
+/// The number, the columns and the words of each tab that fits. Those before the current one go first.
+fn tab_cells(
+    tabs: &[(String, bool)],
+    current: usize,
+    width: u16,
+) -> Vec<(usize, std::ops::Range<u16>, String)> {
+    let label = |(name, is_modified): &(String, bool)| {
+        let label = format!("{}{}", safe::line(name), if *is_modified { " ●" } else { "" });
+        let cells = unicode_width::UnicodeWidthStr::width(label.as_str()) + 2;
+        (label, u16::try_from(cells).unwrap_or(u16::MAX))
+    };
+    let labels: Vec<(String, u16)> = tabs.iter().map(label).collect();
+    let cells_from =
+        |first: usize| labels[first..=current].iter().map(|(_, cells)| usize::from(*cells)).sum::<usize>();
+    let first = (0..=current).find(|&first| cells_from(first) <= usize::from(width)).unwrap_or(current);
+    let mut x: u16 = 0;
+    let mut shown = Vec::new();
+    for (n, (label, cells)) in labels.into_iter().enumerate().skip(first) {
+        if width <= x {
+            break;
+        }
+        let end = x.saturating_add(cells);
+        shown.push((n, x..end, label));
+        x = end;
+    }
+    shown
 }
 
 /// Writes a text into a row from `x` on, up to `end`. Returns the column after it. A glyph that does not fit

@@ -91,6 +91,12 @@ pub static OPTIONS: &[Opt] = &[
         get: |config| Some(config.editor.scrollbar.to_string()),
     },
     Opt {
+        name: "screen_reader",
+        about: "Whether the screen is read aloud: no lines drawn, no numbers, messages on a row of their own",
+        set: |config, value| switch(value).map(|is_on| config.editor.is_spoken = is_on),
+        get: |config| Some(config.editor.is_spoken.to_string()),
+    },
+    Opt {
         name: "indent",
         about: "What Tab inserts: \"tab\", or so many blanks, 1 to 16",
         set: |config, value| match value.as_str() {
@@ -303,7 +309,7 @@ mod tests {
 
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
-        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\ntheme = \"dark\"\nscrollbar = false\n\
+        let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nscreen_reader = true\ntheme = \"dark\"\nscrollbar = false\n\
                     indent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {

@@ -1,32 +1,36 @@
-//! The editor's event loop: one document, its session and the screen.
+//! The editor's event loop: the open texts, the panes that show them, and the screen.
+
+mod arrange;
+mod buffer;
+mod screen;
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
-use tokio::sync::mpsc::UnboundedReceiver;
+use futures_util::future::select_all;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::cli::Files;
 use crate::app::config::Watch;
 use crate::app::run::{Launch, Usage};
-use crate::app::session::{self, Ending, Event, How, News, Opened, Session};
+use crate::app::session::{self, Ending, How};
 use crate::app::setting::Setting;
 use crate::app::{share, text, theme};
 use crate::base::time::MonoTime;
-use crate::editor::file::FileMeta;
+use crate::editor::command::Action;
+use crate::editor::panes::Panes;
 use crate::editor::settings::Settings;
-use crate::editor::{Effect, Model, Msg, SaveDone, update};
-use crate::io::files::{self, Loaded, OpenFile};
-use crate::io::highlighter::{Answer, Highlights};
+use crate::editor::views::View;
+use crate::editor::{Effect, Msg};
+use crate::io::clock;
+use crate::io::files::{self, Loaded};
+use crate::io::places::Places;
 use crate::io::signals::{Request, Requests};
 use crate::io::terminal::Terminal;
-use crate::io::{clock, entropy};
-use crate::journal::Finding;
-use crate::protocol::presence::N_COLORS;
-use crate::view::{self, paint::Painter, theme::Theme};
+use crate::view::{paint::Painter, theme::Theme};
 
-/// How many messages of others are taken in before a frame shows them.
-const EVENTS_PER_FRAME_MAX: usize = 256;
+use buffer::{Buffer, BufferId, Happened};
 
 /// Opens what the command line asks for and edits it until the user quits.
 ///
@@ -42,7 +46,7 @@ pub fn launch(setting: Setting, launch: Launch) -> anyhow::Result<()> {
 }
 
 async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
-    let loaded = load(&launch.files)?;
+    let (loaded, more) = load(&launch.files)?;
     let is_share = matches!(launch.how, How::Share { .. });
     let mut opened = session::open(setting, &loaded, launch.how).await?;
     if opened.is_new_guest {
@@ -59,149 +63,143 @@ async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
         // Before the screen is taken, so that it is still there afterwards.
         writeln!(std::io::stdout(), "{link}")?;
     }
-    let mut shell = Shell::new(setting, loaded, opened)?;
+    let (first, effects) = Buffer::new(0, setting, loaded, opened);
+    let mut shell = Shell::new(setting, first)?;
+    shell.carry_out(effects)?;
+    shell.wanted.extend(more.into_iter().map(Wanted::Beside));
     if let Some(link) = link {
         let is_copied = shell.terminal.copy(&link)?;
-        shell.handle(Msg::Shared { is_copied })?;
+        shell.tell(Msg::Shared { is_copied })?;
     }
-    if let Some((line, column)) = launch.files.line_col {
-        shell.model.go_to(line, column);
-    }
+    shell.begin(launch.files.line_col)?;
     let done = shell.run().await;
-    let ending = shell.ending.unwrap_or(Ending::Abrupt);
-    let is_unsaved = shell.model.is_modified();
-    // The terminal first: whatever the journal has to say is then seen.
-    drop(shell.terminal);
-    shell.session.end(shell.model.document_mut(), ending).await;
-    done?;
-    match (ending, is_unsaved) {
-        // Whoever started an editor for one file, as git does, must not take this for a finished edit.
-        (Ending::Abrupt, true) => bail!("ended from outside; what was not saved comes back with coedit"),
-        (Ending::Abrupt, false) => bail!("ended from outside; everything was saved"),
-        (Ending::Clean | Ending::Forget, _) => Ok(()),
-    }
+    shell.end(done).await
 }
 
-fn load(files: &Files) -> anyhow::Result<Loaded> {
-    match (files.paths.as_slice(), files.is_standard_input) {
-        ([], true) => Ok(Loaded::untitled(text::read_standard_input()?)),
-        ([], false) => Ok(Loaded::untitled(String::new())),
-        ([path], false) => Ok(files::load(path)?),
-        _ => Err(Usage(
-            "coedit edits one file at a time; start it once for each, in terminals side by side".to_owned(),
-        )
-        .into()),
-    }
+/// Reads the first text, and returns which files come beside it.
+fn load(files: &Files) -> anyhow::Result<(Loaded, Vec<PathBuf>)> {
+    let mut paths = files.paths.iter().cloned();
+    let first = match (files.is_standard_input, paths.next()) {
+        (true, first) => {
+            let rest = first.into_iter().chain(paths).collect();
+            return Ok((Loaded::untitled(text::read_standard_input()?), rest));
+        }
+        (false, None) => Loaded::untitled(String::new()),
+        (false, Some(path)) => files::load(&path)?,
+    };
+    Ok((first, paths.collect()))
 }
 
 /// What woke the loop.
 enum Woken {
     /// `None` when the terminal is gone.
     Terminal(Option<Vec<Msg>>),
-    Session(Box<Event>),
+    Buffer(usize, Happened),
     Request(Request),
-    Highlights(Answer),
+    /// The files below the folder.
+    Files(Vec<String>),
     Deadline,
 }
 
-/// The shell around the model. It decides nothing.
+/// What cannot be done at once, because others are waited for.
+enum Wanted {
+    /// Open a file and show it.
+    Open(PathBuf),
+    /// Open a file, and leave on the screen what is there.
+    Beside(PathBuf),
+    /// Begin a new text.
+    New,
+    /// The session of a text that was closed ends.
+    End(Box<Buffer>),
+}
+
+/// A part of the screen.
+struct Pane {
+    /// What it shows.
+    buffer: BufferId,
+    /// How, while another pane has the keyboard.
+    view: Option<View>,
+}
+
+/// The shell around the models. It decides nothing about texts.
 struct Shell {
-    model: Model,
-    file: Option<OpenFile>,
-    session: Session,
+    setting: Setting,
+    /// The open texts, in the order of their tabs; never empty.
+    buffers: Vec<Buffer>,
+    panes: Panes<Pane>,
+    n_opened: BufferId,
     terminal: Terminal,
     painter: Painter,
-    highlights: Highlights,
     theme: Theme,
     /// That of the command line, which the configuration does not change.
     fixed_theme: Option<String>,
-    /// The folder of the configuration.
-    config_folder: PathBuf,
+    /// The title of the terminal's window.
+    title: String,
     config: Watch,
-    /// The document was edited since the session was told.
-    is_edited: bool,
-    /// What others see of the user changed since the session was told.
-    is_moved: bool,
+    places: Places,
+    wanted: Vec<Wanted>,
+    on_files: UnboundedSender<Vec<String>>,
+    files: UnboundedReceiver<Vec<String>>,
     ending: Option<Ending>,
 }
 
 impl Shell {
-    fn new(setting: &Setting, loaded: Loaded, opened: Opened) -> anyhow::Result<Shell> {
-        let Opened { session, doc, finding, base, expected, line_ending, read_only, .. } = opened;
-        let Loaded { file, mut meta, text: text_of_file } = loaded;
-        meta.read_only = meta.read_only.or(read_only);
-        let (name, is_shared) = (meta.name.clone(), session.link().is_some());
-        let is_locked = meta.is_locked;
-        // A recovered text has the ends of line it was edited with, whatever the file has now.
-        if finding != Finding::Same {
-            meta.line_ending = line_ending.unwrap_or(meta.line_ending);
-        }
-        let mut model = Model::new(doc, meta);
-        model.set_settings(setting.editor.clone());
-        let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
-        model.set_identity(setting.name.clone(), color, session.link().cloned());
-        // A file that is new to this document may hold its very text: then it is in step with it.
-        let is_new_to_it = expected.is_none() && file.as_ref().is_some_and(|file| file.hash().is_some());
-        let is_in_step = is_new_to_it && *model.rope() == text_of_file;
-        let is_gone = matches!(finding, Finding::FileGone { .. });
-        if !is_in_step && (is_gone || *model.rope() != base) {
-            model.mark_modified(base);
-        }
+    fn new(setting: &Setting, first: Buffer) -> anyhow::Result<Shell> {
+        let (on_files, files) = unbounded_channel();
         let wanted_theme = setting.theme.as_ref().unwrap_or(&setting.editor.theme);
         let theme = theme::load(wanted_theme, &setting.paths.config).map_err(Usage)?;
-        let terminal = Terminal::take().context("coedit needs a terminal for its screen; run it in one")?;
-        let mut shell = Shell {
-            model,
-            file,
-            session,
-            terminal,
+        Ok(Shell {
+            setting: setting.clone(),
+            panes: Panes::new(Pane { buffer: first.id, view: None }),
+            n_opened: 1,
+            buffers: vec![first],
+            terminal: Terminal::take().context("coedit needs a terminal for its screen; run it in one")?,
             painter: Painter::new(),
-            highlights: Highlights::new(),
             theme,
             fixed_theme: setting.theme.clone(),
-            config_folder: setting.paths.config.clone(),
+            title: String::new(),
             config: Watch::new(&setting.paths.config),
-            is_edited: false,
-            is_moved: true,
+            places: Places::load(&setting.paths.data),
+            wanted: Vec::new(),
+            on_files,
+            files,
             ending: None,
-        };
-        match &mut shell.file {
-            Some(file) if is_in_step => {
-                if let Some(hash) = file.hash() {
-                    shell.session.saved(shell.model.document(), hash, shell.model.file().line_ending);
-                }
+        })
+    }
+
+    /// Shows the first text at the place that is asked for, or where its user was.
+    fn begin(&mut self, line_col: Option<(usize, usize)>) -> anyhow::Result<()> {
+        self.fit()?;
+        match line_col {
+            Some((line, column)) => self.buffers[0].model.go_to(line, column),
+            None => self.go_to_place(0),
+        }
+        Ok(())
+    }
+
+    /// Ends every session, and says how the program ends.
+    async fn end(mut self, done: anyhow::Result<()>) -> anyhow::Result<()> {
+        let ending = self.ending.unwrap_or(Ending::Abrupt);
+        let is_unsaved = self.buffers.iter().any(|buffer| buffer.model.is_modified());
+        self.note_places();
+        let Shell { terminal, buffers, wanted, .. } = self;
+        // The terminal first: whatever the journal has to say is then seen.
+        drop(terminal);
+        for buffer in buffers {
+            buffer.end(ending).await;
+        }
+        for wanted in wanted {
+            if let Wanted::End(buffer) = wanted {
+                buffer.end(Ending::Clean).await;
             }
-            Some(file) => file.expect(expected),
-            None => {}
         }
-        shell.terminal.set_title(&format!("{name} · coedit"))?;
-        shell.fit()?;
-        shell.handle(Msg::Connection(shell.session.status().clone()))?;
-        shell.handle(Msg::People(shell.session.people()))?;
-        let words = match finding {
-            Finding::Same if is_new_to_it && !is_in_step => {
-                format!("{name} exists and holds something else; saving will ask")
-            }
-            Finding::Same if is_locked => format!("{name} is read-only for you; saving will not work"),
-            Finding::Same => String::new(),
-            Finding::Unsaved { n_edits } if is_shared => {
-                format!("{} of the shared text not in {name} yet; Ctrl-S saves", edits(n_edits))
-            }
-            Finding::Unsaved { n_edits } => format!("recovered {} not saved; Ctrl-S saves", edits(n_edits)),
-            Finding::FileGone { .. } => format!("{name} is gone; Ctrl-S writes it again"),
-            Finding::FileChanged { n_edits: 0 } => String::new(),
-            Finding::FileChanged { n_edits } => format!("recovered {} not in {name}", edits(n_edits)),
-        };
-        if !words.is_empty() {
-            shell.handle(Msg::Notice(words))?;
+        done?;
+        match (ending, is_unsaved) {
+            // Whoever started an editor for one file, as git does, must not take this for a finished edit.
+            (Ending::Abrupt, true) => bail!("ended from outside; what was not saved comes back with coedit"),
+            (Ending::Abrupt, false) => bail!("ended from outside; everything was saved"),
+            (Ending::Clean | Ending::Forget, _) => Ok(()),
         }
-        if let Finding::FileChanged { .. } = finding {
-            shell.handle(Msg::Conflict)?;
-        }
-        if let Some(words) = shell.session.warning() {
-            shell.handle(Msg::Notice(words))?;
-        }
-        Ok(shell)
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
@@ -209,17 +207,22 @@ impl Shell {
         let mut requests = Requests::listen()?;
         self.flush()?;
         while self.ending.is_none() {
+            self.settle().await?;
             self.draw()?;
             // After the frame: nobody waits for colours.
-            if let Some(wanted) = self.model.wanted_highlights() {
-                self.highlights.ask(wanted);
+            for buffer in &mut self.buffers {
+                if let Some(wanted) = buffer.model.wanted_highlights() {
+                    buffer.highlights.ask(wanted);
+                }
             }
-            let deadline = self.model.deadline(clock::mono_now());
+            let now = clock::mono_now();
+            let deadline = self.buffers.iter().filter_map(|buffer| buffer.model.deadline(now)).min();
+            let happened = select_all(self.buffers.iter_mut().map(|buffer| Box::pin(buffer.next())));
             let woken = tokio::select! {
                 msgs = drain(&mut input) => Woken::Terminal(msgs),
-                event = self.session.next_event() => Woken::Session(Box::new(event)),
+                (happened, n, _) = happened => Woken::Buffer(n, happened),
                 request = requests.next() => Woken::Request(request),
-                answer = self.highlights.answer() => Woken::Highlights(answer),
+                Some(files) = self.files.recv() => Woken::Files(files),
                 () = sleep_until(deadline) => Woken::Deadline,
             };
             self.wake(woken)?;
@@ -233,18 +236,16 @@ impl Shell {
             Woken::Terminal(None) => self.ending = Some(Ending::Abrupt),
             Woken::Terminal(Some(msgs)) => {
                 for msg in msgs {
-                    self.handle(msg)?;
+                    self.input(msg)?;
                     if self.ending.is_some() {
                         break;
                     }
                 }
             }
-            Woken::Session(event) => {
-                self.lend(|session, doc, news| session.handle(*event, doc, news))?;
-                for _ in 0..EVENTS_PER_FRAME_MAX {
-                    let Some(event) = self.session.try_next_event() else { break };
-                    self.lend(|session, doc, news| session.handle(event, doc, news))?;
-                }
+            Woken::Buffer(n, happened) => {
+                let mut out = Vec::new();
+                self.buffers[n].on(happened, &mut out);
+                self.carry_out(out)?;
             }
             Woken::Request(Request::End) => self.ending = Some(Ending::Abrupt),
             Woken::Request(Request::Stop) => self.suspend()?,
@@ -253,185 +254,98 @@ impl Shell {
                 self.redraw_all()?;
             }
             Woken::Request(Request::Resize) => self.fit()?,
-            Woken::Highlights(Answer::Painted(painted)) => self.handle(Msg::Painted(painted))?,
-            Woken::Highlights(Answer::TooSlow) => self.handle(Msg::TooSlow)?,
-            Woken::Deadline => self.handle(Msg::Tick)?,
+            Woken::Files(files) => self.list_files(files)?,
+            Woken::Deadline => {
+                for n in 0..self.buffers.len() {
+                    let mut out = Vec::new();
+                    self.buffers[n].handle(Msg::Tick, &mut out);
+                    self.carry_out(out)?;
+                }
+            }
         }
         Ok(())
     }
 
-    /// Lends the document to the session and works in what comes of it.
-    fn lend(
-        &mut self,
-        work: impl FnOnce(&mut Session, &mut crate::document::Document, &mut Vec<News>),
-    ) -> anyhow::Result<()> {
-        let mut news = Vec::new();
-        work(&mut self.session, self.model.document_mut(), &mut news);
-        for item in news {
-            let msg = match item {
-                News::TextChanged(applied) => Msg::RemoteApplied(applied),
-                News::People => Msg::People(self.session.people()),
-                News::Status => Msg::Connection(self.session.status().clone()),
-                News::JournalFailed(sentence) => Msg::Notice(sentence),
-            };
-            self.handle(msg)?;
-        }
-        Ok(())
-    }
-
-    /// Tells the session what was edited and where the user is now: once for all that came together.
+    /// Tells every session what was edited and where the user is now.
     fn flush(&mut self) -> anyhow::Result<()> {
-        if std::mem::take(&mut self.is_edited) {
-            self.lend(|session, doc, news| session.edited(doc, news))?;
-        }
-        if std::mem::take(&mut self.is_moved) && self.session.link().is_some() {
-            let presence = self.model.presence();
-            self.lend(|session, doc, news| session.presence(Some(presence), doc, news))?;
-        }
-        Ok(())
+        let mut out = Vec::new();
+        self.buffers.iter_mut().for_each(|buffer| buffer.flush(&mut out));
+        self.carry_out(out)
     }
 
-    fn handle(&mut self, msg: Msg) -> anyhow::Result<()> {
-        for effect in update(&mut self.model, msg, clock::mono_now()) {
-            self.carry_out(effect)?;
-        }
-        Ok(())
+    /// Tells the text that has the keyboard something.
+    fn tell(&mut self, msg: Msg) -> anyhow::Result<()> {
+        let mut out = Vec::new();
+        let current = self.current();
+        self.buffers[current].handle(msg, &mut out);
+        self.carry_out(out)
     }
 
-    fn carry_out(&mut self, effect: Effect) -> anyhow::Result<()> {
-        match effect {
-            Effect::Save { text, revision, overwrite, path } => {
-                // What is saved must be in the journal first, or it would count as newer than the file.
-                self.flush()?;
-                let result = self.save(&text, overwrite, path).map_err(|error| format!("{error:#}"));
-                self.handle(Msg::Saved { revision, result })?;
-            }
-            Effect::LoadTheirs => {
-                let theirs = self.load_theirs().map_err(|error| format!("{error:#}"));
-                self.handle(Msg::Theirs(theirs))?;
-            }
-            Effect::CheckFile => {
-                let file = self.file.as_ref();
-                if file.is_some_and(OpenFile::is_gone) {
-                    self.handle(Msg::FileGone { quits: false })?;
-                } else if file.is_some_and(OpenFile::is_changed_outside) {
-                    self.handle(Msg::FileChanged)?;
+    fn notify(&mut self, words: impl Into<String>) -> anyhow::Result<()> {
+        self.tell(Msg::Notice(words.into()))
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> anyhow::Result<()> {
+        for effect in effects {
+            match effect {
+                Effect::CheckConfig => {
+                    if let Some(config) = self.config.news() {
+                        let settings = config.map(|config| config.settings());
+                        let settings =
+                            settings.and_then(|settings| self.take_theme(&settings).map(|()| settings));
+                        for buffer in &mut self.buffers {
+                            buffer.handle(Msg::Settings(Box::new(settings.clone())), &mut Vec::new());
+                        }
+                    }
                 }
-            }
-            Effect::CheckConfig => {
-                if let Some(config) = self.config.news() {
-                    let settings = config.map(|config| config.settings());
-                    let settings =
-                        settings.and_then(|settings| self.take_theme(&settings).map(|()| settings));
-                    self.handle(Msg::Settings(Box::new(settings)))?;
+                Effect::Quit => self.quit()?,
+                Effect::Close => self.close_text()?,
+                Effect::Suspend => self.suspend()?,
+                Effect::CopyToClipboard(text) => {
+                    let is_copied = self.terminal.copy(&text)?;
+                    if !is_copied {
+                        self.notify("too long for the terminal's clipboard; Ctrl-V pastes it within coedit")?;
+                    }
                 }
+                Effect::Arrange(arrange) => self.arrange(arrange)?,
+                Effect::Open(path) => self.wanted.push(Wanted::Open(files::at_home(&path))),
+                Effect::Show(n) => self.show(n)?,
+                // The text itself has carried these out.
+                _ => {}
             }
-            Effect::InStep => {
-                self.flush()?;
-                self.in_step();
-            }
-            Effect::Quit
-                if !self.model.is_modified() && self.file.as_ref().is_some_and(OpenFile::is_gone) =>
-            {
-                self.handle(Msg::FileGone { quits: true })?;
-            }
-            Effect::Quit => self.ending = Some(Ending::Clean),
-            Effect::Suspend => self.suspend()?,
-            Effect::CopyToClipboard(text) => {
-                if !self.terminal.copy(&text)? {
-                    let words = "too long for the terminal's clipboard; Ctrl-V pastes it within coedit";
-                    self.handle(Msg::Notice(words.to_owned()))?;
-                }
-            }
-            Effect::DocumentEdited => self.is_edited = true,
-            Effect::PresenceChanged => self.is_moved = true,
-            Effect::RetryNow => self.lend(|session, doc, news| session.retry_now(doc, news))?,
         }
         Ok(())
     }
 
     /// Draws in the theme of the configuration from now on, unless the command line gave one.
     fn take_theme(&mut self, settings: &Settings) -> Result<(), String> {
-        if self.fixed_theme.is_none() && self.model.settings().theme != settings.theme {
-            self.theme = theme::load(&settings.theme, &self.config_folder)?;
+        if self.fixed_theme.is_none() && self.buffers[0].model.settings().theme != settings.theme {
+            self.theme = theme::load(&settings.theme, &self.setting.paths.config)?;
             self.painter.forget();
         }
         Ok(())
     }
 
-    fn save(
-        &mut self,
-        text: &ropey::Rope,
-        overwrite: bool,
-        path: Option<String>,
-    ) -> anyhow::Result<SaveDone> {
-        let mut file = match (path, self.file.take()) {
-            (Some(path), _) => OpenFile::new(at_home(&path)),
-            (None, Some(file)) => file,
-            (None, None) => bail!("this text has no file"),
-        };
-        let is_new = !self.model.file().has_path;
-        let done = file.save(text, self.model.file(), overwrite);
-        if is_new {
-            // Only a file that was written is the text's from now on.
-            let Ok(SaveDone::Written(_)) = done else { return Ok(done?) };
-            let path = file.canonical()?;
-            let name = Path::file_name(&path).unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            self.terminal.set_title(&format!("{name} · coedit"))?;
-            self.model.set_file_name(name);
-            self.session.moved(path);
+    /// The text with the keyboard may go. Ends when all of them may; goes to the first that may not, otherwise.
+    fn quit(&mut self) -> anyhow::Result<()> {
+        let current = self.current();
+        self.buffers[current].is_released = true;
+        let next = self.buffers.iter().position(|buffer| !buffer.is_released && buffer.model.is_modified());
+        match next {
+            Some(n) => {
+                self.show(n)?;
+                self.tell(Msg::Command(Action::Quit))
+            }
+            None => {
+                self.ending = Some(Ending::Clean);
+                Ok(())
+            }
         }
-        self.file = Some(file);
-        let done = done?;
-        if let SaveDone::Written(_) = done {
-            self.in_step();
-        }
-        Ok(done)
-    }
-
-    /// File and document hold the same text now.
-    fn in_step(&mut self) {
-        if let Some(hash) = self.file.as_ref().and_then(OpenFile::hash) {
-            self.session.saved(self.model.document(), hash, self.model.file().line_ending);
-        }
-    }
-
-    fn load_theirs(&mut self) -> anyhow::Result<(String, FileMeta)> {
-        let file = self.file.as_ref().ok_or_else(|| anyhow!("this text has no file"))?;
-        let loaded = files::load(&file.path)?;
-        if loaded.is_new() {
-            self.file = loaded.file;
-            bail!("{} is gone; Ctrl-S writes it again", self.model.file().name);
-        }
-        if let Some(why) = loaded.meta.read_only {
-            bail!("not merged: {why}");
-        }
-        self.file = loaded.file;
-        Ok((loaded.text, loaded.meta))
     }
 
     fn suspend(&mut self) -> anyhow::Result<()> {
         self.terminal.suspend()?;
         self.redraw_all()
-    }
-
-    fn redraw_all(&mut self) -> anyhow::Result<()> {
-        self.painter.forget();
-        self.fit()
-    }
-
-    /// Takes the size that the terminal has now.
-    fn fit(&mut self) -> anyhow::Result<()> {
-        let (columns, rows) = self.terminal.size();
-        self.handle(Msg::Resize(columns, rows))
-    }
-
-    fn draw(&mut self) -> anyhow::Result<()> {
-        let (columns, rows) = self.model.size();
-        let mut buffer = view::blank(columns, rows);
-        let cursor = view::draw(&self.model, &self.theme, clock::mono_now(), &mut buffer);
-        let frame = self.painter.frame(buffer, cursor);
-        Ok(self.terminal.write(&frame)?)
     }
 }
 
@@ -450,18 +364,5 @@ async fn sleep_until(deadline: Option<MonoTime>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(clock::instant(at).into()).await,
         None => std::future::pending().await,
-    }
-}
-
-/// `1 edit` or `12 edits`.
-fn edits(n: u64) -> String {
-    if n == 1 { "1 edit".to_owned() } else { format!("{n} edits") }
-}
-
-/// Reads a path as a shell does: `~/` is the user's home.
-fn at_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(path),
     }
 }

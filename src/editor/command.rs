@@ -1,6 +1,8 @@
 //! Every command as a row of one table: its name, what it does, its keys, and the action. The palette, the help
 //! and the page on keys are made from it.
 
+use super::panes::{Arrange, Axis};
+
 /// Where a caret goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it all")]
@@ -57,6 +59,7 @@ pub enum Action {
     Save,
     Quit,
     Palette,
+    Arrange(Arrange),
     Help,
     People,
     Suspend,
@@ -113,6 +116,19 @@ pub static COMMANDS: &[Command] = &[
     row("indent-lines", "Indent the lines", &["Alt-I"], Action::IndentLines),
     row("lines-up", "Move the lines up", &["Alt-Up"], Action::LinesUp),
     row("lines-down", "Move the lines down", &["Alt-Down"], Action::LinesDown),
+    row("open", "Open a file", &["Ctrl-O"], Action::Arrange(Arrange::ListFiles)),
+    row("open-recent", "Open a file that was open lately", &["Alt-O"], Action::Arrange(Arrange::ListRecent)),
+    row("reopen", "Open what was open when coedit last ended", &[], Action::Arrange(Arrange::Reopen)),
+    row("new", "A new text beside the others", &["Ctrl-N"], Action::Arrange(Arrange::New)),
+    row("texts", "The open texts", &["Alt-T", "F4"], Action::Arrange(Arrange::ListTexts)),
+    row("next-text", "The next open text", &["Ctrl-PageDown", "Alt-."], Action::Arrange(Arrange::Next)),
+    row("previous-text", "The open text before", &["Ctrl-PageUp", "Alt-,"], Action::Arrange(Arrange::Previous)),
+    row("close", "Close this text; asks when something is unsaved", &["Ctrl-K Ctrl-W", "Alt-W"], Action::Arrange(Arrange::Close)),
+    row("split-right", "Split the pane into two side by side", &["Alt-V", "Ctrl-K Right"], Action::Arrange(Arrange::Split(Axis::Columns))),
+    row("split-down", "Split the pane into two, one above the other", &["Alt-S", "Ctrl-K Down"], Action::Arrange(Arrange::Split(Axis::Rows))),
+    row("next-pane", "To the next pane", &["F6"], Action::Arrange(Arrange::FocusNext)),
+    row("previous-pane", "To the pane before", &["Shift-F6"], Action::Arrange(Arrange::FocusPrevious)),
+    row("close-pane", "Close the pane; its text stays open", &["Alt-Q"], Action::Arrange(Arrange::ClosePane)),
     row("palette", "Find a command by what it does, and run it", &["Ctrl-P", "F8"], Action::Palette),
     row("people", "Who is here", &["F2"], Action::People),
     row("retry", "Try to connect now", &["F5", "Ctrl-R"], Action::RetryNow),

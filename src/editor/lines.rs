@@ -39,19 +39,6 @@ pub(crate) fn indent_after(rope: &Rope, at: usize, unit: &str) -> String {
     indent
 }
 
-/// Returns how comments begin in a file of this name.
-fn comment_of(name: &str) -> &'static str {
-    let extension = name.rsplit_once('.').map_or(name, |(_, extension)| extension);
-    match extension.to_ascii_lowercase().as_str() {
-        "rs" | "js" | "jsx" | "ts" | "tsx" | "go" | "c" | "h" | "cc" | "cpp" | "hpp" | "java" | "json"
-        | "scss" | "swift" | "kt" | "zig" => "//",
-        "sql" | "lua" | "hs" => "--",
-        "el" | "lisp" | "scm" | "clj" => ";;",
-        "tex" => "%",
-        _ => "#",
-    }
-}
-
 impl Model {
     /// Returns what one step of indentation is.
     pub(crate) fn indent_unit(&self) -> String {
@@ -127,7 +114,11 @@ impl Model {
 
     /// Makes comments of the lines, or text again when all of them are comments.
     pub(crate) fn toggle_comment(&mut self, now: MonoTime) {
-        let mark = comment_of(&self.file.name);
+        let (mark, closing) = match (self.language.line_comment, self.language.block_comment) {
+            (Some(mark), _) => (mark, None),
+            (None, Some((opening, closing))) => (opening, Some(closing)),
+            (None, None) => ("#", None),
+        };
         let rope = self.rope();
         let lines: Vec<usize> = self.touched_lines().into_iter().flatten().collect();
         let text_of = |line: usize| {
@@ -139,7 +130,18 @@ impl Model {
         let is_comment = |at: usize| rope.chars_at(at).take(mark.len()).eq(mark.chars());
         let edits: Vec<Edit> = if written.iter().all(|&(at, _)| is_comment(at)) {
             let n_of = |at: usize| mark.len() + usize::from(rope.get_char(at + mark.len()) == Some(' '));
-            written.iter().map(|&(at, _)| Edit::delete(at..at + n_of(at))).collect()
+            let start = |at: usize| Edit::delete(at..at + n_of(at));
+            let stop = |at: usize, end: usize| {
+                let n = closing.map_or(0, str::len);
+                let is_closed =
+                    0 < n && at + n <= end && rope.slice(end - n..end) == closing.unwrap_or_default();
+                let n_blank = usize::from(is_closed && rope.get_char(end - n - 1) == Some(' '));
+                is_closed.then(|| Edit::delete(end - n - n_blank..end))
+            };
+            written
+                .iter()
+                .flat_map(|&(at, end)| std::iter::once(start(at)).chain(stop(at + n_of(at), end)))
+                .collect()
         } else {
             // All marks in one column: that of the line that is indented least.
             let indent = |at: usize| at - rope.line_to_char(rope.char_to_line(at));

@@ -17,6 +17,10 @@ const INPUT_CHARS_MAX: usize = 200;
 pub enum PickerKind {
     /// A command, to be run.
     Commands,
+    /// A file, to be opened.
+    Files,
+    /// An open text, to be shown.
+    Texts,
 }
 
 impl PickerKind {
@@ -24,6 +28,8 @@ impl PickerKind {
     pub fn title(self) -> &'static str {
         match self {
             PickerKind::Commands => "Run",
+            PickerKind::Files => "Open",
+            PickerKind::Texts => "Show",
         }
     }
 }
@@ -134,8 +140,17 @@ impl Model {
 
     fn pick(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
         let Some(picker) = self.picker.take() else { return };
-        let Some(idx) = picker.picked() else { return };
+        let Some(idx) = picker.picked() else {
+            // A file that is not there yet.
+            let name = picker.input.trim();
+            if picker.kind == PickerKind::Files && !name.is_empty() {
+                effects.push(Effect::Open(name.to_owned()));
+            }
+            return;
+        };
         match picker.kind {
+            PickerKind::Files => effects.push(Effect::Open(picker.items[idx].text.clone())),
+            PickerKind::Texts => effects.push(Effect::Show(idx)),
             PickerKind::Commands => self.act(COMMANDS[idx].action, false, now, effects),
         }
     }

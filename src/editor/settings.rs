@@ -13,6 +13,8 @@ pub struct Settings {
     pub theme: String,
     /// Whether a bar at the right edge shows where in the text one is.
     pub scrollbar: bool,
+    /// Whether the screen is for somebody who hears it: no lines drawn, no numbers, messages on a row of their own.
+    pub is_spoken: bool,
     /// One step of indentation: so many blanks, or a tab for 0.
     pub indent: u8,
     /// Whether a new line is indented as the one before.
@@ -30,6 +32,7 @@ impl Default for Settings {
             is_vim: false,
             theme: "terminal".to_owned(),
             scrollbar: true,
+            is_spoken: false,
             indent: 0,
             auto_indent: true,
             trim_blanks: false,

@@ -11,6 +11,8 @@ use super::edits::Edit;
 use super::file::{FileMeta, LineEnding, align};
 use super::key::{Key, KeyCode};
 use super::keymap::{self, Found};
+use super::panes::Arrange;
+use super::picker::Picker;
 use super::prompt::Prompt;
 use super::selection::{Selection, shift_right};
 use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme, merge};
@@ -26,6 +28,11 @@ pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
     }
     let keeps_view = model.dispatch(msg, now, &mut effects);
     model.join_selections();
+    if model.closes_only {
+        let own = |effect| if matches!(effect, Effect::Quit) { Effect::Close } else { effect };
+        effects = effects.into_iter().map(own).collect();
+        model.closes_only = model.prompt.is_some() || model.quits_after_save;
+    }
     if revision != model.revision && !is_remote {
         effects.push(Effect::DocumentEdited);
         model.seen.edit = Some(now);
@@ -112,6 +119,8 @@ impl Model {
                 self.too_slow();
                 return true;
             }
+            Msg::Command(action) => self.act(action, false, now, effects),
+            Msg::List(kind, items) => self.picker = Some(Picker::new(kind, items)),
             Msg::Notice(text) => self.notify(text, now),
         }
         false
@@ -277,6 +286,11 @@ impl Model {
                 self.prompt = Some(Prompt::Quit);
             }
             Action::Quit => effects.push(Effect::Quit),
+            Action::Arrange(Arrange::Close) => {
+                self.closes_only = true;
+                self.act(Action::Quit, false, now, effects);
+            }
+            Action::Arrange(arrange) => effects.push(Effect::Arrange(arrange)),
             Action::Palette => self.open_palette(),
             Action::Help => self.overlay = Overlay::Help(0),
             Action::People => self.overlay = Overlay::People,

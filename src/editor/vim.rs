@@ -112,6 +112,13 @@ impl Vim {
 impl Model {
     /// Works a key in. Returns whether that was all; otherwise it means what it means without vim.
     pub(crate) fn vim_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        // A terminal sends Alt with a character as Esc and the character: over a slow line, Esc and then a command look the
+        // same, and are what is meant.
+        if key.alt && matches!(key.code, KeyCode::Char(_)) {
+            let keys = [Key::plain(KeyCode::Esc), Key { alt: false, ..key }];
+            keys.into_iter().for_each(|key| self.key(key, now, effects));
+            return true;
+        }
         let is_typed = !self.vim.is_replaying && self.vim.macro_depth == 0;
         if is_typed && let Some((_, keys)) = &mut self.vim.recording {
             keys.push(key);

@@ -139,6 +139,14 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
     Ok(Loaded { file: Some(OpenFile { path: path.to_owned(), stamp: Some(stamp) }), text, meta })
 }
 
+/// Returns the path that a user typed: `~/` is the home, as in a shell.
+pub fn at_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
 /// Refuses what cannot be the name of a file.
 fn check_name(path: &Path) -> Result<(), FileError> {
     let ends_in_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");

@@ -69,6 +69,7 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
         format!("{place} │ F1 help "),
         format!("{place} "),
     ];
+    let right = right.map(|text| if model.settings.is_spoken { text.replace(" │", ",") } else { text });
     let right = right.iter().find(|text| text.width() * 2 <= usize::from(width)).unwrap_or(&right[2]);
     let start = width.saturating_sub(right.width() as u16);
     // The state first: it is always in words, whatever else there is to say.
@@ -78,7 +79,7 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
     if !model.people.is_empty() {
         left.push_str(&format!(" · {} here", model.people.len() + 1));
     }
-    if let Some(notice) = &model.notice {
+    if let Some(notice) = model.notice.as_ref().filter(|_| !model.settings.is_spoken) {
         left.push_str(" · ");
         left.push_str(&safe::line(&notice.text));
     }
@@ -89,6 +90,14 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
         put(buffer, x, start, row, "…", theme.status);
     }
     put(buffer, start, width, row, right, theme.status);
+}
+
+/// Draws what there is to say on a row of its own.
+pub fn notice(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
+    if let Some(notice) = &model.notice {
+        let width = buffer.area.width;
+        put(buffer, 0, width, row, &safe::line(&notice.text), theme.prompt);
+    }
 }
 
 /// Draws the open question and returns where the cursor belongs.

@@ -12,8 +12,16 @@ use super::{put, safe};
 /// Rows of a list on a screen that has more.
 const ROWS_MAX: u16 = 16;
 
-/// Draws a list at the top of the screen and returns where the cursor belongs.
-pub fn draw(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Position {
+/// Where the cursor may be: behind what is typed, or at the chosen row.
+pub struct Places {
+    /// Behind what is typed.
+    pub input: Position,
+    /// At the chosen row.
+    pub chosen: Position,
+}
+
+/// Draws a list at the top of the screen and returns where the cursor may be.
+pub fn draw(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Places {
     let (width, height) = (buffer.area.width, buffer.area.height);
     let cells = width.saturating_sub(4).clamp(1, 90).min(width);
     let rows = ROWS_MAX.min(height.saturating_sub(2));
@@ -50,5 +58,6 @@ pub fn draw(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Position {
         put(buffer, x, end, top + 1, &blank, theme.overlay);
         put(buffer, x + 1, end, top + 1, "nothing matches; Backspace widens, Esc closes", theme.overlay);
     }
-    Position::new(cursor.min(end.saturating_sub(1)), top)
+    let row = top + 1 + u16::try_from(picker.selected.saturating_sub(first)).unwrap_or(0);
+    Places { input: Position::new(cursor.min(end.saturating_sub(1)), top), chosen: Position::new(x, row) }
 }

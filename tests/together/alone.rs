@@ -35,8 +35,8 @@ fn a_file_that_does_not_exist_is_made_by_saving() {
 
 #[test]
 fn quitting_with_unsaved_text_asks_and_does_what_is_answered() {
-    let ana = Home::new("ana");
     for (answer, expected) in [("s", "Xold\n"), ("d", "old\n")] {
+        let ana = Home::new("ana");
         ana.file("a.txt", "old\n");
         let mut screen = ana.open(&["a.txt"]);
         screen.wait_for_text("old");

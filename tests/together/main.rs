@@ -18,4 +18,5 @@ mod operating;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
+mod texts;
 mod transports;

@@ -308,6 +308,11 @@ fn lines_after_a_colon() {
 
 #[test]
 fn writing_and_quitting_are_effects() {
+    let ending = |effect: &Effect| match effect {
+        Effect::Quit => Some("quit"),
+        Effect::Close => Some("close"),
+        _ => None,
+    };
     let effects = |keys: &str| {
         let mut bench = bench("|a");
         let keys = super::parse(keys);
@@ -321,27 +326,28 @@ fn writing_and_quitting_are_effects() {
                         let done =
                             Msg::Saved { revision, result: Ok(crate::editor::SaveDone::Written(None)) };
                         let quits = update(&mut bench.model, done, bench.now);
-                        all.extend(
-                            quits.iter().filter(|effect| matches!(effect, Effect::Quit)).map(|_| "quit"),
-                        );
+                        all.extend(quits.iter().filter_map(ending));
                     }
-                    Effect::Quit => all.push("quit"),
-                    _ => {}
+                    other => all.extend(ending(&other)),
                 }
             }
         }
         all
     };
     assert_eq!(effects(":w<Enter>"), ["save"]);
-    assert_eq!(effects("x:wq<Enter>"), ["save", "quit"]);
-    assert_eq!(effects("x:x<Enter>"), ["save", "quit"]);
-    assert_eq!(effects(":x<Enter>"), ["quit"]);
-    assert_eq!(effects("xZZ"), ["save", "quit"]);
-    assert_eq!(effects("xZQ"), ["quit"]);
-    assert_eq!(effects(":q<Enter>"), ["quit"]);
+    assert_eq!(effects("x:wq<Enter>"), ["save", "close"]);
+    assert_eq!(effects("x:x<Enter>"), ["save", "close"]);
+    assert_eq!(effects(":x<Enter>"), ["close"]);
+    assert_eq!(effects("xZZ"), ["save", "close"]);
+    assert_eq!(effects("xZQ"), ["close"]);
+    assert_eq!(effects(":q<Enter>"), ["close"]);
     assert_eq!(effects("x:q<Enter>"), [""; 0]);
-    assert_eq!(effects("x:q!<Enter>"), ["quit"]);
-    assert_eq!(effects("x:q<Enter>d"), ["quit"]);
+    assert_eq!(effects("x:q!<Enter>"), ["close"]);
+    assert_eq!(effects("x:q<Enter>d"), ["close"]);
+    assert_eq!(effects("x:q<Enter>c<Ctrl-Q>d"), ["quit"]);
+    assert_eq!(effects(":qa<Enter>"), ["quit"]);
+    assert_eq!(effects("x:wqa<Enter>"), ["save", "quit"]);
+    assert_eq!(effects("x:qa!<Enter>"), ["quit"]);
     assert_eq!(effects("<Ctrl-S>"), ["save"]);
 }
 
@@ -383,6 +389,7 @@ fn keys_that_vim_has_no_use_for_do_what_they_always_do() {
     check("|a b", "<Ctrl-P>line doub<Esc>x", "| b");
     check("|abc", "i<Right>x<Esc>", "a|xbc");
     check("|abc", "Q", "|abc");
+    check("|abc\nd", "ix<Alt-j>x", "xabc\n|");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::editor::column::line_end;
 use crate::editor::command::{Action, named};
 use crate::editor::edits::Edit;
 use crate::editor::lines::chars_of;
+use crate::editor::panes::{Arrange, Axis};
 use crate::editor::search::{Matcher, Options};
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model};
@@ -57,23 +58,13 @@ impl Model {
                 true
             }
             "" if rest.starts_with('&') => self.vim_substitute("", range.unwrap_or(here), now),
+            // In vim a window is closed, and the program with the last one; with an `a` behind it, all at once.
+            "q" | "quit" | "wq" | "x" | "xit" | "exit" => {
+                self.closes_only = true;
+                self.vim_ex_end(name, argument, is_forced, now, effects)
+            }
             "w" | "write" | "wa" | "up" | "update" => self.vim_write(argument, is_forced, now, effects),
-            "wq" | "x" | "xit" | "wqa" | "xa" | "exit" => {
-                if !self.is_modified() && name.starts_with('x') {
-                    effects.push(Effect::Quit);
-                    return true;
-                }
-                self.quits_after_save = true;
-                self.vim_write(argument, is_forced, now, effects)
-            }
-            "q" | "quit" | "qa" | "qall" if is_forced => {
-                effects.push(Effect::Quit);
-                true
-            }
-            "q" | "quit" | "qa" | "qall" => {
-                self.act(Action::Quit, false, now, effects);
-                true
-            }
+            "wqa" | "xa" | "qa" | "qall" => self.vim_ex_end(name, argument, is_forced, now, effects),
             "cq" | "cquit" => {
                 self.vim_refuse("coedit ends with 0 or asks; answer the question of :q".to_owned())
             }
@@ -101,6 +92,27 @@ impl Model {
                 self.sort_lines(now);
                 true
             }
+            "e" | "edit" | "tabe" | "tabedit" if !argument.is_empty() => {
+                effects.push(Effect::Open(argument.to_owned()));
+                true
+            }
+            "tabnew" | "enew" => self.vim_arrange(Arrange::New, effects),
+            "sp" | "split" | "vs" | "vsplit" => {
+                let axis = if name.starts_with('v') { Axis::Columns } else { Axis::Rows };
+                effects.push(Effect::Arrange(Arrange::Split(axis)));
+                if !argument.is_empty() {
+                    effects.push(Effect::Open(argument.to_owned()));
+                }
+                true
+            }
+            "bn" | "bnext" | "tabn" | "tabnext" => self.vim_arrange(Arrange::Next, effects),
+            "bp" | "bprevious" | "tabp" | "tabprevious" => self.vim_arrange(Arrange::Previous, effects),
+            "bd" | "bdelete" | "tabc" | "tabclose" => {
+                self.act(Action::Arrange(Arrange::Close), false, now, effects);
+                true
+            }
+            "ls" | "buffers" | "files" => self.vim_arrange(Arrange::ListTexts, effects),
+            "clo" | "close" => self.vim_arrange(Arrange::ClosePane, effects),
             "noh" | "nohlsearch" => {
                 self.find.is_lit = false;
                 true
@@ -126,6 +138,27 @@ impl Model {
                 None => self.vim_refuse(format!("{rest:?} is no command; Ctrl-P finds those there are")),
             },
         }
+    }
+
+    /// Ends, saving first if the command says so.
+    fn vim_ex_end(
+        &mut self,
+        name: &str,
+        argument: &str,
+        is_forced: bool,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let saves = name.starts_with(['w', 'x', 'e']) && (name.starts_with('w') || self.is_modified());
+        match (saves, is_forced) {
+            (true, _) => {
+                self.quits_after_save = true;
+                return self.vim_write(argument, is_forced, now, effects);
+            }
+            (false, true) => effects.push(Effect::Quit),
+            (false, false) => self.act(Action::Quit, false, now, effects),
+        }
+        true
     }
 
     fn vim_refuse(&mut self, why: String) -> bool {

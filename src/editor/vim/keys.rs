@@ -44,6 +44,8 @@ pub enum Verb {
     Z(char),
     /// The same after `Z`.
     ShiftZ(char),
+    /// The same after Ctrl-W.
+    Window(char),
     /// A key that takes a character: `r`, `m`, `q`, `@`.
     With(char, char),
     /// A line after a colon.
@@ -217,7 +219,8 @@ pub fn parse(keys: &[Key], is_visual: bool) -> Result<Command, Stop> {
         count = multiply(count, reader.count()?);
     }
     let key = reader.next()?;
-    let (more, verb) = if key.ctrl { (None, ctrl(key)?) } else { verb(&mut reader, key, is_visual)? };
+    let (more, verb) =
+        if key.ctrl { (None, ctrl(&mut reader, key)?) } else { verb(&mut reader, key, is_visual)? };
     Ok(Command { register, count: multiply(count, more), verb })
 }
 
@@ -228,8 +231,13 @@ fn multiply(a: Option<usize>, b: Option<usize>) -> Option<usize> {
     }
 }
 
-fn ctrl(key: Key) -> Result<Verb, Stop> {
+fn ctrl(reader: &mut Reader, key: Key) -> Result<Verb, Stop> {
     match key.code {
+        KeyCode::Char('w') => {
+            // Ctrl may still be held.
+            let next = Key { ctrl: false, ..reader.next()? };
+            as_letter(next).map(Verb::Window).ok_or(Stop::Nothing)
+        }
         KeyCode::Char(c @ ('r' | 'd' | 'u' | 'f' | 'b' | 'e' | 'y' | 'v' | 'a' | 'x' | 'o')) => {
             Ok(Verb::Ctrl(c))
         }

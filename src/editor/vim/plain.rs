@@ -5,6 +5,7 @@ use crate::document::Bias;
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::edits::Edit;
 use crate::editor::lines::{chars_of, indent_of};
+use crate::editor::panes::{Arrange, Axis};
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model, grapheme};
 
@@ -322,6 +323,12 @@ impl Model {
         }
     }
 
+    /// Asks for something to be done with the open texts or the panes.
+    pub(super) fn vim_arrange(&mut self, arrange: Arrange, effects: &mut Vec<Effect>) -> bool {
+        effects.push(Effect::Arrange(arrange));
+        true
+    }
+
     pub(super) fn vim_z(&mut self, c: char) -> bool {
         let rows = usize::from(self.layout().text_rows).max(1);
         let line = self.line();
@@ -444,6 +451,19 @@ impl Model {
         self.vim.is_change = false;
         done
     }
+}
+
+/// Returns what a key after Ctrl-W does with the panes.
+pub(super) fn window(c: char) -> Option<Arrange> {
+    Some(match c {
+        's' => Arrange::Split(Axis::Rows),
+        'v' => Arrange::Split(Axis::Columns),
+        'w' | 'l' | 'j' => Arrange::FocusNext,
+        'W' | 'h' | 'k' | 'p' => Arrange::FocusPrevious,
+        'q' | 'c' => Arrange::ClosePane,
+        'n' => Arrange::New,
+        _ => return None,
+    })
 }
 
 impl Vim {

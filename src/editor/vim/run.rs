@@ -7,6 +7,7 @@ use crate::document::Bias;
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::edits::Edit;
 use crate::editor::lines::{chars_of, indent_of};
+use crate::editor::panes::Arrange;
 use crate::editor::search::Options;
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model, bracket, grapheme};
@@ -62,9 +63,14 @@ impl Model {
             }
             Verb::Plain(c) => self.vim_plain(c, count, now, effects),
             Verb::Ctrl(c) => self.vim_ctrl(c, count, now),
+            Verb::G('t') => self.vim_arrange(Arrange::Next, effects),
+            Verb::G('T') => self.vim_arrange(Arrange::Previous, effects),
             Verb::G(c) => self.vim_g(c, count, now),
             Verb::Z(c) => self.vim_z(c),
             Verb::ShiftZ(c) => self.vim_ex(if c == 'Z' { "x" } else { "q!" }, now, effects),
+            Verb::Window(c) => {
+                super::plain::window(c).is_some_and(|arrange| self.vim_arrange(arrange, effects))
+            }
             Verb::With(c, with) => self.vim_with(c, with, count, now, effects),
             Verb::Ex(line) => self.vim_ex(&line, now, effects),
         }

@@ -1,0 +1,231 @@
+//! Opening, showing and closing texts; splitting the screen among them.
+
+use std::path::Path;
+
+use crate::app::session::{self, Ending, How};
+use crate::editor::Msg;
+use crate::editor::panes::Arrange;
+use crate::editor::picker::{Item, PickerKind};
+use crate::io::files::{self, Loaded};
+use crate::io::listing;
+use crate::io::paths;
+
+use super::buffer::Buffer;
+use super::{Pane, Shell, Wanted};
+
+impl Shell {
+    /// Does what had to wait: opens files, ends sessions.
+    pub(super) async fn settle(&mut self) -> anyhow::Result<()> {
+        for wanted in std::mem::take(&mut self.wanted) {
+            let (opened, is_shown) = match wanted {
+                Wanted::End(buffer) => {
+                    buffer.end(Ending::Clean).await;
+                    continue;
+                }
+                Wanted::New => (self.open(Loaded::untitled(String::new())).await, true),
+                Wanted::Open(path) => (self.open_path(&path).await, true),
+                Wanted::Beside(path) => (self.open_path(&path).await, false),
+            };
+            match opened {
+                Ok(n) if is_shown => self.show(n)?,
+                Ok(_) => self.fit()?,
+                Err(error) => self.notify(format!("{error:#}"))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a file, unless it is open. Returns its place among the open texts.
+    async fn open_path(&mut self, path: &Path) -> anyhow::Result<usize> {
+        let wanted = paths::canonical(path).ok();
+        let known = self.buffers.iter().position(|buffer| wanted.is_some() && buffer.path() == wanted);
+        match known {
+            Some(n) => Ok(n),
+            None => self.open(files::load(path)?).await,
+        }
+    }
+
+    async fn open(&mut self, loaded: Loaded) -> anyhow::Result<usize> {
+        let opened = session::open(&self.setting, &loaded, How::Edit).await?;
+        let (mut buffer, effects) = Buffer::new(self.n_opened, &self.setting, loaded, opened);
+        self.n_opened += 1;
+        // What was copied in one text can be pasted in all of them.
+        buffer.model.take_shared(self.buffers[self.current()].model.shared());
+        self.buffers.push(buffer);
+        self.carry_out(effects)?;
+        let n = self.buffers.len() - 1;
+        self.go_to_place(n);
+        Ok(n)
+    }
+
+    /// Puts the caret where its user was when the file was last closed.
+    pub(super) fn go_to_place(&mut self, n: usize) {
+        let buffer = &mut self.buffers[n];
+        if let Some(place) = buffer.path().and_then(|path| self.places.of(&path)) {
+            buffer.model.go_to(place.line, place.column);
+        }
+    }
+
+    /// Remembers where the user is in every file, and which are open.
+    pub(super) fn note_places(&mut self) {
+        let current = self.current();
+        let order = (0..self.buffers.len()).filter(|&n| n != current).chain([current]);
+        for place in order.filter_map(|n| self.buffers[n].place()) {
+            self.places.note(place);
+        }
+        self.places.open = self.buffers.iter().filter_map(Buffer::path).collect();
+        // A text without a file leaves nothing to remember, and no folder is made for it.
+        if !self.places.open.is_empty()
+            && let Err(error) = self.places.store(&self.setting.paths.data)
+        {
+            tracing::debug!(%error, "the places in files could not be kept");
+        }
+    }
+
+    /// Returns the place of the text that has the keyboard.
+    pub(super) fn current(&self) -> usize {
+        let id = self.panes.all()[self.panes.focus()].buffer;
+        self.buffers.iter().position(|buffer| buffer.id == id).unwrap_or(0)
+    }
+
+    /// Shows a text in the pane with the keyboard.
+    pub(super) fn show(&mut self, n: usize) -> anyhow::Result<()> {
+        let Some(id) = self.buffers.get(n).map(|buffer| buffer.id) else { return Ok(()) };
+        let current = self.current();
+        if current != n {
+            let shared = self.buffers[current].model.shared();
+            self.buffers[n].model.take_shared(shared);
+        }
+        let focus = self.panes.focus();
+        if let Some(pane) = self.panes.all_mut().into_iter().nth(focus) {
+            *pane = Pane { buffer: id, view: None };
+        }
+        self.fit()
+    }
+
+    /// Gives the keyboard to another pane.
+    pub(super) fn focus(
+        &mut self,
+        to: impl FnOnce(&mut crate::editor::panes::Panes<Pane>),
+    ) -> anyhow::Result<()> {
+        let (from, current) = (self.panes.focus(), self.current());
+        let (view, shared) = (self.buffers[current].model.view(), self.buffers[current].model.shared());
+        if let Some(pane) = self.panes.all_mut().into_iter().nth(from) {
+            pane.view = Some(view);
+        }
+        to(&mut self.panes);
+        let (focus, current) = (self.panes.focus(), self.current());
+        self.buffers[current].model.take_shared(shared);
+        if let Some(view) = self.panes.all_mut().into_iter().nth(focus).and_then(|pane| pane.view.take()) {
+            let size = self.buffers[current].model.size();
+            self.buffers[current].model.show(&view, size);
+        }
+        self.fit()
+    }
+
+    pub(super) fn arrange(&mut self, arrange: Arrange) -> anyhow::Result<()> {
+        let (current, n) = (self.current(), self.buffers.len());
+        match arrange {
+            Arrange::ListFiles => {
+                let on_files = self.on_files.clone();
+                tokio::task::spawn_blocking(move || {
+                    drop(on_files.send(listing::files_below(Path::new("."))))
+                });
+                self.notify("looking for files …")
+            }
+            Arrange::ListRecent => {
+                let places = self.places.places.iter();
+                let items = places
+                    .map(|place| item(place.path.display().to_string(), format!("line {}", place.line)));
+                let items = items.collect();
+                self.tell(Msg::List(PickerKind::Files, items))
+            }
+            Arrange::ListTexts => {
+                let items = self.buffers.iter().map(|buffer| {
+                    let path = buffer.path().map_or_else(String::new, |path| path.display().to_string());
+                    let mark = if buffer.model.is_modified() { "modified" } else { "" };
+                    let name = if path.is_empty() { buffer.model.file().name.clone() } else { path };
+                    item(name, mark.to_owned())
+                });
+                let items = items.collect();
+                self.tell(Msg::List(PickerKind::Texts, items))
+            }
+            Arrange::Reopen => {
+                self.wanted.extend(self.places.open.iter().cloned().map(Wanted::Open));
+                if self.wanted.is_empty() { self.notify("no files were open last time") } else { Ok(()) }
+            }
+            Arrange::New => {
+                self.wanted.push(Wanted::New);
+                Ok(())
+            }
+            Arrange::Next => self.show((current + 1) % n),
+            Arrange::Previous => self.show((current + n - 1) % n),
+            // The model asks, and then says so with an effect of its own.
+            Arrange::Close => Ok(()),
+            Arrange::Split(axis) => {
+                if !self.panes.may_split(axis, self.area_of_panes()) {
+                    return self.notify("there is no room for one more pane");
+                }
+                let (buffer, view) = (self.buffers[current].id, self.buffers[current].model.view());
+                let focus = self.panes.focus();
+                if let Some(pane) = self.panes.all_mut().into_iter().nth(focus) {
+                    pane.view = Some(view);
+                }
+                self.panes.split(axis, Pane { buffer, view: None });
+                self.fit()
+            }
+            Arrange::FocusNext => self.focus(|panes| panes.step(true)),
+            Arrange::FocusPrevious => self.focus(|panes| panes.step(false)),
+            Arrange::ClosePane => {
+                if self.panes.all().len() == 1 {
+                    return self.notify("this is the only pane; Ctrl-Q quits");
+                }
+                self.focus(|panes| drop(panes.close()))
+            }
+        }
+    }
+
+    /// Closes the text with the keyboard, or only its pane when another one shows it. The last one takes the program with it.
+    pub(super) fn close_text(&mut self) -> anyhow::Result<()> {
+        let id = self.buffers[self.current()].id;
+        if 1 < self.panes.all().iter().filter(|pane| pane.buffer == id).count() {
+            return self.focus(|panes| drop(panes.close()));
+        }
+        if self.buffers.len() == 1 {
+            self.ending = Some(Ending::Clean);
+            return Ok(());
+        }
+        let current = self.current();
+        if let Some(place) = self.buffers[current].place() {
+            self.places.note(place);
+        }
+        let closed = self.buffers.remove(current);
+        let next = self.buffers[current.min(self.buffers.len() - 1)].id;
+        if 1 < self.panes.all().len() {
+            // Its pane goes with it.
+            self.panes.close();
+        }
+        for pane in self.panes.all_mut().into_iter().filter(|pane| pane.buffer == closed.id) {
+            *pane = Pane { buffer: next, view: None };
+        }
+        self.wanted.push(Wanted::End(Box::new(closed)));
+        self.fit()
+    }
+
+    pub(super) fn list_files(&mut self, files: Vec<String>) -> anyhow::Result<()> {
+        let items = files.into_iter().map(|file| item(file, String::new())).collect();
+        self.tell(Msg::List(PickerKind::Files, items))
+    }
+
+    /// The answers to the question of quitting count only while it is asked.
+    pub(super) fn forget_releases(&mut self) {
+        let current = self.current();
+        if self.ending.is_none() && !self.buffers[current].model.is_asking() {
+            self.buffers.iter_mut().for_each(|buffer| buffer.is_released = false);
+        }
+    }
+}
+
+fn item(text: String, detail: String) -> Item {
+    Item { text, detail }
+}

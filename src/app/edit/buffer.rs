@@ -1,0 +1,295 @@
+//! One open text: its model, its file and its session.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+
+use crate::app::session::{Ending, Event, News, Opened, Session};
+use crate::app::setting::Setting;
+use crate::document::Document;
+use crate::editor::file::FileMeta;
+use crate::editor::{Effect, Model, Msg, SaveDone, update};
+use crate::io::files::{self, Loaded, OpenFile};
+use crate::io::highlighter::{Answer, Highlights};
+use crate::io::places::Place;
+use crate::io::{clock, entropy};
+use crate::journal::Finding;
+use crate::protocol::presence::N_COLORS;
+
+/// Names a buffer for as long as it is open.
+pub type BufferId = u64;
+
+/// How many messages of others are taken in before a frame shows them.
+const EVENTS_PER_FRAME_MAX: usize = 256;
+
+/// What happened to a text.
+pub enum Happened {
+    /// In its session.
+    Session(Box<Event>),
+    /// Its colours are there, or will not be.
+    Highlights(Answer),
+}
+
+/// One open text.
+pub struct Buffer {
+    /// Which one.
+    pub id: BufferId,
+    /// What the screen shows of it.
+    pub model: Model,
+    /// Its journal and its connections.
+    pub session: Session,
+    /// Whether the user, who wants to quit, has answered for it.
+    pub is_released: bool,
+    /// Its colours.
+    pub highlights: Highlights,
+    file: Option<OpenFile>,
+    /// The document was edited since the session was told.
+    is_edited: bool,
+    /// What others see of the user changed since the session was told.
+    is_moved: bool,
+}
+
+impl Buffer {
+    /// Makes an open text of what was opened, and says in it what there is to say. What the whole program must do for it
+    /// is appended to `out`.
+    pub fn new(id: BufferId, setting: &Setting, loaded: Loaded, opened: Opened) -> (Buffer, Vec<Effect>) {
+        let Opened { session, doc, finding, base, expected, line_ending, read_only, .. } = opened;
+        let Loaded { file, mut meta, text: text_of_file } = loaded;
+        meta.read_only = meta.read_only.or(read_only);
+        let (name, is_shared) = (meta.name.clone(), session.link().is_some());
+        let is_locked = meta.is_locked;
+        // A recovered text has the ends of line it was edited with, whatever the file has now.
+        if finding != Finding::Same {
+            meta.line_ending = line_ending.unwrap_or(meta.line_ending);
+        }
+        let mut model = Model::new(doc, meta);
+        model.set_settings(setting.editor.clone());
+        let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
+        model.set_identity(setting.name.clone(), color, session.link().cloned());
+        // A file that is new to this document may hold its very text: then it is in step with it.
+        let is_new_to_it = expected.is_none() && file.as_ref().is_some_and(|file| file.hash().is_some());
+        let is_in_step = is_new_to_it && *model.rope() == text_of_file;
+        let is_gone = matches!(finding, Finding::FileGone { .. });
+        if !is_in_step && (is_gone || *model.rope() != base) {
+            model.mark_modified(base);
+        }
+        let mut buffer = Buffer {
+            id,
+            model,
+            session,
+            is_released: false,
+            highlights: Highlights::new(),
+            file,
+            is_edited: false,
+            is_moved: true,
+        };
+        let mut out = Vec::new();
+        match &mut buffer.file {
+            Some(file) if is_in_step => {
+                if let Some(hash) = file.hash() {
+                    buffer.session.saved(buffer.model.document(), hash, buffer.model.file().line_ending);
+                }
+            }
+            Some(file) => file.expect(expected),
+            None => {}
+        }
+        buffer.handle(Msg::Connection(buffer.session.status().clone()), &mut out);
+        buffer.handle(Msg::People(buffer.session.people()), &mut out);
+        let is_other = is_new_to_it && !is_in_step;
+        let words = words_of(&finding, &name, is_other, is_locked, is_shared);
+        if !words.is_empty() {
+            buffer.handle(Msg::Notice(words), &mut out);
+        }
+        if let Finding::FileChanged { .. } = finding {
+            buffer.handle(Msg::Conflict, &mut out);
+        }
+        if let Some(words) = buffer.session.warning() {
+            buffer.handle(Msg::Notice(words), &mut out);
+        }
+        (buffer, out)
+    }
+
+    /// Returns the canonical path of its file, if it has one.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.file.as_ref().filter(|_| self.model.file().has_path).and_then(|file| file.canonical().ok())
+    }
+
+    /// Returns where the caret is in the file.
+    pub fn place(&self) -> Option<Place> {
+        let (line, column) = self.model.place();
+        self.path().map(|path| Place { path, line, column })
+    }
+
+    /// Takes in what happened to it.
+    pub fn on(&mut self, happened: Happened, out: &mut Vec<Effect>) {
+        let event = match happened {
+            Happened::Session(event) => *event,
+            Happened::Highlights(Answer::Painted(painted)) => return self.handle(Msg::Painted(painted), out),
+            Happened::Highlights(Answer::TooSlow) => return self.handle(Msg::TooSlow, out),
+        };
+        self.lend(out, |session, doc, news| session.handle(event, doc, news));
+        for _ in 0..EVENTS_PER_FRAME_MAX {
+            let Some(event) = self.session.try_next_event() else { break };
+            self.lend(out, |session, doc, news| session.handle(event, doc, news));
+        }
+    }
+
+    /// Lends the document to the session and works in what comes of it.
+    fn lend(
+        &mut self,
+        out: &mut Vec<Effect>,
+        work: impl FnOnce(&mut Session, &mut Document, &mut Vec<News>),
+    ) {
+        let mut news = Vec::new();
+        work(&mut self.session, self.model.document_mut(), &mut news);
+        for item in news {
+            let msg = match item {
+                News::TextChanged(applied) => Msg::RemoteApplied(applied),
+                News::People => Msg::People(self.session.people()),
+                News::Status => Msg::Connection(self.session.status().clone()),
+                News::JournalFailed(sentence) => Msg::Notice(sentence),
+            };
+            self.handle(msg, out);
+        }
+    }
+
+    /// Tells the session what was edited and where the user is now: once for all that came together.
+    pub fn flush(&mut self, out: &mut Vec<Effect>) {
+        if std::mem::take(&mut self.is_edited) {
+            self.lend(out, |session, doc, news| session.edited(doc, news));
+        }
+        if std::mem::take(&mut self.is_moved) && self.session.link().is_some() {
+            let presence = self.model.presence();
+            self.lend(out, |session, doc, news| session.presence(Some(presence), doc, news));
+        }
+    }
+
+    /// Works a message in and carries out what concerns this text alone. The rest is appended to `out`.
+    pub fn handle(&mut self, msg: Msg, out: &mut Vec<Effect>) {
+        for effect in update(&mut self.model, msg, clock::mono_now()) {
+            self.carry_out(effect, out);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, out: &mut Vec<Effect>) {
+        match effect {
+            Effect::Save { text, revision, overwrite, path } => {
+                // What is saved must be in the journal first, or it would count as newer than the file.
+                self.flush(out);
+                let result = self.save(&text, overwrite, path).map_err(|error| format!("{error:#}"));
+                self.handle(Msg::Saved { revision, result }, out);
+            }
+            Effect::LoadTheirs => {
+                let theirs = self.load_theirs().map_err(|error| format!("{error:#}"));
+                self.handle(Msg::Theirs(theirs), out);
+            }
+            Effect::CheckFile => {
+                let file = self.file.as_ref();
+                if file.is_some_and(OpenFile::is_gone) {
+                    self.handle(Msg::FileGone { quits: false }, out);
+                } else if file.is_some_and(OpenFile::is_changed_outside) {
+                    self.handle(Msg::FileChanged, out);
+                }
+            }
+            Effect::InStep => {
+                self.flush(out);
+                self.in_step();
+            }
+            Effect::Quit | Effect::Close
+                if !self.model.is_modified() && self.file.as_ref().is_some_and(OpenFile::is_gone) =>
+            {
+                self.handle(Msg::FileGone { quits: true }, out);
+            }
+            Effect::DocumentEdited => self.is_edited = true,
+            Effect::PresenceChanged => self.is_moved = true,
+            Effect::RetryNow => self.lend(out, |session, doc, news| session.retry_now(doc, news)),
+            other => out.push(other),
+        }
+    }
+
+    fn save(
+        &mut self,
+        text: &ropey::Rope,
+        overwrite: bool,
+        path: Option<String>,
+    ) -> anyhow::Result<SaveDone> {
+        let mut file = match (path, self.file.take()) {
+            (Some(path), _) => OpenFile::new(files::at_home(&path)),
+            (None, Some(file)) => file,
+            (None, None) => bail!("this text has no file"),
+        };
+        let is_new = !self.model.file().has_path;
+        let done = file.save(text, self.model.file(), overwrite);
+        if is_new {
+            // Only a file that was written is the text's from now on.
+            let Ok(SaveDone::Written(_)) = done else { return Ok(done?) };
+            let path = file.canonical()?;
+            let name = Path::file_name(&path).unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            self.model.set_file_name(name);
+            self.session.moved(path);
+        }
+        self.file = Some(file);
+        let done = done?;
+        if let SaveDone::Written(_) = done {
+            self.in_step();
+        }
+        Ok(done)
+    }
+
+    /// File and document hold the same text now.
+    fn in_step(&mut self) {
+        if let Some(hash) = self.file.as_ref().and_then(OpenFile::hash) {
+            self.session.saved(self.model.document(), hash, self.model.file().line_ending);
+        }
+    }
+
+    fn load_theirs(&mut self) -> anyhow::Result<(String, FileMeta)> {
+        let file = self.file.as_ref().ok_or_else(|| anyhow!("this text has no file"))?;
+        let loaded = files::load(&file.path)?;
+        if loaded.is_new() {
+            self.file = loaded.file;
+            bail!("{} is gone; Ctrl-S writes it again", self.model.file().name);
+        }
+        if let Some(why) = loaded.meta.read_only {
+            bail!("not merged: {why}");
+        }
+        self.file = loaded.file;
+        Ok((loaded.text, loaded.meta))
+    }
+
+    /// Waits for what happens to it next. May be dropped at any time without losing anything.
+    pub async fn next(&mut self) -> Happened {
+        tokio::select! {
+            event = self.session.next_event() => Happened::Session(Box::new(event)),
+            answer = self.highlights.answer() => Happened::Highlights(answer),
+        }
+    }
+
+    /// Ends the session.
+    pub async fn end(mut self, ending: Ending) {
+        self.session.end(self.model.document_mut(), ending).await;
+    }
+}
+
+/// What the user must be told of a text that was opened; nothing when it is as expected.
+fn words_of(finding: &Finding, name: &str, is_other: bool, is_locked: bool, is_shared: bool) -> String {
+    match *finding {
+        Finding::Same if is_other => {
+            format!("{name} exists and holds something else; saving will ask")
+        }
+        Finding::Same if is_locked => format!("{name} is read-only for you; saving will not work"),
+        Finding::Same => String::new(),
+        Finding::Unsaved { n_edits } if is_shared => {
+            format!("{} of the shared text not in {name} yet; Ctrl-S saves", edits(n_edits))
+        }
+        Finding::Unsaved { n_edits } => format!("recovered {} not saved; Ctrl-S saves", edits(n_edits)),
+        Finding::FileGone { .. } => format!("{name} is gone; Ctrl-S writes it again"),
+        Finding::FileChanged { n_edits: 0 } => String::new(),
+        Finding::FileChanged { n_edits } => format!("recovered {} not in {name}", edits(n_edits)),
+    }
+}
+
+/// `1 edit` or `12 edits`.
+fn edits(n: u64) -> String {
+    if n == 1 { "1 edit".to_owned() } else { format!("{n} edits") }
+}

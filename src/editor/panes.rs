@@ -1,0 +1,279 @@
+//! How the screen is divided among open texts.
+
+/// Which way a pane is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Side by side.
+    Columns,
+    /// One above the other.
+    Rows,
+}
+
+/// What is done with open texts and panes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrange {
+    /// Lists the files below the folder, to open one.
+    ListFiles,
+    /// Lists the files that were open lately.
+    ListRecent,
+    /// Lists the open texts.
+    ListTexts,
+    /// Opens what was open when the program last ended.
+    Reopen,
+    /// Begins a new text.
+    New,
+    /// Shows the next text.
+    Next,
+    /// Shows the text before.
+    Previous,
+    /// Closes the text; asks when something is unsaved.
+    Close,
+    /// Splits the pane.
+    Split(Axis),
+    /// Goes to the next pane.
+    FocusNext,
+    /// Goes to the pane before.
+    FocusPrevious,
+    /// Closes the pane; its text stays open.
+    ClosePane,
+}
+
+/// A part of the screen, in cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// The first column.
+    pub x: u16,
+    /// The first row.
+    pub y: u16,
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+impl Area {
+    /// Returns whether a cell is in it.
+    pub fn contains(&self, x: u16, y: u16) -> bool {
+        (self.x..self.x + self.columns).contains(&x) && (self.y..self.y + self.rows).contains(&y)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Node<T> {
+    Pane(T),
+    Split(Axis, Vec<Node<T>>),
+}
+
+/// The panes of a screen, each holding a `T`, one of them with the keyboard.
+#[derive(Clone, Debug)]
+pub struct Panes<T> {
+    root: Node<T>,
+    focus: usize,
+}
+
+/// Cells that a pane needs in either direction to be split.
+const SPLIT_COLUMNS_MIN: u16 = 20;
+const SPLIT_ROWS_MIN: u16 = 6;
+
+impl<T> Panes<T> {
+    /// Makes one pane.
+    pub fn new(pane: T) -> Panes<T> {
+        Panes { root: Node::Pane(pane), focus: 0 }
+    }
+
+    /// Returns every pane in order: from the left, from the top.
+    pub fn all(&self) -> Vec<&T> {
+        fn walk<'a, T>(node: &'a Node<T>, all: &mut Vec<&'a T>) {
+            match node {
+                Node::Pane(pane) => all.push(pane),
+                Node::Split(_, parts) => parts.iter().for_each(|part| walk(part, all)),
+            }
+        }
+        let mut all = Vec::new();
+        walk(&self.root, &mut all);
+        all
+    }
+
+    /// Returns every pane in order, to be changed.
+    pub fn all_mut(&mut self) -> Vec<&mut T> {
+        fn walk<'a, T>(node: &'a mut Node<T>, all: &mut Vec<&'a mut T>) {
+            match node {
+                Node::Pane(pane) => all.push(pane),
+                Node::Split(_, parts) => parts.iter_mut().for_each(|part| walk(part, all)),
+            }
+        }
+        let mut all = Vec::new();
+        walk(&mut self.root, &mut all);
+        all
+    }
+
+    /// Returns which pane has the keyboard, as its place in `all`.
+    pub fn focus(&self) -> usize {
+        self.focus
+    }
+
+    /// Gives the keyboard to a pane by its place; one that is not there leaves it where it is.
+    pub fn set_focus(&mut self, pane: usize) {
+        if pane < self.all().len() {
+            self.focus = pane;
+        }
+    }
+
+    /// Gives the keyboard to the next pane, or the one before, around the ends.
+    pub fn step(&mut self, is_forward: bool) {
+        let n = self.all().len();
+        self.focus = (self.focus + if is_forward { 1 } else { n - 1 }) % n;
+    }
+
+    /// Splits the pane with the keyboard; the new one is behind it and gets the keyboard.
+    pub fn split(&mut self, axis: Axis, pane: T) {
+        fn walk<T>(node: Node<T>, left: &mut usize, axis: Axis, new: &mut Option<T>) -> Node<T> {
+            match node {
+                Node::Pane(old) if *left == 0 && new.is_some() => {
+                    let new = new.take().map(Node::Pane);
+                    Node::Split(axis, std::iter::once(Node::Pane(old)).chain(new).collect())
+                }
+                Node::Pane(old) => {
+                    *left = left.saturating_sub(1);
+                    Node::Pane(old)
+                }
+                Node::Split(own, parts) => {
+                    let mut out = Vec::new();
+                    for part in parts {
+                        match walk(part, left, axis, new) {
+                            // In the same direction: one more beside the others.
+                            Node::Split(inner, more) if inner == own => out.extend(more),
+                            part => out.push(part),
+                        }
+                    }
+                    Node::Split(own, out)
+                }
+            }
+        }
+        let (mut left, mut new) = (self.focus, Some(pane));
+        let mut panes = std::mem::take(&mut self.root_parts());
+        if let Some(root) = panes.pop() {
+            self.root = walk(root, &mut left, axis, &mut new);
+        }
+        self.focus += 1;
+    }
+
+    /// Takes the root out, to be put back.
+    fn root_parts(&mut self) -> Vec<Node<T>> {
+        let root = std::mem::replace(&mut self.root, Node::Split(Axis::Rows, Vec::new()));
+        vec![root]
+    }
+
+    /// Closes the pane with the keyboard and returns what it held; the last one stays.
+    pub fn close(&mut self) -> Option<T> {
+        fn walk<T>(node: Node<T>, left: &mut usize, closed: &mut Option<T>) -> Option<Node<T>> {
+            match node {
+                Node::Pane(pane) if *left == 0 && closed.is_none() => {
+                    *closed = Some(pane);
+                    None
+                }
+                Node::Pane(pane) => {
+                    *left = left.saturating_sub(1);
+                    Some(Node::Pane(pane))
+                }
+                Node::Split(axis, parts) => {
+                    let mut kept: Vec<_> =
+                        parts.into_iter().filter_map(|part| walk(part, left, closed)).collect();
+                    if kept.len() == 1 { kept.pop() } else { Some(Node::Split(axis, kept)) }
+                }
+            }
+        }
+        if self.all().len() == 1 {
+            return None;
+        }
+        let (mut left, mut closed) = (self.focus, None);
+        let root = self.root_parts().pop()?;
+        if let Some(root) = walk(root, &mut left, &mut closed) {
+            self.root = root;
+        }
+        self.focus = self.focus.min(self.all().len() - 1);
+        closed
+    }
+
+    /// Returns where each pane is when all have `area`. Panes side by side have a column between them.
+    pub fn areas(&self, area: Area) -> Vec<Area> {
+        fn walk<T>(node: &Node<T>, area: Area, all: &mut Vec<Area>) {
+            let Node::Split(axis, parts) = node else { return all.push(area) };
+            let n = parts.len() as u16;
+            let gap = u16::from(*axis == Axis::Columns);
+            let whole = if *axis == Axis::Columns { area.columns } else { area.rows };
+            let room = whole.saturating_sub(gap * (n - 1));
+            let mut at = 0;
+            for (i, part) in (0..n).zip(parts) {
+                let cells = room / n + u16::from(i < room % n);
+                let part_area = match axis {
+                    Axis::Columns => Area { x: area.x + at, columns: cells, ..area },
+                    Axis::Rows => Area { y: area.y + at, rows: cells, ..area },
+                };
+                walk(part, part_area, all);
+                at += cells + gap;
+            }
+        }
+        let mut all = Vec::new();
+        walk(&self.root, area, &mut all);
+        all
+    }
+
+    /// Returns whether the pane with the keyboard is large enough to be split.
+    pub fn may_split(&self, axis: Axis, area: Area) -> bool {
+        let areas = self.areas(area);
+        match axis {
+            Axis::Columns => 2 * SPLIT_COLUMNS_MIN < areas[self.focus].columns,
+            Axis::Rows => 2 * SPLIT_ROWS_MIN <= areas[self.focus].rows,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCREEN: Area = Area { x: 0, y: 0, columns: 81, rows: 24 };
+
+    #[test]
+    fn panes_split_both_ways_and_close_again() {
+        let mut panes = Panes::new('a');
+        panes.split(Axis::Columns, 'b');
+        panes.split(Axis::Rows, 'c');
+        panes.set_focus(0);
+        panes.split(Axis::Columns, 'd');
+        assert_eq!((panes.all(), panes.focus()), (vec![&'a', &'d', &'b', &'c'], 1));
+        let areas = panes.areas(SCREEN);
+        assert_eq!(areas[0], Area { columns: 27, ..SCREEN });
+        assert_eq!((areas[3].x, areas[3].y, areas[3].rows), (55, 12, 12));
+        assert_eq!(panes.close(), Some('d'));
+        panes.set_focus(2);
+        assert_eq!(panes.close(), Some('c'));
+        assert_eq!((panes.all(), panes.focus()), (vec![&'a', &'b'], 1));
+        assert_eq!(panes.close(), Some('b'));
+        assert_eq!(panes.close(), None);
+        assert_eq!(panes.areas(SCREEN), [SCREEN]);
+    }
+
+    #[test]
+    fn areas_never_overlap_and_the_keyboard_goes_round() {
+        let mut panes = Panes::new(0);
+        for n in 1..6 {
+            panes.split(if n % 2 == 0 { Axis::Columns } else { Axis::Rows }, n);
+        }
+        for (columns, rows) in [(300, 100), (20, 6), (1, 1), (0, 0)] {
+            let area = Area { x: 0, y: 1, columns, rows };
+            let areas = panes.areas(area);
+            assert_eq!(areas.len(), 6);
+            for y in 0..rows + 1 {
+                for x in 0..columns {
+                    assert!(areas.iter().filter(|area| area.contains(x, y)).count() <= 1);
+                }
+            }
+        }
+        panes.step(true);
+        assert_eq!(panes.focus(), 0);
+        panes.step(false);
+        assert_eq!(panes.focus(), 5);
+    }
+}

@@ -1,0 +1,80 @@
+//! What a pane shows of a text, kept while another pane has the keyboard; and what all texts have in common.
+
+use crate::document::{Anchor, Bias};
+
+use super::selection::Selection;
+use super::{Clipboard, Model};
+
+/// Selections and scroll position, as anchors: they stay on their text while others, or another pane, edit it.
+#[derive(Clone, Debug)]
+pub struct View {
+    selection: (Anchor, Anchor),
+    others: Vec<(Anchor, Anchor)>,
+    top: Anchor,
+    left: usize,
+}
+
+/// What was copied and what is searched for: the same in all open texts.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    clipboard: Clipboard,
+    needle: String,
+}
+
+impl Model {
+    /// Returns what is shown now.
+    pub fn view(&self) -> View {
+        let anchors = |s: &Selection| {
+            (self.document.anchor(s.anchor, Bias::Left), self.document.anchor(s.head, Bias::Left))
+        };
+        let top = self.rope().line_to_char(self.scroll.top.min(self.rope().len_lines() - 1));
+        View {
+            selection: anchors(&self.selection),
+            others: self.others.iter().map(anchors).collect(),
+            top: self.document.anchor(top, Bias::Right),
+            left: self.scroll.left,
+        }
+    }
+
+    /// Shows this, on a screen of this many columns and rows.
+    pub fn show(&mut self, view: &View, size: (u16, u16)) {
+        let at = |anchor| self.document.resolve(anchor).unwrap_or(0);
+        let selection =
+            |&(anchor, head): &(Anchor, Anchor)| Selection { anchor: at(anchor), head: at(head), goal: None };
+        let goal = self.selection.goal;
+        let (mut primary, others) = (selection(&view.selection), view.others.iter().map(selection).collect());
+        let top = self.rope().char_to_line(at(view.top));
+        // A redraw of the same place is no motion.
+        if (primary.anchor, primary.head) == (self.selection.anchor, self.selection.head) {
+            primary.goal = goal;
+        }
+        (self.selection, self.others) = (primary, others);
+        (self.scroll.top, self.scroll.left) = (top, view.left);
+        self.size = size;
+    }
+
+    /// Returns the line and the column of the caret, from 1.
+    pub fn place(&self) -> (usize, usize) {
+        let line = self.line();
+        (line + 1, self.selection.head - self.rope().line_to_char(line) + 1)
+    }
+
+    /// Returns whether a question is open that waits for an answer.
+    pub fn is_asking(&self) -> bool {
+        self.prompt.is_some()
+    }
+
+    /// Returns what other texts have in common with this one.
+    pub fn shared(&self) -> Shared {
+        Shared { clipboard: self.clipboard.clone(), needle: self.find.needle.clone() }
+    }
+
+    /// Takes over what other texts have in common.
+    pub fn take_shared(&mut self, shared: Shared) {
+        self.clipboard = shared.clipboard;
+        if self.find.needle != shared.needle {
+            // A needle that is none was refused where it was typed.
+            let _ = self.search_for(shared.needle, self.find.options);
+        }
+    }
+}
