@@ -3,5 +3,6 @@
 pub mod bytes;
 pub mod limits;
 pub mod line_ending;
+pub mod planted;
 pub mod rng;
 pub mod time;

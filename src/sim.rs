@@ -126,3 +126,6 @@ impl World {
         self.add(&secret, None);
     }
 }
+
+#[cfg(test)]
+mod tests;

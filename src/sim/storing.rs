@@ -27,6 +27,10 @@ impl World {
 
     fn store_answers(&mut self, write: StoreWrite) {
         let is_full = self.store.is_full;
+        let is_there = !self.store.synced.is_empty();
+        if is_there && matches!(&write, StoreWrite::Create { document, .. } if *document == DOCUMENT) {
+            self.fail("a document that is there is to be made again".to_owned());
+        }
         let input = match &write {
             StoreWrite::Load { document } if *document != DOCUMENT => {
                 relay::Input::Loaded { document: *document, result: Ok(None) }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::base::limits;
+use crate::base::planted::{Defect, is_planted};
 use crate::base::time::{Millis, MonoTime};
 use crate::protocol::ConnectionId;
 use crate::protocol::presence::Presence;
@@ -61,6 +62,9 @@ impl People {
 
     /// Forgets and returns those that were not heard for [`limits::PRESENCE_EXPIRY_MS`], by this side's clock.
     pub fn expire(&mut self, now: MonoTime) -> Vec<ConnectionId> {
+        if is_planted(Defect::PresenceForEver) {
+            return Vec::new();
+        }
         let is_stale = |entry: &Entry| Millis(limits::PRESENCE_EXPIRY_MS) <= now.since(entry.heard);
         let stale: Vec<_> =
             self.entries.iter().filter(|(_, entry)| is_stale(entry)).map(|(&id, _)| id).collect();

@@ -11,6 +11,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 
 use crate::base::limits;
+use crate::base::planted::{Defect, is_planted};
 use crate::base::rng::Rng;
 use crate::base::time::{Millis, MonoTime, WallTime};
 use crate::crdt::VersionVector;
@@ -266,7 +267,8 @@ impl Room {
         match applied {
             Ok(applied) => {
                 self.n_waiting = applied.n_waiting;
-                if applied != (Applied { changes: Vec::new(), n_waiting: applied.n_waiting }) {
+                let is_news = applied != (Applied { changes: Vec::new(), n_waiting: applied.n_waiting });
+                if is_news && !is_planted(Defect::MergeNotReported) {
                     step.out.push(Output::TextChanged(applied));
                 }
                 Ok(())

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::base::limits;
+use crate::base::planted::{Defect, is_planted};
 use crate::base::time::{Millis, MonoTime};
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
 use crate::document::Document;
@@ -132,6 +133,9 @@ impl Store {
 
     /// Takes in that the disk refused. Returns whether that is news.
     pub(super) fn fail(&mut self, sentence: String, now: MonoTime) -> bool {
+        if is_planted(Defect::FailedSyncForgotten) {
+            return false;
+        }
         let is_news = self.failure.is_none();
         self.asked.clear();
         let retry_at = Some(now.after(Millis(limits::PERSIST_RETRY_MS)));
@@ -152,7 +156,8 @@ impl Store {
         let token = self.take_token();
         let Some(failure) = &mut self.failure else { return };
         let version = doc.version();
-        let bytes = doc.changes_between(&self.durable, &version, &ReplicaTable::default());
+        let from = if is_planted(Defect::RetryFromAsked) { &self.seen } else { &self.durable };
+        let bytes = doc.changes_between(from, &version, &ReplicaTable::default());
         out.push(Output::Persist { token, bytes: bytes.into() });
         failure.retry = Some((token, version));
         failure.retry_at = None;

@@ -2,6 +2,7 @@
 
 use super::{Ended, Room, Step, ended, read_frames};
 use crate::base::limits;
+use crate::base::planted::{Defect, is_planted};
 use crate::base::time::{Millis, MonoTime};
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
 use crate::protocol::ConnectionId;
@@ -287,7 +288,9 @@ impl Room {
                 live.paused = None;
                 live.said_caught_up = false;
                 live.wire.abandon_transfer();
-                live.sent = version;
+                if !is_planted(Defect::ResumeSendsNothing) {
+                    live.sent = version;
+                }
             }
             _ => return Err(ended(RefuseCode::Malformed, "the server sent what only clients send")),
         }
@@ -323,7 +326,7 @@ impl Room {
                 self.config.epoch = Some(welcome.epoch);
                 step.out.push(Output::EpochAdopted(welcome.epoch));
             }
-            Some(epoch) if epoch != welcome.epoch => {
+            Some(epoch) if epoch != welcome.epoch && !is_planted(Defect::NoEpoch) => {
                 let refuse = ended(RefuseCode::EpochMismatch, super::serving::OTHER_HISTORY);
                 self.refused_by_upstream(refuse, step);
                 return Ok(());

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::{Ended, Room, Step, ended, read_frames};
 use crate::base::limits;
+use crate::base::planted::{Defect, is_planted};
 use crate::base::time::{Millis, MonoTime, WallTime};
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
 use crate::protocol::capability::{Mode, TokenHash};
@@ -189,7 +190,7 @@ impl Room {
     /// Asks those again whose operations were left out: whoever stood in their way may be gone, as after a restart whose
     /// predecessor's connection was still here.
     fn ask_again(&mut self, step: &mut Step<'_>) {
-        if self.store.trouble().is_some() {
+        if self.store.trouble().is_some() || is_planted(Defect::LeftOutForEver) {
             // They are asked when the disk takes edits again.
             return;
         }
@@ -335,7 +336,7 @@ impl Room {
     ) -> Result<(), Ended> {
         let member = self.serving.links.get(&link).and_then(|link| link.member.as_ref());
         let Some(member) = member else { return Ok(()) };
-        if member.mode == Mode::Read {
+        if member.mode == Mode::Read && !is_planted(Defect::ReaderWrites) {
             return member.refuse_edit();
         }
         // Nothing that cannot be written is taken in; the sender was told, keeps it, and is asked again.

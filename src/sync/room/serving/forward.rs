@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{Pace, Snapshot};
 use crate::base::limits;
+use crate::base::planted::{Defect, is_planted};
 use crate::crdt::{ReplicaTable, VersionVector};
 use crate::protocol::capability::Mode;
 use crate::protocol::frame::{AckEntry, Author, Frame, Whole};
@@ -16,6 +17,9 @@ impl Room {
     pub(super) fn note_heard(&mut self, link: LinkId, origin: Option<LinkId>, step: &mut Step<'_>) {
         let growth = self.grow(origin, step);
         let last_asked = self.store.last_asked();
+        if let Some(token) = last_asked.filter(|_| is_planted(Defect::AckBeforeSync)) {
+            self.persisted(token, step);
+        }
         if origin.is_none() {
             // Whose changes waited until now is not known: everybody is told when they are written.
             for member in self.serving.links.values_mut().filter_map(|link| link.member.as_mut()) {
@@ -40,7 +44,9 @@ impl Room {
         if self.store.failure().is_some() {
             let before = self.store.durable().clone();
             if self.store.recovered(token) {
-                self.fall_behind(&before);
+                if !is_planted(Defect::RecoveredNotForwarded) {
+                    self.fall_behind(&before);
+                }
                 self.grow(None, step);
                 self.resume_writers(step);
             }
