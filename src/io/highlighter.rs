@@ -18,6 +18,13 @@ const WAIT_MAX: Duration = Duration::from_millis(8);
 /// How long the whole text may take.
 const PARSE_MAX: Duration = Duration::from_secs(8);
 
+/// How long the last text must have taken for the next one to wait for a pause in the typing.
+const COSTLY: Duration = Duration::from_millis(3);
+
+/// How long a pause is, as a multiple of what the last text took, and at most.
+const PAUSE_FACTOR: u32 = 4;
+const PAUSE_MAX: Duration = Duration::from_millis(120);
+
 /// What the thread has to say.
 #[derive(Debug)]
 pub enum Answer {
@@ -78,7 +85,14 @@ fn start(answers: UnboundedSender<Answer>) -> Sender<Wanted> {
     let thread = std::thread::Builder::new().name("highlighter".to_owned());
     // Without a thread the sender has no far end: the text stays plain.
     let _ = thread.spawn(move || {
-        let mut worker = Worker { highlighter: Highlighter::new(), asked, next: None, spent: Duration::ZERO };
+        let mut worker = Worker {
+            highlighter: Highlighter::new(),
+            asked,
+            next: None,
+            spent: Duration::ZERO,
+            cost: Duration::ZERO,
+            revision: None,
+        };
         while let ControlFlow::Continue(()) = worker.turn(&answers) {}
     });
     sender
@@ -91,6 +105,10 @@ struct Worker {
     next: Option<Wanted>,
     /// How long the tree that is not there yet took so far.
     spent: Duration,
+    /// What the last change of the text cost.
+    cost: Duration,
+    /// Which text was worked on last.
+    revision: Option<u64>,
 }
 
 impl Worker {
@@ -100,11 +118,15 @@ impl Worker {
             Some(wanted) => wanted,
             None => self.asked.recv().map_or(ControlFlow::Break(()), ControlFlow::Continue)?,
         };
-        let wanted = self.asked.try_iter().last().unwrap_or(wanted);
+        let wanted = self.after_a_pause(self.asked.try_iter().last().unwrap_or(wanted));
+        let is_changed = self.revision.replace(wanted.revision) != Some(wanted.revision);
         self.highlighter.set_text(wanted.grammar, &wanted.text);
         let start = Instant::now();
         let is_done = self.highlighter.advance(&mut || start.elapsed() < WAIT_MAX);
         self.answer(&wanted, answers)?;
+        if is_changed {
+            self.cost = start.elapsed();
+        }
         if is_done {
             self.spent = Duration::ZERO;
             return ControlFlow::Continue(());
@@ -130,6 +152,18 @@ impl Worker {
             return ControlFlow::Break(());
         }
         if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// In a large text even a small change costs some milliseconds of a core that the typing may need: such a text is
+    /// worked on in pauses. What is known of it moves along meanwhile.
+    fn after_a_pause(&self, mut wanted: Wanted) -> Wanted {
+        if self.cost < COSTLY || self.revision.is_none_or(|last| last == wanted.revision) {
+            return wanted;
+        }
+        while let Ok(newer) = self.asked.recv_timeout(PAUSE_MAX.min(self.cost * PAUSE_FACTOR)) {
+            wanted = newer;
+        }
+        wanted
     }
 
     fn answer(&mut self, wanted: &Wanted, answers: &UnboundedSender<Answer>) -> ControlFlow<()> {
