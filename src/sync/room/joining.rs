@@ -220,9 +220,14 @@ impl Room {
                 live.ping(step);
                 self.wake_at(step.now.after(Millis(limits::SUSPECT_AFTER_MS)));
             }
-            // What hangs may hang on: a new try takes its place.
-            State::Dialing => step.out.push(Output::Dial),
+            // What hangs may hang on: a new try takes its place. The old one may yet arrive after it and be taken for the
+            // newer, so a failure is again a first one.
+            State::Dialing => {
+                joining.backoff.reset();
+                step.out.push(Output::Dial);
+            }
             State::Greeting { wire, .. } => {
+                joining.backoff.reset();
                 step.out.push(Output::Close { link: wire.link });
                 joining.state = State::Dialing;
                 step.out.push(Output::Dial);
