@@ -16,34 +16,54 @@ pub fn counterpart(rope: &Rope, at: usize) -> Option<usize> {
 
 /// Returns the counterpart of the bracket at exactly this place.
 pub fn of(rope: &Rope, at: usize) -> Option<usize> {
+    of_like(rope, at, SCAN_CHARS_MAX, |_| true)
+}
+
+/// As `of`, within `n_max` characters and among the brackets whose place `counts`.
+pub(super) fn of_like(rope: &Rope, at: usize, n_max: usize, counts: impl Fn(usize) -> bool) -> Option<usize> {
     let bracket = rope.get_char(at)?;
     let &(open, close) = PAIRS.iter().find(|(open, close)| bracket == *open || bracket == *close)?;
-    if bracket == open { closing(rope, at + 1, open, close) } else { opening(rope, at, open, close) }
+    if bracket == open {
+        unmatched(after(rope, at + 1).take(n_max), close, open, counts)
+    } else {
+        unmatched(before(rope, at).take(n_max), open, close, counts)
+    }
 }
 
 /// Returns where what is open at `from` closes.
 pub fn closing(rope: &Rope, from: usize, open: char, close: char) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (n, c) in rope.chars_at(from).take(SCAN_CHARS_MAX).enumerate() {
-        match c {
-            c if c == close && depth == 0 => return Some(from + n),
-            c if c == close => depth -= 1,
-            c if c == open => depth += 1,
-            _ => {}
-        }
-    }
-    None
+    unmatched(after(rope, from).take(SCAN_CHARS_MAX), close, open, |_| true)
 }
 
 /// Returns where what is open right before `from` was opened.
 pub fn opening(rope: &Rope, from: usize, open: char, close: char) -> Option<usize> {
+    unmatched(before(rope, from).take(SCAN_CHARS_MAX), open, close, |_| true)
+}
+
+fn after(rope: &Rope, from: usize) -> impl Iterator<Item = (usize, char)> + '_ {
+    (from..).zip(rope.chars_at(from))
+}
+
+fn before(rope: &Rope, from: usize) -> impl Iterator<Item = (usize, char)> + '_ {
+    (0..from).rev().zip(rope.chars_at(from).reversed())
+}
+
+/// Returns the first place of `wanted` that no `other` before it takes.
+fn unmatched(
+    places: impl Iterator<Item = (usize, char)>,
+    wanted: char,
+    other: char,
+    counts: impl Fn(usize) -> bool,
+) -> Option<usize> {
     let mut depth = 0_usize;
-    for (n, c) in rope.chars_at(from).reversed().take(SCAN_CHARS_MAX).enumerate() {
+    for (at, c) in places {
+        if (c != wanted && c != other) || !counts(at) {
+            continue;
+        }
         match c {
-            c if c == open && depth == 0 => return Some(from - n - 1),
-            c if c == open => depth -= 1,
-            c if c == close => depth += 1,
-            _ => {}
+            c if c == wanted && depth == 0 => return Some(at),
+            c if c == wanted => depth -= 1,
+            _ => depth += 1,
         }
     }
     None

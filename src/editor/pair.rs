@@ -5,12 +5,11 @@ use ropey::Rope;
 
 use crate::syntax::kind::Kind;
 
-use super::Model;
+use super::{Model, bracket};
 
 /// Characters within which the other bracket is looked for: some screens of text.
+/// The bracket itself is one of them.
 const CHARS_MAX: usize = 10_000;
-
-const PAIRS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
 
 impl Model {
     /// Returns the positions of the bracket at the caret, or else right before it, and of the one that belongs to
@@ -26,23 +25,8 @@ impl Model {
 
 /// Returns where the partner of the bracket at `at` is, among those that are like it as `literal` says.
 fn partner(rope: &Rope, at: usize, literal: impl Fn(usize) -> bool) -> Option<usize> {
-    let bracket = rope.get_char(at)?;
-    let &(open, close) = PAIRS.iter().find(|(open, close)| *open == bracket || *close == bracket)?;
     let is_literal = literal(at);
-    let mut depth = 0_usize;
-    let mut step = |at: usize, c: char| {
-        if (c != open && c != close) || literal(at) != is_literal {
-            return false;
-        }
-        depth = if c == bracket { depth + 1 } else { depth - 1 };
-        depth == 0
-    };
-    if bracket == open {
-        let after = rope.chars_at(at).take(CHARS_MAX).enumerate();
-        return after.map(|(i, c)| (at + i, c)).find(|&(at, c)| step(at, c)).map(|(at, _)| at);
-    }
-    let before = rope.chars_at(at + 1).reversed().take(CHARS_MAX).enumerate();
-    before.map(|(i, c)| (at - i, c)).find(|&(at, c)| step(at, c)).map(|(at, _)| at)
+    bracket::of_like(rope, at, CHARS_MAX - 1, |place| literal(place) == is_literal)
 }
 
 #[cfg(test)]

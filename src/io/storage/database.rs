@@ -129,7 +129,7 @@ impl Database {
                 transaction.execute_batch(tables)?;
                 transaction.pragma_update(None, "user_version", known)?;
             }
-            if found == 1 && self.kind == Kind::Relay {
+            if found < 2 && self.kind == Kind::Relay {
                 transaction.execute_batch(schema::RELAY_FROM_1)?;
                 transaction.pragma_update(None, "user_version", known)?;
             }

@@ -45,7 +45,7 @@ pub(super) const RELAY_FROM_1: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// The store of a relay.
+/// The store of a relay in format 1, which `RELAY_FROM_1` completes.
 pub(super) const RELAY: &str = "
     CREATE TABLE document (
         doc_id BLOB PRIMARY KEY NOT NULL CHECK (length(doc_id) = 16),
@@ -67,12 +67,4 @@ pub(super) const RELAY: &str = "
         bytes BLOB NOT NULL
     ) STRICT;
     CREATE INDEX batch_doc_id ON batch (doc_id, n);
-    CREATE TABLE link (
-        doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
-        hash BLOB NOT NULL CHECK (length(hash) = 32),
-        may_write INTEGER NOT NULL,
-        expires INTEGER,
-        label TEXT NOT NULL,
-        PRIMARY KEY (doc_id, hash)
-    ) STRICT, WITHOUT ROWID;
 ";
