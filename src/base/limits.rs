@@ -198,3 +198,25 @@ pub const SNAPSHOT_AFTER_RECORDS: u64 = 10_000;
 
 /// Operations past a kept snapshot up to which it still serves those who join with nothing.
 pub const JOIN_TAIL_OPS_MAX: u64 = 20_000;
+
+/// Steps of undo that are kept of one document beyond the end of the program: weeks of work on one text.
+pub const UNDO_GROUPS_MAX: usize = 10_000;
+
+/// Stretches brought back by undo or redo that are kept of one document; with more, undo begins anew.
+pub const UNDO_REVIVALS_MAX: usize = 100_000;
+
+/// Bytes of a text whose undo is kept once its file has everything: what is encoded and written within a few tens of
+/// milliseconds at the end of the program.
+pub const UNDO_TEXT_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a text with its history up to which its undo is kept: a text that was written anew a few times.
+pub const UNDO_KEPT_BYTES_MAX: usize = 16 << 20;
+
+/// Replicas of a text up to which its undo is kept: as many runs of the program that edited it.
+pub const UNDO_REPLICAS_MAX: usize = 1_024;
+
+/// Files whose undo is kept in one journal; those that were closed longest ago go first.
+pub const UNDO_FILES_MAX: usize = 200;
+
+/// Bytes in one journal that are kept for nothing but undo; those that were closed longest ago go first.
+pub const UNDO_JOURNAL_BYTES_MAX: u64 = 64 << 20;

@@ -3,6 +3,9 @@
 //! Local operations have consecutive seqs, so a group of edits is a range of seqs, and what it did is in
 //! the log. Undoing an insert deletes those of its characters that are still there; undoing a deletion
 //! inserts the characters again, right of their tombstones, except where somebody else's deletion came first.
+//! A group may be of an earlier run of the program, which was another replica of the same user.
+
+mod kept;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,13 +17,61 @@ use crate::crdt::rga::{ElementId, Run, Span};
 
 #[derive(Default)]
 pub(super) struct UndoStack {
-    undo: Vec<Range<u32>>,
-    redo: Vec<Range<u32>>,
+    undo: Groups,
+    redo: Groups,
     /// Whether the next edit begins a group of its own.
     closed: bool,
-    /// Characters that were inserted again, by author and first seq: how many, and as which own seqs. A character is
-    /// inserted again at most once: after that its revival is.
-    revived: BTreeMap<(u32, u32), (u32, u32)>,
+    /// Characters that were inserted again, by author and first seq, and as what. A character is inserted again at
+    /// most once: after that its revival is.
+    revived: BTreeMap<(u32, u32), Span>,
+    /// What was added to `revived` since the history was last handed out to be kept.
+    newly_revived: Vec<(u32, u32)>,
+}
+
+/// Edits that are taken back together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    /// As which replica its user made them.
+    replica: u32,
+    seqs: Range<u32>,
+}
+
+/// Groups, the last to be taken back first.
+#[derive(Default)]
+struct Groups {
+    groups: Vec<Group>,
+    /// How many of the first ones are as they were when they were last handed out to be kept.
+    n_kept: usize,
+}
+
+impl Groups {
+    fn push(&mut self, group: Group) {
+        self.groups.push(group);
+    }
+
+    fn pop(&mut self) -> Option<Group> {
+        let group = self.groups.pop();
+        self.n_kept = self.n_kept.min(self.groups.len());
+        group
+    }
+
+    fn clear(&mut self) {
+        self.groups.clear();
+        self.n_kept = 0;
+    }
+
+    /// Makes the last group go on to `end`, if it is this replica's and ends at `start`. Returns whether it did.
+    fn extend_last(&mut self, start: u32, end: u32) -> bool {
+        let n_before = self.groups.len().saturating_sub(1);
+        match self.groups.last_mut() {
+            Some(last) if last.replica == 0 && last.seqs.end == start => {
+                last.seqs.end = end;
+                self.n_kept = self.n_kept.min(n_before);
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A deletion by somebody else of characters that one deleted oneself.
@@ -37,9 +88,8 @@ impl UndoStack {
     /// Records a local edit, which used the seqs `start..end`.
     pub(super) fn note_edit(&mut self, start: u32, end: u32) {
         self.redo.clear();
-        match self.undo.last_mut() {
-            Some(last) if !self.closed && last.end == start => last.end = end,
-            _ => self.undo.push(start..end),
+        if self.closed || !self.undo.extend_last(start, end) {
+            self.undo.push(Group { replica: 0, seqs: start..end });
         }
         self.closed = false;
     }
@@ -52,10 +102,11 @@ impl UndoStack {
             let key = (latest.replica, latest.seq);
             let before = self.revived.range(..=key).next_back();
             let found = before
-                .filter(|((replica, seq), (len, _))| *replica == latest.replica && latest.seq - seq < *len);
-            if let Some((&(_, seq), &(len, to))) = found {
+                .filter(|((replica, seq), to)| *replica == latest.replica && latest.seq - seq < to.len);
+            if let Some((&(_, seq), to)) = found {
                 let offset = latest.seq - seq;
-                latest = Span { replica: 0, seq: to + offset, len: latest.len.min(len - offset) };
+                let len = latest.len.min(to.len - offset);
+                latest = Span { replica: to.replica, seq: to.seq + offset, len };
                 continue;
             }
             let next =
@@ -83,7 +134,7 @@ impl Document {
         while let Some(group) = self.undo.undo.pop() {
             let (made, applied) = self.invert(group);
             self.undo.closed = true;
-            if !made.is_empty() {
+            if !made.seqs.is_empty() {
                 self.undo.redo.push(made);
                 return Some(applied);
             }
@@ -96,7 +147,7 @@ impl Document {
         while let Some(group) = self.undo.redo.pop() {
             let (made, applied) = self.invert(group);
             self.undo.closed = true;
-            if !made.is_empty() {
+            if !made.seqs.is_empty() {
                 self.undo.undo.push(made);
                 return Some(applied);
             }
@@ -104,37 +155,38 @@ impl Document {
         None
     }
 
-    /// Makes the edits that take back one's own operations `seqs`, newest first, and returns their seqs.
+    /// Makes the edits that take back one's own operations of `group`, newest first, and returns them as a group.
     /// O(others' operations + runs log n).
-    fn invert(&mut self, seqs: Range<u32>) -> (Range<u32>, Applied) {
+    fn invert(&mut self, Group { replica, seqs }: Group) -> (Group, Applied) {
         let start = self.logs[0].end();
         let mut changes = Vec::new();
-        let runs: Vec<OpRun> = self.logs[0].runs_in(seqs).map(|(_, op)| op).collect();
-        let rivals = self.rivals(&runs);
+        let log = replica as usize;
+        let runs: Vec<OpRun> = self.logs[log].runs_in(seqs).map(|(_, op)| op).collect();
+        let rivals = self.rivals(log, &runs);
         for op in runs.into_iter().rev() {
             match op.kind {
                 Kind::Insert => {
-                    let span = Span { replica: 0, seq: op.seq, len: op.len };
+                    let span = Span { replica, seq: op.seq, len: op.len };
                     self.delete_again(span, &mut changes);
                 }
-                Kind::DeleteForward | Kind::DeleteBackward => self.revive(&op, &rivals, &mut changes),
+                Kind::DeleteForward | Kind::DeleteBackward => self.revive(log, &op, &rivals, &mut changes),
             }
         }
         let applied = Applied { changes, n_waiting: self.n_waiting() };
-        (start..self.logs[0].end(), applied)
+        (Group { replica: 0, seqs: start..self.logs[0].end() }, applied)
     }
 
-    /// Returns others' deletions of what `runs` deleted.
-    fn rivals(&self, runs: &[OpRun]) -> Vec<Rival> {
+    /// Returns others' deletions of what `runs`, which are of the log `own`, deleted.
+    fn rivals(&self, own: usize, runs: &[OpRun]) -> Vec<Rival> {
         let deletions = runs.iter().filter(|op| op.kind != Kind::Insert);
         let mut targets: Vec<(u32, Range<u32>)> = deletions.map(|op| (op.replica, op.targets())).collect();
         if targets.is_empty() {
             return Vec::new();
         }
-        // One's own deletions never meet, so starts and ends ascend together.
+        // Deletions of one log never meet, so starts and ends ascend together.
         targets.sort_unstable_by_key(|(replica, seqs)| (*replica, seqs.start));
         let mut rivals = Vec::new();
-        for log in 1..self.logs.len() {
+        for log in (0..self.logs.len()).filter(|&log| log != own) {
             for op in self.logs[log].ops.iter().take_while(|op| op.seq < self.applied[log]) {
                 if op.kind == Kind::Insert {
                     continue;
@@ -172,8 +224,8 @@ impl Document {
         }
     }
 
-    /// Inserts again the characters that `op` deleted, where nobody else deleted them before.
-    fn revive(&mut self, op: &OpRun, rivals: &[Rival], changes: &mut Vec<TextChange>) {
+    /// Inserts again the characters that `op` of a log deleted, where nobody else deleted them before.
+    fn revive(&mut self, log: usize, op: &OpRun, rivals: &[Rival], changes: &mut Vec<TextChange>) {
         let targets = op.targets();
         let meets = |rival: &&Rival| {
             rival.replica == op.replica && rival.seqs.start < targets.end && targets.start < rival.seqs.end
@@ -184,8 +236,8 @@ impl Document {
             let rest = Span { replica: op.replica, seq, len: targets.end - seq };
             let latest = self.undo.latest(rest);
             let Some((n_together, is_visible)) = self.rga.together(latest) else { return };
-            let is_killer = self.is_killer(op, seq, &rivals);
-            let same = |n: &u32| rivals.is_empty() || self.is_killer(op, seq + n, &rivals) == is_killer;
+            let is_killer = self.is_killer(log, op, seq, &rivals);
+            let same = |n: &u32| rivals.is_empty() || self.is_killer(log, op, seq + n, &rivals) == is_killer;
             let n = 1 + (1..n_together).take_while(same).count() as u32;
             if is_killer && !is_visible {
                 self.revive_span(Span { len: n, ..rest }, Span { len: n, ..latest }, changes);
@@ -196,18 +248,18 @@ impl Document {
 
     /// Returns whether none of the others' deletions of this character came before `op`: the known deletion
     /// with the smallest (timestamp, replica) is the one that killed it.
-    fn is_killer(&self, op: &OpRun, target: u32, rivals: &[&Rival]) -> bool {
+    fn is_killer(&self, own: usize, op: &OpRun, target: u32, rivals: &[&Rival]) -> bool {
         let key_of = |log: usize, op: &OpRun| {
             let n = if op.kind == Kind::DeleteBackward { op.target - target } else { target - op.target };
             (op.seq + n < self.applied[log]).then(|| (self.logs[log].lamport(op.seq + n), self.ids[log]))
         };
-        let own = key_of(0, op);
+        let own_key = key_of(own, op);
         let kills = |rival: &&&Rival| rival.seqs.contains(&target);
         rivals
             .iter()
             .filter(kills)
             .filter_map(|rival| key_of(rival.log, &rival.op))
-            .all(|key| own < Some(key))
+            .all(|key| own_key < Some(key))
     }
 
     /// Inserts the characters `span` again, right of what stands for them now.
@@ -225,7 +277,8 @@ impl Document {
         self.record(op, &text);
         self.text.insert(place as usize, &text, len as usize);
         note_change(changes, place as usize, 0, len as usize);
-        self.undo.revived.insert((latest.replica, latest.seq), (len, seq));
+        self.undo.revived.insert((latest.replica, latest.seq), Span { replica: 0, seq, len });
+        self.undo.newly_revived.push((latest.replica, latest.seq));
         if len < span.len {
             let rest = |span: Span| Span { seq: span.seq + len, len: span.len - len, ..span };
             self.revive_span(rest(span), rest(latest), changes);

@@ -196,6 +196,125 @@ fn forgetting_undo_leaves_the_text() {
     assert_eq!(doc.to_string(), "kept");
 }
 
+/// Ends the program and starts it again: another replica with the pieces of undo that were kept.
+fn restart(doc: &Document, id: u64, pieces: &[Vec<u8>]) -> Document {
+    let mut again = Document::load(ReplicaId::new(id), &doc.save()).expect("valid");
+    again.restore_undo(pieces.iter().map(Vec::as_slice));
+    again
+}
+
+#[test]
+fn undo_goes_on_after_a_restart_and_takes_back_only_ones_own() {
+    let (mut me, mut other) = pair_with("base ");
+    type_at(&mut me, 5, "one ");
+    let mut pieces = vec![me.whole_undo()];
+    type_at(&mut me, 9, "two ");
+    delete(&mut me, 0..5);
+    pieces.push(me.undo_news());
+    assert!(me.undo_news().is_empty(), "nothing new");
+    sync(&mut me, &mut other);
+    type_at(&mut other, 4, "theirs ");
+    sync(&mut me, &mut other);
+    assert!(me.undo().is_some());
+    pieces.push(me.undo_news());
+    assert_eq!(me.to_string(), "base one theirs two ");
+
+    let mut me = restart(&me, 11, &pieces);
+    let texts = ["base one theirs ", "base theirs "];
+    for text in texts {
+        assert!(me.undo().is_some());
+        me.check_invariants();
+        assert_eq!(me.to_string(), text);
+        pieces.push(me.undo_news());
+    }
+    assert!(me.undo().is_none(), "the base and the other's words are not mine");
+    let mut me = restart(&me, 12, &pieces);
+    for text in ["base one theirs ", "base one theirs two ", "one theirs two "] {
+        assert!(me.redo().is_some());
+        assert_eq!(me.to_string(), text);
+    }
+    assert!(me.redo().is_none());
+    let pieces = [me.whole_undo()];
+    let mut me = restart(&me, 13, &pieces);
+    while me.undo().is_some() {}
+    assert_eq!(me.to_string(), "base theirs ");
+    me.apply(&other.changes_since(&me.version())).expect("valid");
+    other.apply(&me.changes_since(&other.version())).expect("valid");
+    assert_eq!(me.to_string(), other.to_string());
+}
+
+#[test]
+fn damaged_undo_is_no_undo_and_never_more() {
+    let mut doc = Document::new(ReplicaId::new(1));
+    type_at(&mut doc, 0, "one");
+    type_at(&mut doc, 3, "two");
+    doc.undo();
+    doc.redo();
+    let piece = doc.whole_undo();
+    for at in 0..piece.len() {
+        for bits in [1, 0x80, 0xff] {
+            let mut bad = piece.clone();
+            bad[at] ^= bits;
+            for bad in [bad, piece[..at].to_vec()] {
+                let mut again = restart(&doc, 2, &[bad]);
+                for _ in 0..20 {
+                    again.undo();
+                    again.check_invariants();
+                }
+                for _ in 0..20 {
+                    again.redo();
+                    again.check_invariants();
+                }
+            }
+        }
+    }
+    // Undo of another document names what this one never heard of.
+    let mut other = restart(&Document::new(ReplicaId::new(7)), 8, &[piece]);
+    assert!(other.undo().is_none());
+}
+
+#[test]
+fn undo_at_random_is_the_same_with_and_without_restarts() {
+    for_each_seed(N_SEEDS, |seed| {
+        let mut rng = Rng::new(seed);
+        let (mut calm, mut restless) = (Document::new(ReplicaId::new(1)), Document::new(ReplicaId::new(1)));
+        let mut pieces = vec![restless.whole_undo()];
+        for n in 0..80 {
+            let seed = rng.next_u64();
+            random_own_step(&mut Rng::new(seed), &mut calm);
+            random_own_step(&mut Rng::new(seed), &mut restless);
+            pieces.push(restless.undo_news());
+            if rng.below(6) == 0 {
+                calm.end_undo_group();
+                restless = restart(&restless, 100 + n, &pieces);
+                if rng.below(2) == 0 {
+                    pieces = vec![restless.whole_undo()];
+                }
+            }
+            assert_eq!(restless.to_string(), calm.to_string(), "seed {seed}, step {n}");
+            restless.check_invariants();
+        }
+    });
+}
+
+fn random_own_step(rng: &mut Rng, doc: &mut Document) {
+    let len = doc.len_chars() as u64;
+    match rng.below(7) {
+        0 | 1 => {
+            let text = char::from(b'a' + rng.below(26) as u8).to_string().repeat(1 + rng.below(5) as usize);
+            doc.insert(rng.below(len + 1) as usize, &text).expect("in range");
+        }
+        2 if 0 < len => {
+            let start = rng.below(len);
+            let end = start + 1 + rng.below((len - start).min(6));
+            doc.delete(start as usize..end.min(len) as usize).expect("in range");
+        }
+        3 => doc.end_undo_group(),
+        4 | 5 => drop(doc.undo()),
+        _ => drop(doc.redo()),
+    }
+}
+
 #[test]
 fn undo_and_redo_at_random_travel_as_ordinary_edits() {
     for_each_seed(N_SEEDS, |seed| {
