@@ -348,6 +348,11 @@ impl Model {
         self.revision != self.saved_revision
     }
 
+    /// Returns whether the text is what the file last had, edits that were taken back by hand included. O(n) if it is.
+    pub fn is_as_saved(&self) -> bool {
+        !self.is_modified() || *self.rope() == self.base
+    }
+
     /// The text has a file of this name from now on.
     pub fn set_file_name(&mut self, name: String) {
         (self.file.name, self.file.has_path) = (name, true);

@@ -1,8 +1,8 @@
 //! Rank 2: what is kept on this disk for a document, and how the document is recovered from it.
 //!
-//! A record is the document as it was when its file was last read or saved (`snapshot`), and every batch since.
-//! A document that is linked to others keeps its record; one that is not has a record only while it holds edits
-//! that its file lacks.
+//! A record is the document as it was when its file was last read or saved (`snapshot`), and every batch since, with
+//! its user's undo. A document that is linked to others keeps its record. One that is not has to have one only while it
+//! holds edits that its file lacks; afterwards it is kept for undo, as long as there is room.
 
 use crate::base::line_ending::LineEnding;
 use crate::crdt::{ReplicaId, VersionVector};
@@ -51,6 +51,8 @@ pub struct Record {
     pub snapshot: Vec<u8>,
     /// Every batch since the snapshot, in order.
     pub batches: Vec<Vec<u8>>,
+    /// The pieces of its user's undo, in order.
+    pub undo: Vec<Vec<u8>>,
     /// What the other side was last known to have on its disk.
     pub acknowledged: VersionVector,
 }
@@ -106,7 +108,7 @@ impl Record {
         for (idx, batch) in self.batches.iter().enumerate() {
             doc.apply(batch).map_err(|error| RecoverError::Batch { n: idx + 1, error })?;
         }
-        doc.clear_undo();
+        doc.restore_undo(self.undo.iter().map(Vec::as_slice));
         Ok(doc)
     }
 

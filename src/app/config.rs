@@ -130,6 +130,12 @@ pub static OPTIONS: &[Opt] = &[
         set: |config, value| switch(value).map(|is_on| config.editor.final_newline = is_on),
         get: |config| Some(config.editor.final_newline.to_string()),
     },
+    Opt {
+        name: "keep_undo",
+        about: "Whether undo goes on after a file was closed; what was deleted from the file stays in the data folder for it",
+        set: |config, value| switch(value).map(|is_on| config.editor.keep_undo = is_on),
+        get: |config| Some(config.editor.keep_undo.to_string()),
+    },
 ];
 
 /// Returns where the file is, whether there is one or not.
@@ -310,7 +316,7 @@ mod tests {
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
         let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nscreen_reader = true\ntheme = \"dark\"\nscrollbar = false\n\
-                    indent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\n";
+                    indent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);

@@ -290,7 +290,7 @@ impl Session {
 
     /// The file was written, or its outside change was taken in: `hash` is of its bytes now, and the document's text is
     /// what it holds. Recovery counts from here.
-    pub fn saved(&mut self, doc: &Document, hash: FileHash, line_ending: LineEnding) {
+    pub fn saved(&mut self, doc: &mut Document, hash: FileHash, line_ending: LineEnding) {
         if let Some(keep) = &mut self.keep {
             keep.saved(doc, hash, line_ending);
         }

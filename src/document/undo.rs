@@ -101,8 +101,8 @@ impl UndoStack {
         loop {
             let key = (latest.replica, latest.seq);
             let before = self.revived.range(..=key).next_back();
-            let found = before
-                .filter(|((replica, seq), to)| *replica == latest.replica && latest.seq - seq < to.len);
+            let found =
+                before.filter(|((replica, seq), to)| *replica == latest.replica && latest.seq - seq < to.len);
             if let Some((&(_, seq), to)) = found {
                 let offset = latest.seq - seq;
                 let len = latest.len.min(to.len - offset);

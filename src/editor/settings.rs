@@ -23,6 +23,8 @@ pub struct Settings {
     pub trim_blanks: bool,
     /// Whether saving ends the last line.
     pub final_newline: bool,
+    /// Whether undo goes on after a file was closed.
+    pub keep_undo: bool,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             auto_indent: true,
             trim_blanks: false,
             final_newline: false,
+            keep_undo: true,
         }
     }
 }

@@ -281,7 +281,7 @@ impl Model {
                 self.save(false, now, effects);
             }
             // Edits that were taken back by hand leave nothing to save.
-            Action::Quit if self.is_modified() && *self.rope() != self.base => {
+            Action::Quit if !self.is_as_saved() => {
                 self.close_prompt();
                 self.prompt = Some(Prompt::Quit);
             }

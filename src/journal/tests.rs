@@ -32,6 +32,20 @@ fn document_comes_back_from_snapshot_and_batches() {
 }
 
 #[test]
+fn undo_comes_back_with_the_document() {
+    let (mut doc, mut record) = edited("one\n");
+    doc.clear_undo();
+    record.undo.push(doc.whole_undo());
+    doc.insert(4, "two\n").expect("in range");
+    record.batches.push(doc.changes_since(&record.saved));
+    record.undo.push(doc.undo_news());
+    let mut back = record.recover(ReplicaId::new(2)).expect("sound");
+    assert!(back.undo().is_some());
+    assert_eq!(back.to_string(), "one\n");
+    assert!(back.undo().is_none(), "what the file held is nobody's edit");
+}
+
+#[test]
 fn file_that_another_program_changed_is_told_and_the_text_before_is_there() {
     let (mut doc, record) = edited("one\n");
     let found = record.compare(&doc, Some(FileHash([2; 32])));

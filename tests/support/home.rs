@@ -59,6 +59,8 @@ impl Home {
             ("XDG_STATE_HOME", root.join("state")),
             ("XDG_CACHE_HOME", root.join("cache")),
             ("XDG_RUNTIME_DIR", root.join("run")),
+            // Homes lie in the folder for temporary files, of which nothing would be remembered.
+            ("TMPDIR", root.join("tmp")),
             ("TERM", PathBuf::from("xterm-256color")),
             ("LANG", PathBuf::from("C.UTF-8")),
         ]

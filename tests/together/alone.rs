@@ -348,6 +348,54 @@ fn a_save_that_a_kill_kept_from_being_noted_is_no_change() {
 }
 
 #[test]
+fn undo_goes_on_after_closing_and_after_a_kill() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "old\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("old");
+    screen.type_text("one ");
+    screen.wait_for_text("one old");
+    screen.save();
+    screen.quit();
+
+    let mut screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("one old");
+    screen.press("ctrl-home");
+    screen.type_text("two ");
+    screen.wait_for_text("two one old");
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    screen.kill9();
+
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("two one old");
+    screen.press("ctrl-z");
+    screen.wait_for("without the second word", |view| view.text_lines()[0] == "one old");
+    screen.press("ctrl-z");
+    screen.wait_for("without the first", |view| view.text_lines()[0] == "old");
+    screen.press("ctrl-z");
+    screen.wait_for_status("nothing to undo");
+    screen.save();
+    assert_eq!(ana.read("a.txt"), "old\n");
+    screen.quit();
+
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("old");
+    screen.press_all(&["ctrl-y", "ctrl-y"]);
+    screen.wait_for_text("two one old");
+    screen.save();
+    screen.quit();
+    assert_eq!(ana.ok(&["docs"]), "", "what is kept for undo is no document that lacks anything");
+
+    // Another program's text has another past.
+    ana.file("a.txt", "other\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("other");
+    screen.press("ctrl-z");
+    screen.wait_for_status("nothing to undo");
+    assert!(screen.view().contains("other"));
+}
+
+#[test]
 fn a_deleted_file_comes_back_with_its_ends_of_line_and_quitting_asks() {
     let ana = Home::new("ana");
     ana.file("a.txt", "one\r\ntwo\r\n");

@@ -87,7 +87,8 @@ impl Buffer {
         match &mut buffer.file {
             Some(file) if is_in_step => {
                 if let Some(hash) = file.hash() {
-                    buffer.session.saved(buffer.model.document(), hash, buffer.model.file().line_ending);
+                    let line_ending = buffer.model.file().line_ending;
+                    buffer.session.saved(buffer.model.document_mut(), hash, line_ending);
                 }
             }
             Some(file) => file.expect(expected),
@@ -239,7 +240,8 @@ impl Buffer {
     /// File and document hold the same text now.
     fn in_step(&mut self) {
         if let Some(hash) = self.file.as_ref().and_then(OpenFile::hash) {
-            self.session.saved(self.model.document(), hash, self.model.file().line_ending);
+            let line_ending = self.model.file().line_ending;
+            self.session.saved(self.model.document_mut(), hash, line_ending);
         }
     }
 
@@ -267,6 +269,11 @@ impl Buffer {
 
     /// Ends the session.
     pub async fn end(mut self, ending: Ending) {
+        // What was typed and taken back by hand leaves nothing to save, and stays in undo.
+        if ending == Ending::Clean && self.model.is_modified() && self.model.is_as_saved() {
+            self.flush(&mut Vec::new());
+            self.in_step();
+        }
         self.session.end(self.model.document_mut(), ending).await;
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::limits::{UNDO_KEPT_BYTES_MAX, UNDO_TEXT_BYTES_MAX};
 use crate::base::line_ending::LineEnding;
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
@@ -17,7 +18,8 @@ use crate::sync::PersistToken;
 /// How a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The file has everything, or the user discards what it lacks: the journal of an unshared file goes.
+    /// The file has everything, or the user discards what it lacks: of an unshared file nothing is kept but undo, and
+    /// that only if the file has everything.
     Clean,
     /// What was begun came to nothing: it goes, shared or not. The file has everything.
     Forget,
@@ -47,20 +49,33 @@ pub(super) struct Keep {
     head: Record,
     /// Set from the first batch on, or if there was a record; cleared when the record goes.
     is_begun: bool,
+    /// Whether the record may be kept for undo alone once the file has everything.
+    keeps_undo: bool,
+    /// Whether the record may be marked as one that is kept for undo alone.
+    is_closed: bool,
     last_token: Option<PersistToken>,
 }
 
 impl Keep {
     /// Makes the journal's side of a document that is kept under `uid`, or that is not kept yet.
-    pub(super) fn new(journal: Journal, uid: Option<Uid>, path: Option<PathBuf>, head: Record) -> Keep {
+    /// With `keeps_undo` the record stays when the file has everything.
+    pub(super) fn new(
+        journal: Journal,
+        uid: Option<Uid>,
+        path: Option<PathBuf>,
+        head: Record,
+        keeps_undo: bool,
+    ) -> Keep {
         let is_begun = uid.is_some();
         let uid = uid.unwrap_or_else(entropy::bytes);
-        Keep { journal, uid, path, head, is_begun, last_token: None }
+        Keep { journal, uid, path, head, is_begun, keeps_undo, is_closed: is_begun, last_token: None }
     }
 
     /// Writes the record's head, and the whole record if there is none yet. Returns once a new one is synced.
-    pub(super) fn begin_now(&mut self, doc: &Document) -> Result<(), StorageError> {
+    pub(super) fn begin_now(&mut self, doc: &mut Document) -> Result<(), StorageError> {
         if self.is_begun {
+            self.is_closed = false;
+            self.journal.set_closed(self.uid, None)?;
             self.put_state(&self.head.acknowledged)?;
             self.journal.set_path(self.uid, self.path.clone())?;
             let link = self.head.linked.as_ref().map(|linked| linked.url.clone());
@@ -68,7 +83,7 @@ impl Keep {
         }
         self.journal.create(self.whole(doc))?;
         self.is_begun = true;
-        Ok(())
+        self.journal.keep_undo(self.uid, doc.whole_undo(), true)
     }
 
     /// All that a new record begins with.
@@ -89,17 +104,22 @@ impl Keep {
 
     pub(super) fn append(
         &mut self,
-        doc: &Document,
+        doc: &mut Document,
         token: PersistToken,
         bytes: Vec<u8>,
     ) -> Result<(), StorageError> {
-        if !self.is_begun {
+        let is_new = !self.is_begun;
+        if is_new {
             // Not waited for: the first key of a large text must not wait for a disk either.
             self.journal.begin(self.whole(doc))?;
             self.is_begun = true;
+        } else if std::mem::take(&mut self.is_closed) {
+            self.journal.set_closed(self.uid, None)?;
         }
         self.last_token = Some(token);
-        self.journal.append(self.uid, bytes, token.0)
+        self.journal.append(self.uid, bytes, token.0)?;
+        let undo = if is_new { doc.whole_undo() } else { doc.undo_news() };
+        if undo.is_empty() { Ok(()) } else { self.journal.keep_undo(self.uid, undo, is_new) }
     }
 
     /// The journal has no record any more: the next batch begins one.
@@ -111,33 +131,59 @@ impl Keep {
         self.head.epoch = Some(*epoch.as_bytes());
         // The journal knows one epoch for each record, so the record, which is empty still, is made again.
         if self.is_begun {
-            let _ = self.journal.remove(self.uid);
-            self.uid = entropy::bytes();
-            self.is_begun = false;
+            self.remove();
         }
     }
 
-    pub(super) fn saved(&mut self, doc: &Document, hash: FileHash, line_ending: LineEnding) {
+    pub(super) fn saved(&mut self, doc: &mut Document, hash: FileHash, line_ending: LineEnding) {
         (self.head.file, self.head.saved) = (Some(hash), doc.version());
         self.head.line_ending = Some(line_ending);
         if !self.is_begun {
             return;
         }
-        if self.head.linked.is_none() {
-            let _ = self.journal.remove(self.uid);
-            self.uid = entropy::bytes();
-            self.is_begun = false;
-            return;
+        if self.head.linked.is_none() && !self.may_keep_undo(doc) {
+            return self.remove();
         }
         // Only an ended thread refuses these, and then appends, which are reported, are refused too.
         let _ = self.put_state(&self.head.acknowledged);
         let _ = self.journal.set_file_hash(self.uid, Some(hash.0.to_vec()));
-        if let Some(token) = self.last_token {
+        if self.head.linked.is_none() {
+            self.is_closed = true;
+            let _ = self.journal.set_closed(self.uid, Some(clock::wall_now()));
+        } else if let Some(token) = self.last_token {
             let _ = self.journal.replace_snapshot(self.uid, doc.save(), token.0);
+            let _ = self.journal.keep_undo(self.uid, doc.whole_undo(), true);
         }
     }
 
-    pub(super) fn end(mut self, doc: &Document, acknowledged: &VersionVector, ending: Ending) {
+    /// Whether the record is worth its room once the file has everything.
+    fn may_keep_undo(&self, doc: &Document) -> bool {
+        self.keeps_undo && doc.rope().len_bytes() <= UNDO_TEXT_BYTES_MAX
+    }
+
+    /// The record goes; the next batch begins another.
+    fn remove(&mut self) {
+        let _ = self.journal.remove(self.uid);
+        self.uid = entropy::bytes();
+        self.is_begun = false;
+    }
+
+    /// Makes the record of a text whose file has everything as small as it can be, and removes what there is no more
+    /// room for.
+    fn close(&mut self, doc: &mut Document) {
+        if let Some(token) = self.last_token {
+            let snapshot = doc.save();
+            if UNDO_KEPT_BYTES_MAX < snapshot.len() {
+                return self.remove();
+            }
+            let _ = self.journal.replace_snapshot(self.uid, snapshot, token.0);
+            let _ = self.journal.keep_undo(self.uid, doc.whole_undo(), true);
+        }
+        let _ = self.journal.set_closed(self.uid, Some(clock::wall_now()));
+        let _ = self.journal.prune();
+    }
+
+    pub(super) fn end(mut self, doc: &mut Document, acknowledged: &VersionVector, ending: Ending) {
         let is_linked = self.head.linked.is_some();
         // A guest who never got in has nothing to come back to.
         let was_in = self.head.epoch.is_some();
@@ -151,7 +197,12 @@ impl Keep {
             (true, _) if is_given_up && self.is_begun => drop(self.journal.remove(self.uid)),
             (_, Ending::Forget) if self.is_begun => drop(self.journal.remove(self.uid)),
             (true, _) => drop(self.put_state(acknowledged)),
-            (false, Ending::Clean | Ending::Forget) if self.is_begun => drop(self.journal.remove(self.uid)),
+            (false, Ending::Clean)
+                if self.is_begun && self.may_keep_undo(doc) && doc.version() == self.head.saved =>
+            {
+                self.close(doc);
+            }
+            (false, Ending::Clean) if self.is_begun => drop(self.journal.remove(self.uid)),
             (false, _) => {}
         }
         if let Err(error) = self.journal.flush_and_close() {
@@ -206,6 +257,7 @@ pub(super) fn record(stored: StoredDocument) -> Record {
         saved: version(&state.saved),
         snapshot: stored.snapshot.unwrap_or_default(),
         batches: stored.batches,
+        undo: stored.undo,
         acknowledged: version(&state.acknowledged),
     }
 }

@@ -10,15 +10,17 @@ use super::keep::{self, Keep};
 use super::{Channels, Session};
 use crate::app::address;
 use crate::app::setting::Setting;
+use crate::base::limits::UNDO_REPLICAS_MAX;
 use crate::base::line_ending::LineEnding;
 use crate::crdt::ReplicaId;
 use crate::document::Document;
+use crate::io::entropy;
 use crate::io::files::Loaded;
+use crate::io::paths::{self, may_be_remembered};
 use crate::io::server::desk::Desk;
 use crate::io::storage::StorageError;
 use crate::io::storage::journal::{Journal, Uid};
 use crate::io::transport::connect::Network;
-use crate::io::{entropy, paths};
 use crate::journal::{FileHash, Finding, Linked, Record, Role};
 use crate::protocol::capability::Secret;
 use crate::protocol::link_url::{LinkUrl, ServerUrl};
@@ -156,9 +158,10 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default(), &setting.create_token);
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
-    let mut keep = journal.map(|journal| Keep::new(journal, uid, path, record));
+    let keeps_undo = setting.editor.keep_undo && path.as_deref().is_some_and(may_be_remembered);
+    let mut keep = journal.map(|journal| Keep::new(journal, uid, path, record, keeps_undo));
     if let Some(keep) = keep.as_mut().filter(|_| must_begin) {
-        keep.begin_now(&doc)?;
+        keep.begin_now(&mut doc)?;
     }
     let upstream = link.clone().filter(|_| config.upstream.is_some());
     let mut session = Session::new(config, channels, keep, upstream, Arc::clone(&setting.network), &mut doc);
@@ -166,7 +169,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     session.warning = warning;
     session.accepting = accepting;
     if is_in_step && let Some(hash) = expected {
-        session.saved(&doc, hash, loaded.meta.line_ending);
+        session.saved(&mut doc, hash, loaded.meta.line_ending);
     }
     Ok(Opened { session, doc, finding, base, expected, line_ending, read_only, is_new_guest })
 }
@@ -206,7 +209,7 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
         None => None,
     };
     if let Some(stored) = stored {
-        let uid = Some(stored.uid);
+        let stored_uid = stored.uid;
         let mut record = keep::record(stored);
         // Nothing is moved or deleted: what is damaged may still be read by somebody who knows how.
         let doc = record.recover(ReplicaId::new(entropy::u64()))?;
@@ -219,8 +222,26 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
             (record.file, record.line_ending) = (hash, Some(loaded.meta.line_ending));
             record.saved = doc.version();
         }
+        if is_of_no_use(&record, &doc, &finding) {
+            journal.remove(stored_uid)?;
+            return begin(loaded, how, path, hash);
+        }
+        let uid = Some(stored_uid);
         return Ok(Plan { doc, record, finding, uid, path, warning: None, read_only: None, is_in_step });
     }
+    begin(loaded, how, path, hash)
+}
+
+/// Whether a record that holds nothing but undo cannot be gone on with: the file is another one now, or its history
+/// has become too long.
+fn is_of_no_use(record: &Record, doc: &Document, finding: &Finding) -> bool {
+    let is_undo_alone = record.linked.is_none() && doc.version() == record.saved;
+    let is_too_long = UNDO_REPLICAS_MAX < record.saved.len();
+    is_undo_alone && (*finding != Finding::Same || is_too_long)
+}
+
+/// Begins with what the file holds.
+fn begin(loaded: &Loaded, how: &How, path: Option<PathBuf>, hash: Option<FileHash>) -> anyhow::Result<Plan> {
     // Whoever joins takes the history that is there, and what the file holds is asked about when it is saved.
     let is_join = matches!(how, How::Join(_));
     let file = (hash, hash.map(|_| loaded.meta.line_ending));

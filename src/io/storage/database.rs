@@ -110,9 +110,9 @@ impl Database {
     }
 
     fn prepare(&self, connection: &mut Connection) -> Result<(), StorageError> {
-        let (known, tables) = match self.kind {
-            Kind::Journal => (schema::JOURNAL_VERSION, schema::JOURNAL),
-            Kind::Relay => (schema::RELAY_VERSION, schema::RELAY),
+        let (known, tables, from_1) = match self.kind {
+            Kind::Journal => (schema::JOURNAL_VERSION, schema::JOURNAL, schema::JOURNAL_FROM_1),
+            Kind::Relay => (schema::RELAY_VERSION, schema::RELAY, schema::RELAY_FROM_1),
         };
         let prepared = (|| {
             connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
@@ -127,14 +127,13 @@ impl Database {
             let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             if found == 0 {
                 transaction.execute_batch(tables)?;
-                transaction.pragma_update(None, "user_version", known)?;
             }
-            if found < 2 && self.kind == Kind::Relay {
-                transaction.execute_batch(schema::RELAY_FROM_1)?;
+            if found < 2 {
+                transaction.execute_batch(from_1)?;
                 transaction.pragma_update(None, "user_version", known)?;
             }
             transaction.commit()?;
-            Ok(if found == 0 { known } else { found })
+            Ok(found.max(known))
         })();
         let found = prepared.map_err(|why| self.error(why))?;
         if known < found {

@@ -106,6 +106,8 @@ pub struct StoredDocument {
     pub snapshot: Option<Vec<u8>>,
     /// The changes since then, oldest first.
     pub batches: Vec<Vec<u8>>,
+    /// The pieces of undo, oldest first.
+    pub undo: Vec<Vec<u8>>,
 }
 
 /// A line in the list of documents.
@@ -183,7 +185,7 @@ impl Journal {
         self.find(Find::Uid(uid))
     }
 
-    /// Returns all documents, newest first, whoever has them open.
+    /// Returns all documents but those that are kept for their undo alone, newest first, whoever has them open.
     ///
     /// # Errors
     /// If the journal cannot be read.
@@ -248,6 +250,33 @@ impl Journal {
     /// If the thread has ended.
     pub fn replace_snapshot(&self, uid: Uid, snapshot: Vec<u8>, after: u64) -> Result<(), StorageError> {
         self.send(Command::ReplaceSnapshot { uid, snapshot, after })
+    }
+
+    /// Adds a piece of a document's undo, or puts it in the place of all earlier ones. Give it behind the changes it is
+    /// about: without them it says nothing.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn keep_undo(&self, uid: Uid, bytes: Vec<u8>, is_whole: bool) -> Result<(), StorageError> {
+        self.send(Command::Undo { uid, bytes, is_whole })
+    }
+
+    /// Records since when a document is kept for its undo alone, or that it is needed again. One that is so kept goes
+    /// when its room is needed.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn set_closed(&self, uid: Uid, at: Option<WallTime>) -> Result<(), StorageError> {
+        self.send(Command::SetClosed(uid, at))
+    }
+
+    /// Removes what is kept for undo alone beyond the bounds, those that were closed longest ago first. What another
+    /// process has open stays.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn prune(&self) -> Result<(), StorageError> {
+        self.send(Command::Prune)
     }
 
     /// Removes a document and lets go of it.

@@ -2,9 +2,21 @@
 //! the caller's number and grows only within one run of the program.
 
 /// The format of the journal.
-pub(super) const JOURNAL_VERSION: i64 = 1;
+pub(super) const JOURNAL_VERSION: i64 = 2;
 
-/// The journal of one user.
+/// What makes a journal of format 1 one of format 2. `closed` is set while a document is kept for its undo alone: its
+/// file has everything.
+pub(super) const JOURNAL_FROM_1: &str = "
+    ALTER TABLE document ADD COLUMN closed INTEGER;
+    CREATE TABLE undo (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid BLOB NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX undo_uid ON undo (uid, n);
+";
+
+/// The journal of one user in format 1, which `JOURNAL_FROM_1` completes.
 pub(super) const JOURNAL: &str = "
     CREATE TABLE document (
         uid BLOB PRIMARY KEY NOT NULL CHECK (length(uid) = 16),

@@ -27,6 +27,10 @@ pub(super) enum Write {
     ReplaceSnapshot { uid: Uid, snapshot: Vec<u8>, before: i64, after: u64 },
     /// The end of a document.
     Remove(Uid),
+    /// A piece of undo behind the others, or in the place of all.
+    Undo { uid: Uid, bytes: Vec<u8>, is_whole: bool },
+    /// Since when a document is kept for its undo alone, if it is.
+    SetClosed(Uid, Option<WallTime>),
     /// What the caller remembers beside a document.
     SetState(Uid, Vec<u8>),
     /// Nothing to write: this process lets go of the document when all before is written.
@@ -55,6 +59,10 @@ impl group::Write for Write {
             Write::SetPath(uid, path) => {
                 let path = path.as_deref().map(path_bytes);
                 connection.execute(
+                    "DELETE FROM document WHERE path = ?2 AND uid <> ?1 AND closed IS NOT NULL AND link IS NULL",
+                    params![uid, path],
+                )?;
+                connection.execute(
                     "UPDATE document SET path = NULL WHERE path = ?2 AND uid <> ?1",
                     params![uid, path],
                 )?;
@@ -78,6 +86,20 @@ impl group::Write for Write {
             Write::SetState(uid, state) => {
                 connection.execute("UPDATE document SET state = ?2 WHERE uid = ?1", params![uid, state])?
             }
+            Write::Undo { uid, bytes, is_whole } => {
+                if *is_whole {
+                    connection.execute("DELETE FROM undo WHERE uid = ?1", params![uid])?;
+                }
+                connection
+                    .prepare_cached(
+                        "INSERT INTO undo (uid, bytes) SELECT uid, ?2 FROM document WHERE uid = ?1",
+                    )?
+                    .execute(params![uid, bytes])?
+            }
+            Write::SetClosed(uid, at) => {
+                let at = at.map(|at| number(at.0));
+                connection.execute("UPDATE document SET closed = ?2 WHERE uid = ?1", params![uid, at])?
+            }
             Write::Release(_) => 1,
         };
         Ok(0 < n_rows)
@@ -85,6 +107,11 @@ impl group::Write for Write {
 }
 
 fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<()> {
+    // Undo of what the file was before somebody else's text went into it.
+    connection.execute(
+        "DELETE FROM document WHERE path = ?1 AND closed IS NOT NULL AND link IS NULL",
+        params![document.path.as_deref().map(path_bytes)],
+    )?;
     connection.execute(
         "INSERT INTO document (uid, path, link, epoch, file_hash, name, created, state)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -148,6 +175,7 @@ pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option
                     state: row.get(6)?,
                     snapshot: None,
                     batches: Vec::new(),
+                    undo: Vec::new(),
                 })
             },
         )
@@ -163,16 +191,31 @@ pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option
         last = row.get(0)?;
         document.batches.push(row.get(1)?);
     }
+    let mut statement = connection.prepare("SELECT bytes FROM undo WHERE uid = ?1 ORDER BY n")?;
+    document.undo = statement.query_map(params![uid], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(Some((document, last)))
 }
 
-/// Returns all documents, newest first.
+/// Returns the documents that are kept for their undo alone, and the bytes they take, from the one closed last.
+pub(super) fn closed(connection: &Connection) -> rusqlite::Result<Vec<(Uid, u64)>> {
+    let mut statement = connection.prepare(
+        "SELECT uid,
+            (SELECT coalesce(sum(length(bytes)), 0) FROM snapshot WHERE snapshot.uid = document.uid)
+            + (SELECT coalesce(sum(length(bytes)), 0) FROM batch WHERE batch.uid = document.uid)
+            + (SELECT coalesce(sum(length(bytes)), 0) FROM undo WHERE undo.uid = document.uid)
+         FROM document WHERE closed IS NOT NULL AND link IS NULL ORDER BY closed DESC",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0) as u64)))?;
+    rows.collect()
+}
+
+/// Returns all documents but those that are kept for their undo alone, newest first.
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<ListedDocument>> {
     let mut statement = connection.prepare(
         "SELECT uid, path, link, name, created,
             (SELECT coalesce(sum(length(bytes)), 0) FROM snapshot WHERE snapshot.uid = document.uid)
             + (SELECT coalesce(sum(length(bytes)), 0) FROM batch WHERE batch.uid = document.uid)
-         FROM document ORDER BY created DESC",
+         FROM document WHERE closed IS NULL OR link IS NOT NULL ORDER BY created DESC",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(ListedDocument {

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::rows::{self, Write};
 use super::{JournalEvent, ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
+use crate::base::limits::{UNDO_FILES_MAX, UNDO_JOURNAL_BYTES_MAX};
+use crate::base::time::WallTime;
 use crate::io::paths::create_private_folder;
 use crate::io::storage::database::{Database, Kind};
 use crate::io::storage::group::{Answer, Commit, Group};
@@ -46,6 +48,9 @@ pub(super) enum Command {
     Remove(Uid),
     Release(Uid),
     SetState(Uid, Vec<u8>),
+    Undo { uid: Uid, bytes: Vec<u8>, is_whole: bool },
+    SetClosed(Uid, Option<WallTime>),
+    Prune,
 }
 
 /// A document that this process has.
@@ -61,7 +66,7 @@ pub(super) struct Worker {
     on_event: Box<dyn Fn(JournalEvent) + Send>,
     group: Group<Write>,
     open: HashMap<Uid, Open>,
-    /// Files without a document here that this process has all the same.
+    /// Files that this process has.
     paths: HashMap<PathBuf, FileLock>,
     /// Shared by all processes that have the database open.
     sharing: Option<FileLock>,
@@ -141,7 +146,24 @@ impl Worker {
         (self.on_event)(event);
     }
 
+    /// Makes room: what cannot be read or locked now is looked at the next time.
+    fn prune(&mut self) {
+        let _ = self.commit();
+        let (mut n_files, mut n_bytes) = (0, 0);
+        for (uid, bytes) in self.read(rows::closed).unwrap_or_default() {
+            (n_files, n_bytes) = (n_files + 1, n_bytes + bytes);
+            let is_beyond = UNDO_FILES_MAX < n_files || UNDO_JOURNAL_BYTES_MAX < n_bytes;
+            if is_beyond && self.lock(uid, 0).unwrap_or(false) {
+                self.group.push(Write::Remove(uid));
+            }
+        }
+    }
+
     fn find(&mut self, find: &Find) -> Result<Option<StoredDocument>, StorageError> {
+        // Two processes must not begin a document each, whatever becomes of the one that is there.
+        if let Find::Path(path) = find {
+            self.lock_path(path)?;
+        }
         let mut taken = None;
         for (uid, name) in self.read(|connection| rows::find(connection, find))? {
             if !self.lock(uid, 0)? {
@@ -165,13 +187,10 @@ impl Worker {
         if let Some(name) = taken {
             return Err(StorageError::Locked { name });
         }
-        if let Find::Path(path) = find {
-            self.lock_path(path)?;
-        }
         Ok(None)
     }
 
-    /// Takes a file that has no document yet: two processes must not begin one each.
+    /// Takes a file for this process.
     fn lock_path(&mut self, path: &Path) -> Result<(), StorageError> {
         if self.paths.contains_key(path) {
             return Ok(());
@@ -285,6 +304,9 @@ impl Serve for Worker {
             Command::Remove(uid) => self.group.push(Write::Remove(uid)),
             Command::Release(uid) => self.group.push(Write::Release(uid)),
             Command::SetState(uid, state) => self.group.push(Write::SetState(uid, state)),
+            Command::Undo { uid, bytes, is_whole } => self.group.push(Write::Undo { uid, bytes, is_whole }),
+            Command::SetClosed(uid, at) => self.group.push(Write::SetClosed(uid, at)),
+            Command::Prune => self.prune(),
         }
     }
 

@@ -258,3 +258,64 @@ fn only_this_user_can_read_the_journal() {
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
     }
 }
+
+#[test]
+fn undo_is_read_back_in_order_and_a_whole_one_replaces_it() {
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = started(&folder);
+    for piece in 1..=3_u8 {
+        journal.keep_undo(UID, vec![piece], false).expect("open");
+    }
+    let undo = |journal: &Journal| journal.find_by_uid(UID).expect("readable").expect("there").undo;
+    assert_eq!(undo(&journal), [[1], [2], [3]]);
+    journal.keep_undo(UID, vec![9], true).expect("open");
+    journal.keep_undo([7; 16], vec![8], false).expect("open");
+    journal.flush_and_close().expect("written");
+    let (journal, _events) = start(&folder);
+    assert_eq!(undo(&journal), [[9]]);
+}
+
+#[test]
+fn what_is_kept_for_undo_alone_makes_room_and_is_not_listed() {
+    use crate::base::limits::UNDO_JOURNAL_BYTES_MAX;
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = start(&folder);
+    let unshared = |n: u8, path: &str| NewDocument { link: None, ..document([n; 16], path) };
+    for n in 1..=3 {
+        let large = vec![n; UNDO_JOURNAL_BYTES_MAX as usize / 5 * 2];
+        let new = NewDocument { snapshot: large, ..unshared(n, &format!("/{n}")) };
+        journal.create(new).expect("written");
+        journal.set_closed([n; 16], Some(WallTime(u64::from(n)))).expect("open");
+    }
+    journal.create(unshared(4, "/4")).expect("written");
+    journal.prune().expect("open");
+    let listed: Vec<Uid> = journal.list().expect("readable").iter().map(|known| known.uid).collect();
+    assert_eq!(listed, [[4; 16]], "only what lacks a file is a document");
+    let is_there = |n: u8| journal.find_by_uid([n; 16]).expect("readable").is_some();
+    assert_eq!([1, 2, 3, 4].map(is_there), [false, true, true, true], "the one closed first went");
+
+    // Another text goes where one was: its undo goes, and the text is not taken for one without a file.
+    journal.set_path([4; 16], Some("/3".into())).expect("open");
+    assert!(!is_there(3));
+    journal.create(unshared(5, "/2")).expect("in the place of what is kept for undo");
+    assert!(!is_there(2));
+    assert_eq!(journal.find_untitled().expect("readable"), None);
+}
+
+#[test]
+fn journal_of_the_first_format_is_gone_on_with() {
+    let folder = tempdir().expect("a folder");
+    let path = folder.path().join("journal.sqlite");
+    let old = rusqlite::Connection::open(&path).expect("a database");
+    old.execute_batch(crate::io::storage::schema::JOURNAL).expect("tables");
+    old.execute_batch(
+        "INSERT INTO document VALUES (zeroblob(16), CAST('/a' AS BLOB), NULL, zeroblob(16), NULL, 'a', 1, X'7b7d');
+         PRAGMA user_version = 1;",
+    )
+    .expect("a row");
+    drop(old);
+    let (journal, _events) = start(&folder);
+    assert!(journal.find_by_path(Path::new("/a")).expect("readable").is_some());
+    journal.keep_undo([0; 16], vec![1], false).expect("open");
+    assert_eq!(journal.find_by_uid([0; 16]).expect("readable").expect("there").undo, [[1]]);
+}
