@@ -22,7 +22,7 @@ use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS
 use crate::crdt::rga::{Rga, Run};
 use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector};
 use columns::{Columns, Kind, OpRun, ROOT};
-use text::TextBuffer;
+use text::{TextBuffer, count_chars};
 use undo::UndoStack;
 
 /// Operation runs from which on everything together travels as a history: below, a batch that names replicas by their
@@ -192,7 +192,7 @@ impl Document {
         if len < at {
             return Err(EditError::OutOfRange { at, len });
         }
-        let n_chars = text.chars().count();
+        let n_chars = count_chars(text);
         if n_chars == 0 {
             return Ok(());
         }
@@ -235,14 +235,13 @@ impl Document {
     }
 
     fn check_room(&self, n_ops: usize) -> Result<(), EditError> {
-        let n_ops = n_ops as u64;
-        let seqs_left = REPLICA_OPS_MAX.saturating_sub(u64::from(self.logs[0].end()));
-        let ticks_left = REPLICA_OPS_MAX.saturating_sub(u64::from(self.lamport_max));
-        let chars_left = (DOCUMENT_CHARS_MAX as u64).saturating_sub(self.len_chars() as u64 + 1);
+        // Every operation has a tick of its own, so there are seqs as long as there is time.
+        let has_time = u64::from(self.lamport_max) + n_ops as u64 <= REPLICA_OPS_MAX;
+        let has_space = self.len_chars() + n_ops < DOCUMENT_CHARS_MAX;
         // An unfinished log of one's own means that this replica's id was used elsewhere.
         let is_own_log_whole = self.applied[0] == self.logs[0].end();
         let has_too_many = DOCUMENT_REPLICAS_MAX < self.ids.len();
-        if has_too_many || !is_own_log_whole || seqs_left.min(ticks_left).min(chars_left) < n_ops {
+        if has_too_many || !is_own_log_whole || !has_time || !has_space {
             return Err(EditError::Full { max: DOCUMENT_CHARS_MAX as u64 });
         }
         Ok(())
@@ -255,7 +254,7 @@ impl Document {
             let deps = heard.iter().map(|&replica| (replica, self.applied[replica as usize]));
             self.logs[0].push_stamp(self.lamport_max + 1, deps);
         }
-        self.logs[0].end()
+        self.applied[0]
     }
 
     fn record(&mut self, op: OpRun, text: &str) {

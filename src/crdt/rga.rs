@@ -85,6 +85,9 @@ impl Rga {
     /// If `at` is past the end.
     pub fn insert_local(&mut self, at: u32, run: Run) -> Option<ElementId> {
         assert!(at <= self.len_visible(), "insert at {at} of {}", self.len_visible());
+        if self.tree.type_on(at, &run) {
+            return Some(ElementId { replica: run.replica, seq: run.seq - 1 });
+        }
         if at == 0 {
             let place = self.tree.first();
             self.tree.insert(place, run, &mut self.index);

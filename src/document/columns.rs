@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::text::push_short;
+
 /// The local number that no author has: the reference of an insert at the start of the text.
 pub(super) const ROOT: u32 = u32::MAX;
 
@@ -159,9 +161,20 @@ impl Columns {
     /// Appends `op`, whose seq is the end, joining it to the last one where one rule covers both.
     pub(super) fn push(&mut self, op: OpRun, text: &str) {
         debug_assert_eq!(op.seq, self.end());
-        let op = OpRun { text: self.text.len() as u32, ..op };
-        self.text.push_str(text);
         let author = self.author;
+        // What is typed goes on where the last run ends.
+        if op.kind == Kind::Insert
+            && op.replica == author
+            && op.target + 1 == op.seq
+            && let Some(last) = self.ops.last_mut()
+            && last.kind == Kind::Insert
+        {
+            last.len += op.len;
+            push_short(&mut self.text, text);
+            return;
+        }
+        let op = OpRun { text: self.text.len() as u32, ..op };
+        push_short(&mut self.text, text);
         match self.ops.last_mut() {
             Some(last) if Self::joins(author, last, &op) => {
                 if op.kind != Kind::Insert {

@@ -7,16 +7,20 @@ use ropey::Rope;
 /// Bytes of buffered text past which an edit in its middle goes to the rope first.
 const BUFFER_MIDDLE_BYTES_MAX: usize = 4 << 10;
 
+/// Bytes of one insertion from which on it goes to the rope directly: joining costs more than it saves.
+const BUFFER_INSERT_BYTES_MAX: usize = 16 * BUFFER_MIDDLE_BYTES_MAX;
+
 /// The text. Neighbouring edits are joined before they reach the rope; readers always see them.
 #[derive(Default)]
 pub(super) struct TextBuffer {
     rope: Rope,
-    pending: Option<Pending>,
+    pending: Pending,
     /// The rope with the pending edit, made when somebody reads before the next edit.
     fresh: OnceCell<Rope>,
 }
 
-/// A stretch of the rope to be replaced.
+/// A stretch of the rope to be replaced; nothing if it deletes nothing and has no text.
+#[derive(Default)]
 struct Pending {
     at: usize,
     n_deleted: usize,
@@ -30,61 +34,100 @@ impl TextBuffer {
     }
 
     pub(super) fn rope(&self) -> &Rope {
-        match &self.pending {
-            None => &self.rope,
-            Some(pending) => self.fresh.get_or_init(|| {
-                let mut rope = self.rope.clone();
-                pending.write_to(&mut rope);
-                rope
-            }),
+        if self.pending.is_empty() {
+            return &self.rope;
         }
+        self.fresh.get_or_init(|| {
+            let mut rope = self.rope.clone();
+            self.pending.write_to(&mut rope);
+            rope
+        })
     }
 
     pub(super) fn insert(&mut self, at: usize, text: &str, n_chars: usize) {
         self.take_fresh();
-        let fits = self.pending.as_ref().is_some_and(|p| {
-            p.at + p.n_chars == at
-                || (p.at <= at && at < p.at + p.n_chars && p.text.len() < BUFFER_MIDDLE_BYTES_MAX)
-        });
-        if !fits {
-            self.flush();
+        let pending = &mut self.pending;
+        if at == pending.at + pending.n_chars && text.len() <= BUFFER_INSERT_BYTES_MAX {
+            push_short(&mut pending.text, text);
+            pending.n_chars += n_chars;
+            return;
         }
-        let pending =
-            self.pending.get_or_insert_with(|| Pending { at, n_deleted: 0, text: String::new(), n_chars: 0 });
-        pending.insert(at, text, n_chars);
+        let is_inside = pending.at <= at && at < pending.at + pending.n_chars;
+        if is_inside && pending.text.len() + text.len() < BUFFER_MIDDLE_BYTES_MAX {
+            pending.insert(at, text, n_chars);
+            return;
+        }
+        self.flush();
+        if BUFFER_INSERT_BYTES_MAX < text.len() {
+            self.rope.insert(at, text);
+        } else {
+            self.pending.begin(at, text, n_chars);
+        }
     }
 
     pub(super) fn delete(&mut self, at: usize, n: usize) {
         self.take_fresh();
-        let touches = self.pending.as_ref().is_some_and(|p| {
-            at <= p.at + p.n_chars && p.at <= at + n && p.text.len() < 16 * BUFFER_MIDDLE_BYTES_MAX
-        });
+        let p = &self.pending;
+        let touches = at <= p.at + p.n_chars && p.at <= at + n && p.text.len() < BUFFER_INSERT_BYTES_MAX;
         if !touches {
             self.flush();
+            self.pending.begin(at, "", 0);
         }
-        let pending =
-            self.pending.get_or_insert_with(|| Pending { at, n_deleted: 0, text: String::new(), n_chars: 0 });
-        pending.delete(at, n);
+        self.pending.delete(at, n);
     }
 
     /// Makes the copy that a reader needed the rope itself.
     fn take_fresh(&mut self) {
-        if let Some(fresh) = self.fresh.take() {
+        if self.fresh.get().is_some()
+            && let Some(fresh) = self.fresh.take()
+        {
             self.rope = fresh;
-            self.pending = None;
+            self.pending.clear();
         }
     }
 
     /// Brings the rope up to date, so that reading costs nothing.
     pub(super) fn flush(&mut self) {
         self.take_fresh();
-        if let Some(pending) = self.pending.take() {
-            pending.write_to(&mut self.rope);
+        if !self.pending.is_empty() {
+            self.pending.write_to(&mut self.rope);
+            self.pending.clear();
         }
     }
 }
 
+/// Appends a text that is mostly one character.
+#[inline]
+pub(super) fn push_short(to: &mut String, text: &str) {
+    match text.as_bytes() {
+        &[byte] => to.push(char::from(byte)),
+        _ => to.push_str(text),
+    }
+}
+
+/// Counts the characters of a text that is mostly one.
+#[inline]
+pub(super) fn count_chars(text: &str) -> usize {
+    if text.len() <= 1 { text.len() } else { text.chars().count() }
+}
+
 impl Pending {
+    fn is_empty(&self) -> bool {
+        self.n_deleted == 0 && self.text.is_empty()
+    }
+
+    /// Forgets the edit, and keeps a little room for the next.
+    fn clear(&mut self) {
+        self.begin(0, "", 0);
+        self.text.shrink_to(BUFFER_MIDDLE_BYTES_MAX);
+    }
+
+    fn begin(&mut self, at: usize, text: &str, n_chars: usize) {
+        (self.at, self.n_deleted, self.n_chars) = (at, 0, n_chars);
+        self.text.clear();
+        push_short(&mut self.text, text);
+    }
+
     fn write_to(&self, rope: &mut Rope) {
         if 0 < self.n_deleted {
             rope.remove(self.at..self.at + self.n_deleted);

@@ -1,23 +1,19 @@
 //! Runs in document order in a B-tree that lives in two arenas.
 //!
-//! Leaves hold runs; inner nodes hold, for each child, how many visible elements are below it. The
-//! cursor remembers the leaf of the last edit, and owes the inner nodes what changed there: typing on
-//! touches one leaf and nothing else.
+//! Leaves hold runs; inner nodes hold, for each child, how many visible elements are in it and in those before it.
+//! The cursor remembers the leaf of the last edit and the way to it, and owes the inner nodes what changed there:
+//! typing on touches one leaf and nothing else.
+
+mod cursor;
+mod node;
 
 use super::index::RunIndex;
 use super::{ElementId, Run};
-
-/// Runs in a leaf: 32 × 16 bytes are eight cache lines, which a search reads in order.
-const LEAF_RUNS_MAX: usize = 32;
-
-/// Children of an inner node.
-const INNER_CHILDREN_MAX: usize = 32;
+use cursor::{Cursor, LEVELS_MAX, Step};
+use node::{INNER_CHILDREN_MAX, Inner, LEAF_RUNS_MAX, Leaf, NONE, n_visible};
 
 /// Runs in a leaf of a tree that is built at once: leaves room for the edits that follow.
 const LEAF_RUNS_BUILT: usize = 28;
-
-/// No node.
-const NONE: u32 = u32::MAX;
 
 /// A place between two elements, or the element right of it: before the `offset`-th element of the
 /// `idx`-th run of `leaf`. `offset` may equal the run's length.
@@ -26,49 +22,6 @@ pub(super) struct Place {
     pub leaf: u32,
     pub idx: u32,
     pub offset: u32,
-}
-
-struct Leaf {
-    runs: [Run; LEAF_RUNS_MAX],
-    n: u32,
-    parent: u32,
-    next: u32,
-}
-
-struct Inner {
-    visible: [u32; INNER_CHILDREN_MAX],
-    children: [u32; INNER_CHILDREN_MAX],
-    n: u32,
-    parent: u32,
-}
-
-/// The leaf of the last edit.
-#[derive(Clone, Copy)]
-struct Cursor {
-    leaf: u32,
-    /// Visible elements before the leaf.
-    start: u32,
-    /// Visible elements in the leaf.
-    visible: u32,
-    /// What the counts above the leaf lack.
-    owed: i32,
-    /// The run in the leaf that was looked for last; edits keep to it.
-    idx: u32,
-    /// Visible elements in the leaf before that run.
-    idx_start: u32,
-}
-
-impl Cursor {
-    fn at(leaf: u32, start: u32, visible: u32) -> Cursor {
-        Cursor { leaf, start, visible, owed: 0, idx: 0, idx_start: 0 }
-    }
-
-    /// Notes that runs from `idx` on moved.
-    fn runs_moved(&mut self, idx: usize) {
-        if idx < self.idx as usize {
-            (self.idx, self.idx_start) = (0, 0);
-        }
-    }
 }
 
 pub(super) struct Tree {
@@ -80,73 +33,8 @@ pub(super) struct Tree {
     height: u32,
     len_visible: u32,
     cursor: Cursor,
-}
-
-impl Leaf {
-    fn new(parent: u32) -> Leaf {
-        // The filler is never read: `n` says how many runs count.
-        Leaf { runs: [Run::new(0, 0, 0, 1); LEAF_RUNS_MAX], n: 0, parent, next: NONE }
-    }
-
-    fn runs(&self) -> &[Run] {
-        &self.runs[..self.n as usize]
-    }
-
-    fn n_visible(&self) -> u32 {
-        n_visible(self.runs())
-    }
-
-    /// Finds the `at`-th visible element of this leaf, whose number is `leaf`, from the run `idx` on.
-    fn find_from(&self, leaf: u32, idx: u32, at: u32) -> Place {
-        let mut left = at;
-        for (idx, run) in (idx..).zip(&self.runs()[idx as usize..]) {
-            if left < run.n_visible() {
-                return Place { leaf, idx, offset: left };
-            }
-            left -= run.n_visible();
-        }
-        unreachable!("leaf {leaf} has fewer than {at} visible elements")
-    }
-
-    fn insert(&mut self, idx: usize, run: Run) {
-        let n = self.n as usize;
-        self.runs.copy_within(idx..n, idx + 1);
-        self.runs[idx] = run;
-        self.n += 1;
-    }
-
-    fn remove(&mut self, idx: usize) {
-        let n = self.n as usize;
-        self.runs.copy_within(idx + 1..n, idx);
-        self.n -= 1;
-    }
-}
-
-impl Inner {
-    fn new(parent: u32) -> Inner {
-        Inner { visible: [0; INNER_CHILDREN_MAX], children: [NONE; INNER_CHILDREN_MAX], n: 0, parent }
-    }
-
-    fn n_visible(&self) -> u32 {
-        self.visible[..self.n as usize].iter().sum()
-    }
-
-    fn slot_of(&self, child: u32) -> usize {
-        self.children.iter().position(|&c| c == child).expect("a child is in its parent")
-    }
-
-    fn insert(&mut self, slot: usize, child: u32, visible: u32) {
-        let n = self.n as usize;
-        self.children.copy_within(slot..n, slot + 1);
-        self.visible.copy_within(slot..n, slot + 1);
-        self.children[slot] = child;
-        self.visible[slot] = visible;
-        self.n += 1;
-    }
-}
-
-fn n_visible(runs: &[Run]) -> u32 {
-    runs.iter().map(Run::n_visible).sum()
+    /// From the root to the cursor's leaf, `height` steps.
+    path: [Step; LEVELS_MAX],
 }
 
 /// Returns the visible elements of the place's own run before it.
@@ -178,8 +66,10 @@ impl Tree {
         let counts: Vec<u32> = leaves.iter().map(Leaf::n_visible).collect();
         let cursor = Cursor::at(0, 0, counts[0]);
         let len_visible = counts.iter().sum();
-        let mut tree = Tree { leaves, inners: Vec::new(), root: 0, height: 0, len_visible, cursor };
+        let path = [Step::default(); LEVELS_MAX];
+        let mut tree = Tree { leaves, inners: Vec::new(), root: 0, height: 0, len_visible, cursor, path };
         tree.build_inner_levels(counts);
+        tree.move_cursor_to_leaf(0);
         tree
     }
 
@@ -193,7 +83,7 @@ impl Tree {
                 let id = level_start + at as u32;
                 let mut inner = Inner::new(NONE);
                 for &visible in chunk {
-                    inner.insert(inner.n as usize, first, visible);
+                    inner.push(first, visible);
                     self.set_parent(first, self.height, id);
                     first += 1;
                 }
@@ -231,13 +121,10 @@ impl Tree {
         node
     }
 
-    /// Finds the visible element at `at` and moves the cursor to its leaf.
+    /// Finds the visible element at `at` and moves the cursor to its run.
     pub(super) fn find_visible(&mut self, at: u32) -> Place {
-        let in_cursor_leaf = self.cursor.start <= at && at - self.cursor.start < self.cursor.visible;
-        if !in_cursor_leaf {
-            self.settle();
-            let (leaf, start) = self.descend(at);
-            self.cursor = Cursor::at(leaf, start, self.count_of_leaf(leaf));
+        if !self.cursor.covers(at) {
+            self.move_cursor_to_leaf_at(at);
         }
         let cursor = &mut self.cursor;
         let at = at - cursor.start;
@@ -253,36 +140,58 @@ impl Tree {
     /// Finds the visible element at `at` without moving the cursor.
     pub(super) fn find_visible_from_root(&self, at: u32) -> Place {
         let cursor = &self.cursor;
-        if cursor.start <= at && at - cursor.start < cursor.visible {
+        if cursor.covers(at) {
             return self.leaves[cursor.leaf as usize].find_from(cursor.leaf, 0, at - cursor.start);
         }
         // The counts above the cursor's leaf lag behind by what is owed: shift what lies after it.
         let after_cursor = cursor.start + cursor.visible <= at;
-        let lagging_at = if after_cursor { at.wrapping_add_signed(-cursor.owed) } else { at };
-        let (leaf, start) = self.descend(lagging_at);
-        self.leaves[leaf as usize].find_from(leaf, 0, lagging_at - start)
-    }
-
-    fn descend(&self, at: u32) -> (u32, u32) {
-        let (mut node, mut left) = (self.root, at);
+        let mut left = if after_cursor { at.wrapping_add_signed(-cursor.owed) } else { at };
+        let mut node = self.root;
         for _ in 0..self.height {
             let inner = &self.inners[node as usize];
-            let mut slot = 0;
-            while inner.visible[slot] <= left {
-                left -= inner.visible[slot];
-                slot += 1;
-            }
+            let slot = inner.slot_at(left);
+            left -= inner.before(slot);
             node = inner.children[slot];
         }
-        (node, at - left)
+        self.leaves[node as usize].find_from(node, 0, left)
     }
 
-    /// Returns the number of visible elements before `place`, and moves the cursor to its leaf.
+    /// Moves the cursor to the leaf that holds the visible element at `at`.
+    fn move_cursor_to_leaf_at(&mut self, at: u32) {
+        self.settle();
+        let (mut node, mut start, mut visible) = (self.root, 0, self.len_visible);
+        for step in &mut self.path[..self.height as usize] {
+            let inner = &self.inners[node as usize];
+            let slot = inner.slot_at(at - start);
+            *step = Step { node, slot: slot as u32 };
+            start += inner.before(slot);
+            visible = inner.count(slot);
+            node = inner.children[slot];
+        }
+        self.cursor = Cursor::at(node, start, visible);
+    }
+
+    fn move_cursor_to_leaf(&mut self, leaf: u32) {
+        self.settle();
+        let (mut child, mut node) = (leaf, self.leaves[leaf as usize].parent);
+        let mut start = 0;
+        for step in self.path[..self.height as usize].iter_mut().rev() {
+            let inner = &self.inners[node as usize];
+            let slot = inner.slot_of(child);
+            *step = Step { node, slot: slot as u32 };
+            start += inner.before(slot);
+            (child, node) = (node, inner.parent);
+        }
+        let last = self.path[..self.height as usize].last();
+        let visible =
+            last.map_or(self.len_visible, |step| self.inners[step.node as usize].count(step.slot as usize));
+        self.cursor = Cursor::at(leaf, start, visible);
+    }
+
+    /// Returns the number of visible elements before `place`, and moves the cursor to its run.
     pub(super) fn visible_before(&mut self, place: Place) -> u32 {
         if self.cursor.leaf != place.leaf {
-            self.settle();
-            let start = self.start_of_leaf(place.leaf);
-            self.cursor = Cursor::at(place.leaf, start, self.count_of_leaf(place.leaf));
+            self.move_cursor_to_leaf(place.leaf);
         }
         let cursor = &mut self.cursor;
         if place.idx < cursor.idx {
@@ -317,7 +226,7 @@ impl Tree {
         let mut parent = self.leaves[leaf as usize].parent;
         while parent != NONE {
             let inner = &self.inners[parent as usize];
-            start += inner.visible[..inner.slot_of(node)].iter().sum::<u32>();
+            start += inner.before(inner.slot_of(node));
             node = parent;
             parent = inner.parent;
         }
@@ -339,35 +248,17 @@ impl Tree {
         }
     }
 
-    /// Returns the visible count of a leaf as the inner nodes have it (nothing may be owed to it).
-    fn count_of_leaf(&self, leaf: u32) -> u32 {
-        let parent = self.leaves[leaf as usize].parent;
-        if parent == NONE {
-            return self.len_visible;
-        }
-        let inner = &self.inners[parent as usize];
-        inner.visible[inner.slot_of(leaf)]
-    }
-
     /// Pays the inner nodes what the cursor owes them.
     fn settle(&mut self) {
         let owed = std::mem::take(&mut self.cursor.owed);
-        if owed == 0 {
-            return;
-        }
-        let mut node = self.cursor.leaf;
-        let mut parent = self.leaves[node as usize].parent;
-        while parent != NONE {
-            let inner = &mut self.inners[parent as usize];
-            let slot = inner.slot_of(node);
-            inner.visible[slot] = inner.visible[slot].wrapping_add_signed(owed);
-            node = parent;
-            parent = inner.parent;
+        if owed != 0 {
+            for step in &self.path[..self.height as usize] {
+                self.inners[step.node as usize].add(step.slot as usize, owed);
+            }
         }
     }
 
-    fn add_visible(&mut self, leaf: u32, change: i32) {
-        assert_eq!(leaf, self.cursor.leaf, "edits happen in the cursor's leaf");
+    fn add_visible(&mut self, change: i32) {
         self.cursor.visible = self.cursor.visible.wrapping_add_signed(change);
         self.cursor.owed += change;
         self.len_visible = self.len_visible.wrapping_add_signed(change);
@@ -420,39 +311,48 @@ impl Tree {
         None
     }
 
-    /// Inserts `run` at `place`, which is in the cursor's leaf, and enters it in the index if there is one.
+    /// Lengthens the cursor's run by `run` if that goes on where it ends, at position `at`; returns whether it did.
+    pub(super) fn type_on(&mut self, at: u32, run: &Run) -> bool {
+        let Cursor { leaf, start, idx, idx_start, .. } = self.cursor;
+        let leaf = &mut self.leaves[leaf as usize];
+        let Some(last) = leaf.runs[..leaf.n as usize].get_mut(idx as usize) else { return false };
+        if start + idx_start + last.n_visible() != at || !last.continues_with(run) {
+            return false;
+        }
+        last.grow(run.len());
+        self.add_visible(run.len() as i32);
+        true
+    }
+
+    /// Inserts `run` at `place`, which is in the cursor's run, and enters it in the index if there is one. The cursor
+    /// follows it: what is typed on is looked for there next.
     pub(super) fn insert(&mut self, place: Place, run: Run, index: &mut Option<RunIndex>) {
-        let n_new = run.len() as i32;
+        debug_assert_eq!((place.leaf, place.idx), (self.cursor.leaf, self.cursor.idx));
         let leaf = &mut self.leaves[place.leaf as usize];
         let idx = place.idx as usize;
-        let left_idx = if place.offset == 0 { idx.checked_sub(1) } else { Some(idx) };
         let at_run_end = place.offset == 0 || leaf.runs[idx].len() == place.offset;
+        let left_idx = if place.offset == 0 { idx.checked_sub(1) } else { Some(idx) };
         if let Some(left_idx) = left_idx
             && at_run_end
             && leaf.runs[left_idx].continues_with(&run)
         {
-            leaf.runs[left_idx].grow(run.len());
-            if left_idx < self.cursor.idx as usize {
-                // What is typed on is looked for there next.
-                self.cursor.idx = left_idx as u32;
-                self.cursor.idx_start -= leaf.runs[left_idx].len() - run.len();
+            if left_idx < idx {
+                self.cursor.idx -= 1;
+                self.cursor.idx_start -= leaf.runs[left_idx].len();
             }
-            self.add_visible(place.leaf, n_new);
+            leaf.runs[left_idx].grow(run.len());
+            self.add_visible(run.len() as i32);
             return;
         }
-        let n_slots = if at_run_end { 1 } else { 2 };
-        let place = self.make_room(place, n_slots, index);
+        let place = self.make_room(place, if at_run_end { 1 } else { 2 }, index);
         let leaf = &mut self.leaves[place.leaf as usize];
         let idx = place.idx as usize;
-        self.cursor.runs_moved(idx);
         if place.offset == 0 {
             leaf.insert(idx, run);
         } else {
+            self.cursor.idx += 1;
+            self.cursor.idx_start += visible_offset(leaf.runs(), place);
             leaf.insert(idx + 1, run);
-            if self.cursor.idx as usize == idx {
-                self.cursor.idx_start += if leaf.runs[idx].is_dead() { 0 } else { place.offset };
-                self.cursor.idx += 1;
-            }
             if !at_run_end {
                 let tail = leaf.runs[idx].split_off(place.offset);
                 leaf.insert(idx + 2, tail);
@@ -461,21 +361,21 @@ impl Tree {
         if let Some(index) = index {
             index.set(run.replica, run.seq, run.len(), place.leaf);
         }
-        self.add_visible(place.leaf, n_new);
+        self.add_visible(run.len() as i32);
     }
 
-    /// Makes `n` visible elements of one run, from `place` on, tombstones. `place` is in the cursor's leaf.
+    /// Makes `n` visible elements of one run, from `place` on, tombstones. `place` is in the cursor's run.
     pub(super) fn kill(&mut self, place: Place, n: u32, index: &mut Option<RunIndex>) {
+        debug_assert_eq!((place.leaf, place.idx), (self.cursor.leaf, self.cursor.idx));
         let leaf = &mut self.leaves[place.leaf as usize];
         let (idx, offset) = (place.idx as usize, place.offset);
-        self.cursor.runs_moved(idx);
         let run = leaf.runs[idx];
         let dead = Run::new(run.replica, run.seq + offset, run.lamport + offset, n).dead();
         let (has_left, has_right) = (0 < offset, offset + n < run.len());
         if !has_left && 0 < idx && leaf.runs[idx - 1].continues_with(&dead) {
             leaf.runs[idx - 1].grow(n);
-            Self::drop_front(leaf, idx, n);
-            Self::join_with_next(leaf, idx - 1);
+            leaf.drop_front(idx, n);
+            leaf.join_with_next(idx - 1);
         } else if !has_right && idx + 1 < leaf.n as usize && dead.continues_with(&leaf.runs[idx + 1]) {
             let mut joined = dead;
             joined.grow(leaf.runs[idx + 1].len());
@@ -500,26 +400,8 @@ impl Tree {
                 leaf.insert(idx + 1, tail);
             }
             leaf.runs[idx] = dead;
-            self.add_visible(place.leaf, -(n as i32));
-            return;
         }
-        self.add_visible(place.leaf, -(n as i32));
-    }
-
-    fn drop_front(leaf: &mut Leaf, idx: usize, n: u32) {
-        if n < leaf.runs[idx].len() {
-            leaf.runs[idx] = leaf.runs[idx].split_off(n);
-        } else {
-            leaf.remove(idx);
-        }
-    }
-
-    fn join_with_next(leaf: &mut Leaf, idx: usize) {
-        if idx + 1 < leaf.n as usize && leaf.runs[idx].continues_with(&leaf.runs[idx + 1]) {
-            let n = leaf.runs[idx + 1].len();
-            leaf.runs[idx].grow(n);
-            leaf.remove(idx + 1);
-        }
+        self.add_visible(-(n as i32));
     }
 
     /// Makes sure that `n` more runs fit into the leaf of `place`, splitting it if need be, and returns
@@ -534,23 +416,14 @@ impl Tree {
         let appends = idx + 1 == leaf.n as usize && place.offset == leaf.runs[idx].len();
         let split_at = if appends { leaf.n as usize } else { LEAF_RUNS_MAX / 2 };
         let new_leaf = self.split_leaf(place.leaf, split_at, index);
-        if appends {
-            self.move_cursor_to_right_half(place.leaf, new_leaf);
-            Place { leaf: new_leaf, idx: 0, offset: 0 }
-        } else if split_at <= idx {
-            self.move_cursor_to_right_half(place.leaf, new_leaf);
-            Place { leaf: new_leaf, idx: (idx - split_at) as u32, ..place }
-        } else {
-            let visible = self.leaves[place.leaf as usize].n_visible();
-            self.cursor = Cursor::at(place.leaf, self.cursor.start, visible);
-            place
-        }
-    }
-
-    fn move_cursor_to_right_half(&mut self, left: u32, right: u32) {
-        let left_visible = self.leaves[left as usize].n_visible();
-        let visible = self.leaves[right as usize].n_visible();
-        self.cursor = Cursor::at(right, self.cursor.start + left_visible, visible);
+        let place = match idx.checked_sub(split_at) {
+            _ if appends => Place { leaf: new_leaf, idx: 0, offset: 0 },
+            Some(idx) => Place { leaf: new_leaf, idx: idx as u32, ..place },
+            None => place,
+        };
+        self.move_cursor_to_leaf(place.leaf);
+        self.visible_before(place);
+        place
     }
 
     /// Moves the runs from `split_at` on into a new leaf after `leaf`, and returns it.
@@ -583,8 +456,8 @@ impl Tree {
         if parent == NONE {
             let root = self.inners.len() as u32;
             let mut inner = Inner::new(NONE);
-            inner.insert(0, old, self.len_visible - moved);
-            inner.insert(1, new, moved);
+            inner.push(old, self.len_visible - moved);
+            inner.push(new, moved);
             self.inners.push(inner);
             self.set_parent(old, level, root);
             self.set_parent(new, level, root);
@@ -595,32 +468,22 @@ impl Tree {
         let mut target = parent;
         if self.inners[parent as usize].n as usize == INNER_CHILDREN_MAX {
             let right = self.split_inner(parent, level + 1);
-            if self.inners[right as usize].children[..].contains(&old) {
+            if self.inners[right as usize].children.contains(&old) {
                 target = right;
             }
         }
         let inner = &mut self.inners[target as usize];
-        let slot = inner.slot_of(old);
-        inner.visible[slot] -= moved;
-        inner.insert(slot + 1, new, moved);
+        inner.split_child(inner.slot_of(old), new, moved);
         self.set_parent(new, level, target);
     }
 
     /// Moves the second half of an inner node's children into a new node after it, and returns it.
     fn split_inner(&mut self, id: u32, level: u32) -> u32 {
         let new_id = self.inners.len() as u32;
-        let old = &mut self.inners[id as usize];
-        let mut new = Inner::new(old.parent);
-        let half = INNER_CHILDREN_MAX / 2;
-        for slot in half..INNER_CHILDREN_MAX {
-            new.insert(slot - half, old.children[slot], old.visible[slot]);
-            old.children[slot] = NONE;
-        }
-        old.n = half as u32;
-        let (moved, parent) = (new.n_visible(), old.parent);
-        let children = new.children;
+        let new = self.inners[id as usize].split_off(INNER_CHILDREN_MAX / 2);
+        let (n, moved, parent, children) = (new.n as usize, new.n_visible(), new.parent, new.children);
         self.inners.push(new);
-        for &child in &children[..INNER_CHILDREN_MAX - half] {
+        for &child in &children[..n] {
             self.set_parent(child, level - 1, new_id);
         }
         self.add_sibling(id, new_id, moved, parent, level);
@@ -682,6 +545,12 @@ impl Tree {
         );
         let before = &self.leaves[cursor.leaf as usize].runs()[..cursor.idx as usize];
         assert_eq!(cursor.idx_start, n_visible(before), "the cursor's run");
+        let mut node = self.root;
+        for step in &self.path[..self.height as usize] {
+            assert_eq!(step.node, node, "the way to the cursor");
+            node = self.inners[node as usize].children[step.slot as usize];
+        }
+        assert_eq!(node, cursor.leaf, "the way to the cursor");
     }
 
     fn check_node(&self, node: u32, level: u32, parent: u32, leaf_order: &mut Vec<u32>) -> u32 {
@@ -700,11 +569,7 @@ impl Tree {
             let counted = self.check_node(inner.children[slot], level - 1, node, leaf_order);
             let holds_cursor = leaf_order[n_before..].contains(&self.cursor.leaf);
             let owed = if holds_cursor { self.cursor.owed } else { 0 };
-            assert_eq!(
-                inner.visible[slot].wrapping_add_signed(owed),
-                counted,
-                "count of {node}, slot {slot}"
-            );
+            assert_eq!(inner.count(slot).wrapping_add_signed(owed), counted, "count of {node}, slot {slot}");
             sum += counted;
         }
         sum
