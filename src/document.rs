@@ -197,14 +197,26 @@ impl Document {
             return Ok(());
         }
         self.check_room(n_chars)?;
-        let seq = self.stamp_local();
-        let run = Run::new(0, seq, self.lamport_max + 1, n_chars as u32);
-        let reference = self.rga.insert_local(at as u32, run);
-        let (replica, target) = reference.map_or((ROOT, 0), |id| (id.replica, id.seq));
-        self.record(OpRun { seq, len: run.len(), kind: Kind::Insert, replica, target, text: 0 }, text);
+        let run = Run::new(0, self.applied[0], self.lamport_max + 1, n_chars as u32);
+        if self.heard.is_empty() && self.rga.type_on(at as u32, &run) {
+            self.logs[0].type_on(run.len(), text);
+        } else {
+            self.insert_elsewhere(at as u32, run, text);
+        }
+        self.applied[0] += run.len();
+        self.lamport_max += run.len();
         self.text.insert(at, text, n_chars);
-        self.undo.note_edit(seq, seq + run.len());
+        self.undo.note_edit(run.seq, run.seq + run.len());
         Ok(())
+    }
+
+    /// Enters a run that does not go on where the last one ended.
+    fn insert_elsewhere(&mut self, at: u32, run: Run, text: &str) {
+        self.stamp_local();
+        let reference = self.rga.insert_local(at, run);
+        let (replica, target) = reference.map_or((ROOT, 0), |id| (id.replica, id.seq));
+        let op = OpRun { seq: run.seq, len: run.len(), kind: Kind::Insert, replica, target, text: 0 };
+        self.logs[0].push(op, text);
     }
 
     /// Deletes the characters of `range`.

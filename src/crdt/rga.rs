@@ -75,6 +75,12 @@ impl Rga {
         self.tree.len_visible()
     }
 
+    /// Inserts `run` of this replica's own making at visible position `at` if it goes on right where the last edit
+    /// ended with the element before it; returns whether it did. O(1).
+    pub fn type_on(&mut self, at: u32, run: &Run) -> bool {
+        self.tree.type_on(at, run)
+    }
+
     /// Inserts `run` of this replica's own making so that it starts at visible position `at`, and
     /// returns its reference: the visible element on its left, `None` at the start.
     ///
@@ -85,9 +91,6 @@ impl Rga {
     /// If `at` is past the end.
     pub fn insert_local(&mut self, at: u32, run: Run) -> Option<ElementId> {
         assert!(at <= self.len_visible(), "insert at {at} of {}", self.len_visible());
-        if self.tree.type_on(at, &run) {
-            return Some(ElementId { replica: run.replica, seq: run.seq - 1 });
-        }
         if at == 0 {
             let place = self.tree.first();
             self.tree.insert(place, run, &mut self.index);

@@ -158,21 +158,18 @@ impl Columns {
         self.stamps.push(Stamp { seq: self.end(), lamport, deps_end: self.deps.len() as u32 });
     }
 
+    /// Appends `n` characters that the author typed on right after the last one.
+    pub(super) fn type_on(&mut self, n: u32, text: &str) {
+        let last = self.ops.last_mut().expect("the character before is in the log");
+        debug_assert_eq!(last.kind, Kind::Insert);
+        last.len += n;
+        push_short(&mut self.text, text);
+    }
+
     /// Appends `op`, whose seq is the end, joining it to the last one where one rule covers both.
     pub(super) fn push(&mut self, op: OpRun, text: &str) {
         debug_assert_eq!(op.seq, self.end());
         let author = self.author;
-        // What is typed goes on where the last run ends.
-        if op.kind == Kind::Insert
-            && op.replica == author
-            && op.target + 1 == op.seq
-            && let Some(last) = self.ops.last_mut()
-            && last.kind == Kind::Insert
-        {
-            last.len += op.len;
-            push_short(&mut self.text, text);
-            return;
-        }
         let op = OpRun { text: self.text.len() as u32, ..op };
         push_short(&mut self.text, text);
         match self.ops.last_mut() {
