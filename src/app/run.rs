@@ -92,8 +92,9 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             let settings =
                 RelaySettings::of(&options, &setting.paths.config, &setting.paths.data.join("relay"))?;
             relay::log_to_stderr(settings.log_format);
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            // One thread for all sockets and the decisions: handing each packet from thread to thread costs more than
+            // all that is done with it. The disk has a thread of its own.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(relay::run(settings))
         }
         Some(Command::Relay { action: Some(action), .. }) => ask_relay(&setting, action),
