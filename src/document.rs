@@ -18,7 +18,7 @@ use std::ops::Range;
 use ropey::Rope;
 
 use crate::base::bytes::Malformed;
-use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS_MAX};
+use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS_MAX, WAITING_CHANGES_MAX};
 use crate::crdt::rga::{Rga, Run};
 use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector};
 use columns::{Columns, Kind, OpRun, ROOT};
@@ -142,6 +142,8 @@ pub struct Document {
     applied: Vec<u32>,
     /// Operations whose author's earlier ones are missing.
     waiting: Vec<Columns>,
+    /// Changes that may wait, in `waiting` and in the logs.
+    waiting_max: usize,
     /// Authors whose log goes on beyond what is applied.
     behind: Vec<u32>,
     /// Authors of whom something was applied since the last local edit.
@@ -165,6 +167,7 @@ impl Document {
             logs: Vec::new(),
             applied: Vec::new(),
             waiting: Vec::new(),
+            waiting_max: WAITING_CHANGES_MAX,
             behind: Vec::new(),
             heard: Vec::new(),
             refused: None,

@@ -14,11 +14,13 @@ use crate::base::planted::{Defect, is_planted};
 use crate::base::rng::Rng;
 use crate::base::time::{Millis, MonoTime, WallTime};
 use crate::protocol::DocumentId;
+use crate::protocol::capability::TokenHash;
 use crate::protocol::frame::{Frame, Frames};
 use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
+use crate::sync::rate::TokenBucket;
 use crate::sync::room::DENIED;
 use crate::sync::{LinkId, Traffic};
-use slot::{Live, Slot};
+use slot::{Granted, Live, Slot};
 
 /// Many documents, their rooms, and who is connected.
 #[derive(Debug)]
@@ -32,6 +34,9 @@ pub struct Relay {
     wake: Option<MonoTime>,
     drain: Drain,
     n_stored: u64,
+    /// How many documents were created with each token.
+    n_created: BTreeMap<TokenHash, u64>,
+    handshakes: TokenBucket,
     traffic: Traffic,
     /// What owners ask of documents that are not here yet.
     orders: Vec<manage::Waiting>,
@@ -61,6 +66,8 @@ impl Relay {
         Relay {
             rng: Rng::new(config.seed),
             n_stored: config.n_stored,
+            n_created: config.n_created.clone(),
+            handshakes: TokenBucket::new(config.handshakes.0, config.handshakes.1, MonoTime(0)),
             config,
             links: BTreeMap::new(),
             n_greeting: 0,
@@ -140,7 +147,7 @@ impl Relay {
     pub fn documents(&self) -> impl Iterator<Item = Overview> + '_ {
         self.documents.iter().filter_map(|(&document, slot)| match slot {
             Slot::Live(live) => Some(live.overview(document)),
-            Slot::Loading | Slot::Creating { .. } => None,
+            Slot::Loading | Slot::Creating(_) => None,
         })
     }
 
@@ -178,6 +185,11 @@ impl Relay {
         if is_full {
             let retry_after = self.spread(limits::BACKOFF_MAX_MS);
             let sentence = "this relay has as many connections as it can take; trying again later";
+            return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
+        }
+        if !self.handshakes.take(1, now) {
+            let retry_after = self.spread(limits::DRAIN_SPREAD_MS);
+            let sentence = "more people come to this relay at once than it lets in; trying again in a moment";
             return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
         }
         self.links.insert(link, Place::Greeting { opened_at: now, asked, wall });
@@ -246,7 +258,7 @@ impl Relay {
         self.links.insert(link, Place::Waiting { document, wall, hello, packets });
         match self.documents.get(&document) {
             Some(Slot::Live(_)) => self.let_in(link, now, out),
-            Some(Slot::Loading | Slot::Creating { .. }) => {}
+            Some(Slot::Loading | Slot::Creating(_)) => {}
             None => {
                 self.documents.insert(document, Slot::Loading);
                 out.push(Output::Load { document });
@@ -393,7 +405,7 @@ impl Relay {
         let mut wish = None;
         for link in self.waiting_for(document) {
             let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
-            match self.config.create.allows(hello) {
+            match self.config.create.allows(hello).and_then(|granted| self.within_token(granted)) {
                 Ok(granted) => {
                     wish = Some(granted);
                     break;
@@ -402,15 +414,32 @@ impl Relay {
             }
         }
         match wish {
-            Some((epoch, access, name)) => {
-                self.documents.insert(document, Slot::Creating { epoch, access, name: name.clone() });
-                out.push(Output::Create { document, epoch, access, name });
+            Some(granted) => {
+                if let Some(creator) = granted.creator {
+                    *self.n_created.entry(creator).or_default() += 1;
+                }
+                let Granted { epoch, access, name, creator } = granted.clone();
+                self.documents.insert(document, Slot::Creating(granted));
+                out.push(Output::Create { document, epoch, access, name, creator });
             }
             None => {
                 self.documents.remove(&document);
                 self.refuse_orders(document, out);
             }
         }
+    }
+
+    /// Passes on what a document is to be created with, if its token has made fewer than it may.
+    fn within_token(&self, granted: Granted) -> Result<Granted, Refuse> {
+        let max = self.config.documents_per_token_max;
+        let n_created = granted.creator.and_then(|creator| self.n_created.get(&creator)).copied();
+        if n_created.unwrap_or(0) < max {
+            return Ok(granted);
+        }
+        let sentence = format!(
+            "{max} documents were created with this token, as many as may be; ask the relay's operator"
+        );
+        Err(refusal(RefuseCode::CreateDenied, None, &sentence))
     }
 
     /// Tells those who would create a document that there is no room, and the others that there is none.
@@ -437,8 +466,12 @@ impl Relay {
         now: MonoTime,
         out: &mut Vec<Output>,
     ) {
-        let Some(Slot::Creating { epoch, access, name }) = self.documents.get(&document) else { return };
-        let (epoch, access, name) = (*epoch, *access, name.clone());
+        let Some(Slot::Creating(granted)) = self.documents.get(&document) else { return };
+        let Granted { epoch, access, name, creator } = granted.clone();
+        let n_created = creator.and_then(|creator| self.n_created.get_mut(&creator));
+        if let (Some(n_created), Err(_)) = (n_created, &result) {
+            *n_created -= 1;
+        }
         let stored = Stored { epoch, access, name, grants: Vec::new(), snapshot: None, tail: Vec::new() };
         let limits = self.config.link_limits;
         self.n_stored += u64::from(result.is_ok());
@@ -515,3 +548,6 @@ fn refusal(code: RefuseCode, retry_after: Option<Millis>, sentence: &str) -> Ref
 fn denied() -> Refuse {
     refusal(RefuseCode::Denied, None, DENIED)
 }
+
+#[cfg(test)]
+mod tests;

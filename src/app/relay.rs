@@ -66,8 +66,13 @@ pub async fn run(settings: RelaySettings) -> anyhow::Result<()> {
         let _ = writeln!(out, "listening on {scheme}://{address}").and_then(|()| out.flush());
     }
     tracing::info!(%address, "relay started");
-    let config =
-        RelayConfig { seed: entropy::u64(), n_stored: store.n_documents_at_start(), ..settings.relay };
+    let n_created = store.n_created_at_start().iter().map(|&(creator, n)| (TokenHash(creator), n));
+    let config = RelayConfig {
+        seed: entropy::u64(),
+        n_stored: store.n_documents_at_start(),
+        n_created: n_created.collect(),
+        ..settings.relay
+    };
     let (on_link, link_events) = unbounded_channel();
     let mut actor = Actor {
         relay: Relay::new(config),
@@ -333,8 +338,15 @@ impl Actor {
                 Ok(())
             }
             Output::Load { document } => self.store.load(*document.as_bytes()),
-            Output::Create { document, epoch, access, name } => {
-                self.store.create(*document.as_bytes(), described(epoch, access, name), clock::wall_now())
+            Output::Create { document, epoch, access, name, creator } => {
+                let described = RelayDocument {
+                    epoch: *epoch.as_bytes(),
+                    write_hash: access.write.0,
+                    read_hash: access.read.0,
+                    name,
+                    creator: creator.map(|creator| creator.0),
+                };
+                self.store.create(*document.as_bytes(), described, clock::wall_now())
             }
             Output::Append { document, token, bytes } => {
                 self.last_tokens.insert(document, token);
@@ -387,10 +399,6 @@ impl Actor {
             tracing::error!(%error, "the store has ended");
         }
     }
-}
-
-fn described(epoch: Epoch, access: Access, name: String) -> RelayDocument {
-    RelayDocument { epoch: *epoch.as_bytes(), write_hash: access.write.0, read_hash: access.read.0, name }
 }
 
 fn stored(loaded: LoadedDocument) -> Stored {

@@ -149,11 +149,23 @@ pub const LINK_FRAMES_PER_S_MAX: u64 = 100_000;
 /// Frames that one link may send at once.
 pub const LINK_FRAMES_BURST: u64 = 1_000_000;
 
+/// Operations that one link may bring per second in the long run: a replayed history of a long text, or a paste of 1 MB each second.
+pub const LINK_OPS_PER_S_MAX: u64 = 1_000_000;
+
+/// Operations that one link may bring at once: the largest upload, were each of its bytes one, and as much again.
+pub const LINK_OPS_BURST: u64 = LINK_BYTES_BURST;
+
 /// Links in one room.
 pub const ROOM_LINKS_MAX: usize = 4_096;
 
 /// Links at one relay, those that have not said hello included.
 pub const RELAY_LINKS_MAX: usize = 20_000;
+
+/// Links that may be opened at one relay per second in the long run. One costs some 50 µs.
+pub const RELAY_HANDSHAKES_PER_S_MAX: u64 = 5_000;
+
+/// Links that may be opened at one relay at once: everybody, as after a restart.
+pub const RELAY_HANDSHAKES_BURST: u64 = RELAY_LINKS_MAX as u64;
 
 /// Links at one relay that have not said hello yet: what a stranger can hold costs little.
 pub const RELAY_GREETING_MAX: usize = 4_096;
@@ -182,6 +194,9 @@ pub const VIEW_BYTES_MAX: usize = 1 << 20;
 
 /// Documents that a relay keeps in its store at once.
 pub const RELAY_DOCUMENTS_STORED_MAX: u64 = 1_000_000;
+
+/// Documents that may be created with one of a relay's tokens: no bound of its own by default.
+pub const TOKEN_DOCUMENTS_MAX: u64 = RELAY_DOCUMENTS_STORED_MAX;
 
 /// Bytes that one document may take in a relay's store: what still fits a transfer to those who join.
 pub const DOCUMENT_STORED_BYTES_MAX: u64 = TRANSFER_BYTES_MAX as u64;

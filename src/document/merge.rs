@@ -7,7 +7,7 @@ use super::columns::{Columns, Kind, Mark, OpRun, ROOT};
 use super::history;
 use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
-use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_BYTES_MAX, WAITING_CHANGES_MAX};
+use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_BYTES_MAX};
 use crate::crdt::rga::{ElementId, Run, Span};
 use crate::crdt::{ReplicaId, ReplicaTable};
 
@@ -188,8 +188,8 @@ impl Document {
         }
         while has_grown && self.take_in_waiting(marks) {}
         let n_bytes: usize = self.waiting.iter().map(|w| w.text.len() + w.ops.len() * 8).sum();
-        if WAITING_CHANGES_MAX < self.waiting.len() || WAITING_BYTES_MAX < n_bytes {
-            return Err(ApplyError::TooManyWaiting { n: self.waiting.len(), max: WAITING_CHANGES_MAX });
+        if self.waiting_max < self.waiting.len() || WAITING_BYTES_MAX < n_bytes {
+            return Err(ApplyError::TooManyWaiting { n: self.waiting.len(), max: self.waiting_max });
         }
         Ok(())
     }
@@ -255,8 +255,8 @@ impl Document {
                 n_bytes += log.text.len() - log.ops[at].text as usize;
             }
         }
-        if WAITING_CHANGES_MAX < n || WAITING_BYTES_MAX < n_bytes {
-            return Err(ApplyError::TooManyWaiting { n, max: WAITING_CHANGES_MAX });
+        if self.waiting_max < n || WAITING_BYTES_MAX < n_bytes {
+            return Err(ApplyError::TooManyWaiting { n, max: self.waiting_max });
         }
         Ok(())
     }
@@ -391,6 +391,12 @@ impl Document {
     /// Returns how many parts of authors' work wait for something that is not here.
     pub fn n_waiting(&self) -> usize {
         self.waiting.len() + self.behind.len()
+    }
+
+    /// Sets how many changes may wait for their causes; a batch that would leave more is an error. At first
+    /// [`crate::base::limits::WAITING_CHANGES_MAX`].
+    pub fn set_waiting_max(&mut self, n: usize) {
+        self.waiting_max = n;
     }
 
     fn go_back(&mut self, before: Before, marks: &[(u32, Mark)]) {

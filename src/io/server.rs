@@ -25,6 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -44,6 +45,13 @@ const BACKLOG_MAX: u32 = 4096;
 
 /// Bytes of a request line and its headers.
 const REQUEST_BYTES_MAX: usize = 16 << 10;
+
+/// Connections over the bounds that are told so at one time; further ones are hung up.
+const TURNED_AWAY_MAX: usize = 64;
+
+/// What they are told.
+const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 10\r\nconnection: close\r\n\
+    content-type: text/plain\r\n\r\nThis server takes no more connections from your address now; try again later.\n";
 
 /// How long accepting rests when the process is out of file descriptors. Trying again at once would only burn the CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -144,22 +152,29 @@ impl Server {
         let router = pages::router(on_socket, desk);
         let mut shutdown = pin!(shutdown);
         let mut requests = JoinSet::new();
+        let mut turned_away = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 () = &mut shutdown => return,
                 () = taker.closed() => return,
                 Some(_) = requests.join_next() => continue,
+                Some(_) = turned_away.join_next() => continue,
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                // Over the bounds it is hung up at once: an answer would cost what the bounds are there to save.
                 Ok((stream, peer)) => match census.admit(peer.ip()) {
                     Some(place) => {
                         let visitor = Visitor { peer, place: Arc::new(place) };
                         let (router, timeout) = (router.clone(), self.bounds.request_timeout);
                         drop(requests.spawn(serve(stream, self.tls.clone(), visitor, router, timeout)));
                     }
-                    None => tracing::debug!(%peer, "too many connections"),
+                    None => {
+                        tracing::debug!(%peer, "too many connections");
+                        // With TLS, or while many are told so already, an answer would cost what the bounds save.
+                        if self.tls.is_none() && turned_away.len() < TURNED_AWAY_MAX {
+                            turned_away.spawn(turn_away(stream));
+                        }
+                    }
                 },
                 Err(error) if is_of_one_connection(error.kind()) => {}
                 Err(error) => {
@@ -169,6 +184,19 @@ impl Server {
             }
         }
     }
+}
+
+/// Tells somebody who is one too many to come back later. What was asked for is not read as HTTP.
+async fn turn_away(mut stream: TcpStream) {
+    let told = async {
+        stream.write_all(TOO_MANY).await?;
+        stream.shutdown().await?;
+        // Hanging up on what is still unread would take the answer back.
+        let mut unread = [0; 1_024];
+        while 0 < stream.read(&mut unread).await? {}
+        Ok::<_, IoError>(())
+    };
+    let _ = timeout(Duration::from_secs(1), told).await;
 }
 
 /// Where a request comes from, and its place under the bounds, which a WebSocket keeps.

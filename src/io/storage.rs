@@ -61,6 +61,12 @@ pub enum StorageError {
         /// The newest format this program knows.
         known: i64,
     },
+    /// The database was written by an earlier program, and is only to be read.
+    #[error("{} is of an earlier coedit; start the relay of this one on it once, then try again", path.display())]
+    TooOld {
+        /// The database.
+        path: PathBuf,
+    },
     /// The database cannot be read as one.
     #[error("{} is damaged and was left as it is ({why}); move it away or restore it from a backup", path.display())]
     Damaged {

@@ -99,6 +99,11 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Returns what stands for an operator's token where it is counted, and does not tell it.
+pub fn creator_of(operator_token: &[u8]) -> TokenHash {
+    TokenHash(Sha256::digest(operator_token).into())
+}
+
 /// Proof of a capability, shown to the serving side in a hello.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Token([u8; 32]);
@@ -127,7 +132,7 @@ impl fmt::Debug for Token {
 }
 
 /// The SHA-256 of a token. Not a secret: a token cannot be found from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenHash(pub [u8; 32]);
 
 /// What a server keeps to check the tokens of one document.

@@ -1,10 +1,12 @@
 //! What a relay is told, and what it asks its shell to do.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::base::limits;
 use crate::base::time::{Millis, WallTime};
-use crate::protocol::capability::{Access, Token};
+use crate::protocol::capability::{Access, Token, TokenHash};
 use crate::protocol::greeting::RefuseCode;
 use crate::protocol::{DocumentId, Epoch};
 use crate::sync::event::{Grant, LinkLimits, Order, Report};
@@ -27,6 +29,12 @@ pub struct RelayConfig {
     pub documents_stored_max: u64,
     /// Documents in the store now, at the start.
     pub n_stored: u64,
+    /// Documents that may be created with one token.
+    pub documents_per_token_max: u64,
+    /// How many documents were created with each token by now, at the start.
+    pub n_created: BTreeMap<TokenHash, u64>,
+    /// Links that may be opened per second in the long run, and at once.
+    pub handshakes: (u64, u64),
     /// Bytes of one document in the store; a larger one can only be read.
     pub document_bytes_max: u64,
     /// How long a document without links stays in memory.
@@ -46,6 +54,9 @@ impl RelayConfig {
             documents_max: limits::RELAY_DOCUMENTS_MAX,
             documents_stored_max: limits::RELAY_DOCUMENTS_STORED_MAX,
             n_stored: 0,
+            documents_per_token_max: limits::TOKEN_DOCUMENTS_MAX,
+            n_created: BTreeMap::new(),
+            handshakes: (limits::RELAY_HANDSHAKES_PER_S_MAX, limits::RELAY_HANDSHAKES_BURST),
             document_bytes_max: limits::DOCUMENT_STORED_BYTES_MAX,
             unload_after: Millis(limits::UNLOAD_AFTER_MS),
             snapshot_after_records: limits::SNAPSHOT_AFTER_RECORDS,
@@ -58,8 +69,8 @@ impl RelayConfig {
 pub enum CreatePolicy {
     /// Whoever reaches it.
     Anybody,
-    /// Whoever shows this token.
-    OperatorToken(Vec<u8>),
+    /// Whoever shows one of these tokens.
+    OperatorTokens(Vec<Vec<u8>>),
     /// Nobody: only documents that are there already are served.
     Nobody,
 }
@@ -201,6 +212,8 @@ pub enum Output {
         access: Access,
         /// What it is called; may be empty.
         name: String,
+        /// [`crate::protocol::capability::creator_of`] the token that it was created with.
+        creator: Option<TokenHash>,
     },
     /// Append to the document's log in the order given and sync; then [`Input::Appended`] with the last token written. Many
     /// documents' appends may share one transaction.

@@ -1,7 +1,7 @@
 //! One document at a relay: being loaded, being created, or in memory with its room.
 
 use bytes::Bytes;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use super::event::{CreatePolicy, Output, Stored};
 use super::{denied, refusal};
@@ -10,7 +10,7 @@ use crate::base::rng::Rng;
 use crate::base::time::{MonoTime, WallTime};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
-use crate::protocol::capability::{Access, Token};
+use crate::protocol::capability::{Access, Token, TokenHash, creator_of};
 use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
 use crate::protocol::{DocumentId, Epoch, SessionId};
 use crate::sync::event::{LinkLimits, Order, Report};
@@ -20,8 +20,18 @@ use crate::sync::{self, LinkId, Room, RoomConfig, Serve};
 #[derive(Debug)]
 pub(super) enum Slot {
     Loading,
-    Creating { epoch: Epoch, access: Access, name: String },
+    Creating(Granted),
     Live(Box<Live>),
+}
+
+/// What a document is created with.
+#[derive(Clone, Debug)]
+pub(super) struct Granted {
+    pub(super) epoch: Epoch,
+    pub(super) access: Access,
+    pub(super) name: String,
+    /// Whose token was shown.
+    pub(super) creator: Option<TokenHash>,
 }
 
 /// A document in memory.
@@ -79,6 +89,7 @@ impl Live {
             Some(bytes) => Document::load(replica, bytes).map_err(|error| error.to_string())?,
             None => Document::new(replica),
         };
+        document.set_waiting_max(limits.waiting_max);
         let snapshot_version = document.version();
         for batch in &stored.tail {
             document.apply(batch).map_err(|error| error.to_string())?;
@@ -222,7 +233,7 @@ impl Live {
 
 impl CreatePolicy {
     /// Returns what to create the document with, or why not.
-    pub(super) fn allows(&self, hello: &Hello) -> Result<(Epoch, Access, String), Refuse> {
+    pub(super) fn allows(&self, hello: &Hello) -> Result<Granted, Refuse> {
         let (Some(wish), Some(epoch)) = (&hello.create, hello.epoch) else { return Err(denied()) };
         // Whoever creates must be able to write to it.
         if !bool::from(hello.token.hash().0.ct_eq(&wish.access.write.0)) {
@@ -231,10 +242,16 @@ impl CreatePolicy {
         let is_allowed = match self {
             CreatePolicy::Anybody => true,
             CreatePolicy::Nobody => false,
-            CreatePolicy::OperatorToken(token) => bool::from(token.ct_eq(&wish.operator_token)),
+            // All are compared, so that the time tells nothing of which.
+            CreatePolicy::OperatorTokens(tokens) => {
+                let shown = &wish.operator_token;
+                bool::from(tokens.iter().fold(Choice::from(0), |found, token| found | token.ct_eq(shown)))
+            }
         };
         if is_allowed {
-            return Ok((epoch, wish.access, wish.name.clone()));
+            let has_token = matches!(self, CreatePolicy::OperatorTokens(_));
+            let creator = has_token.then(|| creator_of(&wish.operator_token));
+            return Ok(Granted { epoch, access: wish.access, name: wish.name.clone(), creator });
         }
         let sentence = "documents can be created at this relay only with its operator's token; ask for it";
         Err(refusal(RefuseCode::CreateDenied, None, sentence))

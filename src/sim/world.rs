@@ -319,7 +319,7 @@ impl World {
                     continue;
                 }
                 relay::Output::Load { document } => StoreWrite::Load { document },
-                relay::Output::Create { document, epoch, access, name } => {
+                relay::Output::Create { document, epoch, access, name, .. } => {
                     StoreWrite::Create { document, epoch, access, name }
                 }
                 relay::Output::Append { token, bytes, .. } => StoreWrite::Append { token, bytes },

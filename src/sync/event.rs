@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::base::limits;
-use crate::base::time::WallTime;
+use crate::base::time::{Millis, WallTime};
 use crate::crdt::VersionVector;
 use crate::document::Applied;
 use crate::protocol::capability::{Access, Mode, Token, TokenHash};
@@ -210,6 +210,16 @@ pub struct LinkLimits {
     pub frames_per_s: u64,
     /// Frames at once.
     pub frames_burst: u64,
+    /// Operations per second in the long run.
+    pub ops_per_s: u64,
+    /// Operations at once.
+    pub ops_burst: u64,
+    /// Bytes of a presence, at most [`limits::PRESENCE_BYTES_MAX`].
+    pub presence_bytes_max: usize,
+    /// Between two presences of one link that others are shown.
+    pub presence_interval: Millis,
+    /// Changes of one document that may wait for their causes.
+    pub waiting_max: usize,
     /// Links in one room.
     pub links_max: usize,
 }
@@ -222,6 +232,11 @@ impl Default for LinkLimits {
             bytes_burst: limits::LINK_BYTES_BURST,
             frames_per_s: limits::LINK_FRAMES_PER_S_MAX,
             frames_burst: limits::LINK_FRAMES_BURST,
+            ops_per_s: limits::LINK_OPS_PER_S_MAX,
+            ops_burst: limits::LINK_OPS_BURST,
+            presence_bytes_max: limits::PRESENCE_BYTES_MAX,
+            presence_interval: Millis(limits::PRESENCE_INTERVAL_MS),
+            waiting_max: limits::WAITING_CHANGES_MAX,
             links_max: limits::ROOM_LINKS_MAX,
         }
     }

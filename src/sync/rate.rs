@@ -18,6 +18,12 @@ impl TokenBucket {
         TokenBucket { per_s, burst, milli_units: burst.saturating_mul(1_000), filled_at: now }
     }
 
+    /// Returns whether nothing is missing, as if it were just made.
+    pub fn is_full(&self, now: MonoTime) -> bool {
+        let filled = now.since(self.filled_at).0.saturating_mul(self.per_s);
+        self.burst.saturating_mul(1_000) <= self.milli_units.saturating_add(filled)
+    }
+
     /// Takes `n` units out. Returns whether they were there; if not, nothing is taken.
     pub fn take(&mut self, n: u64, now: MonoTime) -> bool {
         let filled = now.since(self.filled_at).0.saturating_mul(self.per_s);

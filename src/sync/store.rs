@@ -27,6 +27,8 @@ pub(super) struct Store {
     durable: VersionVector,
     /// What the document has, as far as it was looked at: `durable` and all that was asked for since.
     seen: VersionVector,
+    /// Operations that came into the document since this was made.
+    n_ops_seen: u64,
     asked: VecDeque<Asked>,
     next_token: u64,
     failure: Option<Failure>,
@@ -47,7 +49,15 @@ struct Failure {
 impl Store {
     pub(super) fn new(durable: VersionVector) -> Store {
         let seen = durable.clone();
-        Store { seen, durable, asked: VecDeque::new(), next_token: 0, failure: None, stall: None }
+        Store {
+            seen,
+            durable,
+            n_ops_seen: 0,
+            asked: VecDeque::new(),
+            next_token: 0,
+            failure: None,
+            stall: None,
+        }
     }
 
     /// Returns what is on the disk.
@@ -58,6 +68,11 @@ impl Store {
     /// Returns what the document had when it was last looked at.
     pub(super) fn seen(&self) -> &VersionVector {
         &self.seen
+    }
+
+    /// Returns how many operations the document was seen to take in.
+    pub(super) fn n_ops_seen(&self) -> u64 {
+        self.n_ops_seen
     }
 
     /// Returns why nothing can be written, while that is so.
@@ -100,6 +115,7 @@ impl Store {
         if growth.is_empty() {
             return growth;
         }
+        self.n_ops_seen += version.n_ops_beyond(&self.seen);
         if self.failure.is_none() {
             let bytes = doc.changes_between(&self.seen, &version, &ReplicaTable::default());
             let token = self.take_token();

@@ -30,9 +30,9 @@ pub struct RelayOptions {
     /// The certificate's private key (PEM); both files are read again when they change
     #[arg(long, value_name = "FILE", env = "COEDIT_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
-    /// Only who shows this token may create documents; empty: nobody may
+    /// Only who shows this token may create documents; empty: nobody may; may be repeated, each with documents of its own
     #[arg(long, value_name = "TOKEN", env = "COEDIT_CREATE_TOKEN", hide_env_values = true)]
-    pub create_token: Option<String>,
+    pub create_token: Vec<String>,
     /// Whoever shows this token sees status and metrics; without one, only who asks from this machine
     #[arg(long, value_name = "TOKEN", env = "COEDIT_OPERATOR_TOKEN", hide_env_values = true)]
     pub operator_token: Option<String>,
@@ -117,10 +117,18 @@ struct Merged {
     data: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
-    create_token: Option<String>,
+    create_token: Option<OneOrMany>,
     operator_token: Option<String>,
     log_format: LogFormat,
     limits: Limits,
+}
+
+/// A value, or several in brackets.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
 }
 
 /// What strangers may use. docs/RELAY.md says what each means.
@@ -131,13 +139,20 @@ struct Limits {
     connections_per_address: usize,
     connections_from_this_machine: usize,
     connections_per_document: usize,
+    handshakes_per_second: u64,
+    handshakes_per_address: u64,
     request_seconds: u64,
     documents: u64,
+    documents_per_token: u64,
     documents_open: usize,
     document_bytes: u64,
     upload_bytes: usize,
     bytes_per_second: u64,
     frames_per_second: u64,
+    operations_per_second: u64,
+    waiting_operations: usize,
+    presence_bytes: usize,
+    presences_per_second: u64,
     unload_seconds: u64,
 }
 
@@ -149,13 +164,20 @@ impl Default for Limits {
             connections_per_address: bounds.n_per_address_max,
             connections_from_this_machine: bounds.n_loopback_max,
             connections_per_document: limits::ROOM_LINKS_MAX,
+            handshakes_per_second: limits::RELAY_HANDSHAKES_PER_S_MAX,
+            handshakes_per_address: bounds.n_new_per_address_per_s,
             request_seconds: bounds.request_timeout.as_secs(),
             documents: limits::RELAY_DOCUMENTS_STORED_MAX,
+            documents_per_token: limits::TOKEN_DOCUMENTS_MAX,
             documents_open: limits::RELAY_DOCUMENTS_MAX,
             document_bytes: limits::DOCUMENT_STORED_BYTES_MAX,
             upload_bytes: limits::UPLOAD_BYTES_MAX,
             bytes_per_second: limits::LINK_BYTES_PER_S_MAX,
             frames_per_second: limits::LINK_FRAMES_PER_S_MAX,
+            operations_per_second: limits::LINK_OPS_PER_S_MAX,
+            waiting_operations: limits::WAITING_CHANGES_MAX,
+            presence_bytes: limits::PRESENCE_BYTES_MAX,
+            presences_per_second: 1_000 / limits::PRESENCE_INTERVAL_MS,
             unload_seconds: limits::UNLOAD_AFTER_MS / 1_000,
         }
     }
@@ -224,7 +246,6 @@ fn merge(text: &str, options: &RelayOptions) -> Result<Merged, Wrong> {
         ("data", options.data.as_ref().map(path)),
         ("tls-cert", options.tls_cert.as_ref().map(path)),
         ("tls-key", options.tls_key.as_ref().map(path)),
-        ("create-token", options.create_token.clone()),
         ("operator-token", options.operator_token.clone()),
         ("log-format", options.log_format.map(|format| format!("{format:?}").to_lowercase())),
     ];
@@ -232,6 +253,9 @@ fn merge(text: &str, options: &RelayOptions) -> Result<Merged, Wrong> {
         if let Some(value) = value {
             table.insert(key.to_owned(), value.into());
         }
+    }
+    if !options.create_token.is_empty() {
+        table.insert("create-token".to_owned(), options.create_token.clone().into());
     }
     let limits = table.entry("limits").or_insert_with(|| toml::Table::new().into());
     for limit in &options.limit {
@@ -257,19 +281,30 @@ impl Merged {
         let mut relay = RelayConfig::new(0);
         relay.create = match self.create_token {
             None => CreatePolicy::Anybody,
-            Some(token) if token.is_empty() => CreatePolicy::Nobody,
-            Some(token) if limits::OPERATOR_TOKEN_BYTES_MAX < token.len() => {
-                let sentence = format!("create-token has at most {} bytes", limits::OPERATOR_TOKEN_BYTES_MAX);
-                return Err(Usage(sentence).into());
-            }
-            Some(token) => CreatePolicy::OperatorToken(token.into_bytes()),
+            Some(OneOrMany::One(token)) => create_policy(vec![token])?,
+            Some(OneOrMany::Many(tokens)) => create_policy(tokens)?,
         };
         let limits = self.limits;
+        let presence_bytes_max = crate::base::limits::PRESENCE_BYTES_MAX;
+        if presence_bytes_max < limits.presence_bytes {
+            return Err(Usage(format!("presence-bytes is at most {presence_bytes_max}")).into());
+        }
+        if !(1..=1_000).contains(&limits.presences_per_second) {
+            return Err(Usage("presences-per-second is from 1 to 1000".to_owned()).into());
+        }
         relay.link_limits.upload_bytes_max = limits.upload_bytes;
         relay.link_limits.bytes_per_s = limits.bytes_per_second;
         relay.link_limits.bytes_burst = (2 * limits.upload_bytes as u64).max(limits.bytes_per_second);
         relay.link_limits.frames_per_s = limits.frames_per_second;
         relay.link_limits.frames_burst = 10 * limits.frames_per_second;
+        relay.link_limits.ops_per_s = limits.operations_per_second;
+        relay.link_limits.ops_burst = (2 * limits.upload_bytes as u64).max(limits.operations_per_second);
+        relay.link_limits.waiting_max = limits.waiting_operations;
+        relay.link_limits.presence_bytes_max = limits.presence_bytes;
+        relay.link_limits.presence_interval = Millis(1_000 / limits.presences_per_second);
+        relay.handshakes =
+            (limits.handshakes_per_second, limits.handshakes_per_second.max(limits.connections as u64));
+        relay.documents_per_token_max = limits.documents_per_token;
         relay.link_limits.links_max = limits.connections_per_document;
         relay.links_max = limits.connections;
         relay.documents_max = limits.documents_open;
@@ -286,11 +321,23 @@ impl Merged {
                 n_connections_max: limits.connections,
                 n_per_address_max: limits.connections_per_address,
                 n_loopback_max: limits.connections_from_this_machine,
+                n_new_per_address_per_s: limits.handshakes_per_address,
                 request_timeout: std::time::Duration::from_secs(limits.request_seconds),
             },
             relay,
         })
     }
+}
+
+/// Returns who may create documents by tokens: nobody, if none has a character.
+fn create_policy(tokens: Vec<String>) -> anyhow::Result<CreatePolicy> {
+    if tokens.iter().any(|token| limits::OPERATOR_TOKEN_BYTES_MAX < token.len()) {
+        let sentence = format!("create-token has at most {} bytes", limits::OPERATOR_TOKEN_BYTES_MAX);
+        return Err(Usage(sentence).into());
+    }
+    let tokens: Vec<_> =
+        tokens.into_iter().filter(|token| !token.is_empty()).map(String::into_bytes).collect();
+    Ok(if tokens.is_empty() { CreatePolicy::Nobody } else { CreatePolicy::OperatorTokens(tokens) })
 }
 
 #[cfg(test)]
@@ -304,13 +351,20 @@ mod tests {
         let options = RelayOptions {
             listen: Some("0.0.0.0:2".to_owned()),
             limit: vec!["documents=8".to_owned()],
-            create_token: Some(String::new()),
+            create_token: vec![String::new()],
             ..RelayOptions::default()
         };
         let settings = merge(text, &options).expect("sound").settings(Path::new("/d")).expect("sound");
         assert_eq!((settings.listen.as_str(), settings.log_format), ("0.0.0.0:2", LogFormat::Json));
         assert_eq!((settings.relay.documents_stored_max, settings.relay.unload_after), (8, Millis(5_000)));
         assert_eq!(settings.relay.create, CreatePolicy::Nobody);
+        let many =
+            "create-token = [\"a\", \"b\"]\n[limits]\npresences-per-second = 5\nhandshakes-per-address = 3\n";
+        let settings = merge(many, &RelayOptions::default()).expect("sound").settings(Path::new("/d"));
+        let settings = settings.expect("sound");
+        assert_eq!(settings.relay.create, CreatePolicy::OperatorTokens(vec![b"a".to_vec(), b"b".to_vec()]));
+        assert_eq!(settings.relay.link_limits.presence_interval, Millis(200));
+        assert_eq!(settings.bounds.n_new_per_address_per_s, 3);
         let defaults =
             merge("", &RelayOptions::default()).expect("sound").settings(Path::new("/d")).expect("sound");
         assert_eq!((defaults.listen.as_str(), defaults.data.as_path()), ("127.0.0.1:7878", Path::new("/d")));
@@ -336,6 +390,9 @@ mod tests {
             wrong("", &["documents"]),
             Wrong::InOptions("--limit takes NAME=NUMBER, not documents".into())
         );
+        let over = |limits| Merged { limits, ..Merged::default() }.settings(Path::new("/d"));
+        assert!(over(Limits { presence_bytes: 1_025, ..Limits::default() }).is_err());
+        assert!(over(Limits { presences_per_second: 0, ..Limits::default() }).is_err());
         let half = Merged { tls_key: Some("k".into()), ..Merged::default() };
         assert!(half.settings(Path::new("/d")).expect_err("half").to_string().contains("tls-cert"));
     }

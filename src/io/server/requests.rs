@@ -53,7 +53,8 @@ impl Links {
     ) -> Response {
         // It outlives this connection, so it has a place of its own under the bounds.
         let Some(place) = visitor.place.another() else {
-            return (StatusCode::SERVICE_UNAVAILABLE, "Too many connections.\n").into_response();
+            return (StatusCode::TOO_MANY_REQUESTS, "Too many connections from your address.\n")
+                .into_response();
         };
         let via = match headers.get(VIA).map(|via| via.as_bytes()) {
             Some(b"long-poll") => Via::LongPoll,

@@ -305,7 +305,9 @@ async fn a_place_is_kept_by_a_websocket_and_free_when_it_ends() {
     let first = dial(&Arc::default(), &link_addr(server.addr)).await.expect("there is a place");
     let accepted = server.sockets.recv().await.expect("the server runs");
     let refused = dial(&Arc::default(), &link_addr(server.addr)).await.err();
-    assert!(matches!(refused, Some(DialError::HungUp { .. })), "{refused:?}");
+    assert!(matches!(refused, Some(DialError::TooMany { .. })), "{refused:?}");
+    let answer = get(server.addr, "/healthz", "").await;
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("try again later"), "{answer}");
     drop((first, accepted));
     let _second = dial(&Arc::default(), &link_addr(server.addr)).await.expect("the place is free");
 }

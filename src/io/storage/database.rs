@@ -110,10 +110,11 @@ impl Database {
     }
 
     fn prepare(&self, connection: &mut Connection) -> Result<(), StorageError> {
-        let (known, tables, from_1) = match self.kind {
-            Kind::Journal => (schema::JOURNAL_VERSION, schema::JOURNAL, schema::JOURNAL_FROM_1),
-            Kind::Relay => (schema::RELAY_VERSION, schema::RELAY, schema::RELAY_FROM_1),
+        let steps = match self.kind {
+            Kind::Journal => schema::JOURNAL,
+            Kind::Relay => schema::RELAY,
         };
+        let known = schema::version(steps);
         let prepared = (|| {
             connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
             // Only a new file takes this: what is removed gives its room back when the file is closed.
@@ -125,11 +126,10 @@ impl Database {
             )?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-            if found == 0 {
-                transaction.execute_batch(tables)?;
-            }
-            if found < 2 {
-                transaction.execute_batch(from_1)?;
+            if found < known {
+                for step in steps.iter().skip(found.max(0) as usize) {
+                    transaction.execute_batch(step)?;
+                }
                 transaction.pragma_update(None, "user_version", known)?;
             }
             transaction.commit()?;

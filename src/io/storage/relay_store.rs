@@ -31,6 +31,8 @@ pub struct RelayDocument {
     pub read_hash: [u8; 32],
     /// What it is called.
     pub name: String,
+    /// What stands for the token that it was created with, if one was needed.
+    pub creator: Option<[u8; 32]>,
 }
 
 /// A snapshot, and the version it holds.
@@ -142,6 +144,7 @@ pub struct RelayStore {
     thread: Option<JoinHandle<()>>,
     waiting: Arc<AtomicUsize>,
     n_documents: u64,
+    n_created: Vec<([u8; 32], u64)>,
 }
 
 impl RelayStore {
@@ -157,13 +160,13 @@ impl RelayStore {
     ) -> Result<RelayStore, StorageError> {
         let waiting = Arc::new(AtomicUsize::new(0));
         let mut worker = Worker::open(&folder, on_event, Arc::clone(&waiting))?;
-        let n_documents = worker.n_documents()?;
+        let (n_documents, n_created) = worker.n_documents()?;
         let (orders, received) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("relay store".to_string())
             .spawn(move || serve(worker, &received))
             .map_err(|why| StorageError::NotOpened { path: folder, why })?;
-        Ok(RelayStore { orders: Some(orders), thread: Some(thread), waiting, n_documents })
+        Ok(RelayStore { orders: Some(orders), thread: Some(thread), waiting, n_documents, n_created })
     }
 
     /// Asks for a document; `Loaded` or `LoadFailed` follows. What was appended before is in it.
@@ -229,6 +232,11 @@ impl RelayStore {
     /// Returns how many documents there were when the store was opened.
     pub fn n_documents_at_start(&self) -> u64 {
         self.n_documents
+    }
+
+    /// Returns how many documents had been created with each token when the store was opened.
+    pub fn n_created_at_start(&self) -> &[([u8; 32], u64)] {
+        &self.n_created
     }
 
     /// Returns how many bytes of changes wait for the disk, so that the relay can stop taking more.

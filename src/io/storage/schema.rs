@@ -1,82 +1,78 @@
-//! The tables. Batches are numbered by the database in the order of writing, over all documents; `token` is
-//! the caller's number and grows only within one run of the program.
+//! The tables, as steps from one format to the next: a file of format n has had the first n of them. Batches are numbered by the
+//! database in the order of writing, over all documents; `token` is the caller's number and grows only within one run of the program.
 
-/// The format of the journal.
-pub(super) const JOURNAL_VERSION: i64 = 2;
+/// Returns the format of a file that has had all of these steps.
+pub(super) const fn version(steps: &[&str]) -> i64 {
+    steps.len() as i64
+}
 
-/// What makes a journal of format 1 one of format 2. `closed` is set while a document is kept for its undo alone: its
-/// file has everything.
-pub(super) const JOURNAL_FROM_1: &str = "
-    ALTER TABLE document ADD COLUMN closed INTEGER;
-    CREATE TABLE undo (
-        n INTEGER PRIMARY KEY AUTOINCREMENT,
-        uid BLOB NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
-        bytes BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX undo_uid ON undo (uid, n);
-";
+/// The journal of one user. 2: undo, and `closed`, which is set while a document is kept for its undo alone: its file has everything.
+pub(super) const JOURNAL: &[&str] = &[
+    "
+     CREATE TABLE document (
+         uid BLOB PRIMARY KEY NOT NULL CHECK (length(uid) = 16),
+         path BLOB UNIQUE,
+         link TEXT,
+         epoch BLOB NOT NULL CHECK (length(epoch) = 16),
+         file_hash BLOB,
+         name TEXT NOT NULL,
+         created INTEGER NOT NULL,
+         state BLOB NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX document_link ON document (link) WHERE link IS NOT NULL;
+     CREATE TABLE snapshot (
+         uid BLOB PRIMARY KEY NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
+         bytes BLOB NOT NULL
+     ) STRICT;
+     CREATE TABLE batch (
+         n INTEGER PRIMARY KEY AUTOINCREMENT,
+         uid BLOB NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
+         token INTEGER NOT NULL,
+         bytes BLOB NOT NULL
+     ) STRICT;
+     CREATE INDEX batch_uid ON batch (uid, n);",
+    "
+     ALTER TABLE document ADD COLUMN closed INTEGER;
+     CREATE TABLE undo (
+         n INTEGER PRIMARY KEY AUTOINCREMENT,
+         uid BLOB NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
+         bytes BLOB NOT NULL
+     ) STRICT;
+     CREATE INDEX undo_uid ON undo (uid, n);",
+];
 
-/// The journal of one user in format 1, which `JOURNAL_FROM_1` completes.
-pub(super) const JOURNAL: &str = "
-    CREATE TABLE document (
-        uid BLOB PRIMARY KEY NOT NULL CHECK (length(uid) = 16),
-        path BLOB UNIQUE,
-        link TEXT,
-        epoch BLOB NOT NULL CHECK (length(epoch) = 16),
-        file_hash BLOB,
-        name TEXT NOT NULL,
-        created INTEGER NOT NULL,
-        state BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX document_link ON document (link) WHERE link IS NOT NULL;
-    CREATE TABLE snapshot (
-        uid BLOB PRIMARY KEY NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
-        bytes BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE batch (
-        n INTEGER PRIMARY KEY AUTOINCREMENT,
-        uid BLOB NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
-        token INTEGER NOT NULL,
-        bytes BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX batch_uid ON batch (uid, n);
-";
-
-/// The format of the relay's store.
-pub(super) const RELAY_VERSION: i64 = 2;
-
-/// What makes a relay's store of format 1 one of format 2.
-pub(super) const RELAY_FROM_1: &str = "
-    CREATE TABLE link (
-        doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
-        hash BLOB NOT NULL CHECK (length(hash) = 32),
-        may_write INTEGER NOT NULL,
-        expires INTEGER,
-        label TEXT NOT NULL,
-        PRIMARY KEY (doc_id, hash)
-    ) STRICT, WITHOUT ROWID;
-";
-
-/// The store of a relay in format 1, which `RELAY_FROM_1` completes.
-pub(super) const RELAY: &str = "
-    CREATE TABLE document (
-        doc_id BLOB PRIMARY KEY NOT NULL CHECK (length(doc_id) = 16),
-        epoch BLOB NOT NULL CHECK (length(epoch) = 16),
-        write_hash BLOB NOT NULL CHECK (length(write_hash) = 32),
-        read_hash BLOB NOT NULL CHECK (length(read_hash) = 32),
-        name TEXT NOT NULL,
-        created INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE snapshot (
-        doc_id BLOB PRIMARY KEY NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
-        version BLOB NOT NULL,
-        bytes BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE batch (
-        n INTEGER PRIMARY KEY AUTOINCREMENT,
-        doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
-        token INTEGER NOT NULL,
-        bytes BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX batch_doc_id ON batch (doc_id, n);
-";
+/// The store of a relay. 2: links besides the first two. 3: with whose token a document was created.
+pub(super) const RELAY: &[&str] = &[
+    "
+     CREATE TABLE document (
+         doc_id BLOB PRIMARY KEY NOT NULL CHECK (length(doc_id) = 16),
+         epoch BLOB NOT NULL CHECK (length(epoch) = 16),
+         write_hash BLOB NOT NULL CHECK (length(write_hash) = 32),
+         read_hash BLOB NOT NULL CHECK (length(read_hash) = 32),
+         name TEXT NOT NULL,
+         created INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE snapshot (
+         doc_id BLOB PRIMARY KEY NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
+         version BLOB NOT NULL,
+         bytes BLOB NOT NULL
+     ) STRICT;
+     CREATE TABLE batch (
+         n INTEGER PRIMARY KEY AUTOINCREMENT,
+         doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
+         token INTEGER NOT NULL,
+         bytes BLOB NOT NULL
+     ) STRICT;
+     CREATE INDEX batch_doc_id ON batch (doc_id, n);",
+    "
+     CREATE TABLE link (
+         doc_id BLOB NOT NULL REFERENCES document (doc_id) ON DELETE CASCADE,
+         hash BLOB NOT NULL CHECK (length(hash) = 32),
+         may_write INTEGER NOT NULL,
+         expires INTEGER,
+         label TEXT NOT NULL,
+         PRIMARY KEY (doc_id, hash)
+     ) STRICT, WITHOUT ROWID;",
+    "
+     ALTER TABLE document ADD COLUMN creator BLOB CHECK (creator IS NULL OR length(creator) = 32);",
+];

@@ -116,12 +116,18 @@ pub enum DialError {
         /// The system's words.
         reason: String,
     },
+    /// It takes no more from here.
+    #[error("{address} takes no more connections from this network now; trying again later")]
+    TooMany {
+        /// Where.
+        address: String,
+    },
     /// It speaks HTTP and is overloaded, or a proxy misses the relay behind it.
     #[error("{address} is too busy or restarting (HTTP {status})")]
     Busy {
         /// Where.
         address: String,
-        /// 429, 502, 503 or 504.
+        /// 502, 503 or 504.
         status: u16,
     },
     /// It speaks HTTP and does not know documents.
@@ -249,7 +255,8 @@ fn describe(error: Error, address: &str) -> DialError {
             let status = response.status().as_u16();
             let address = address.to_owned();
             match status {
-                429 | 502..=504 => DialError::Busy { address, status },
+                429 => DialError::TooMany { address },
+                502..=504 => DialError::Busy { address, status },
                 _ => DialError::NotRelay { address, status },
             }
         }

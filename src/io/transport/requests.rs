@@ -95,7 +95,8 @@ impl Requests {
         let name = String::from_utf8(body.to_vec()).ok().filter(|name| status == 200 && name.len() == 22);
         let address = addr.authority();
         let name = name.ok_or(match status {
-            429 | 502..=504 => DialError::Busy { address, status },
+            429 => DialError::TooMany { address },
+            502..=504 => DialError::Busy { address, status },
             _ => DialError::NotRelay { address, status },
         })?;
         let mut link = Requests { network: Arc::clone(network), addr: addr.clone(), via, name, stream: None };

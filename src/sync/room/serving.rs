@@ -53,6 +53,7 @@ struct Link {
     wire: Wire,
     bytes: TokenBucket,
     frames: TokenBucket,
+    ops: TokenBucket,
     opened_at: MonoTime,
     wall: WallTime,
     /// What the connection's address names.
@@ -152,6 +153,7 @@ impl Room {
             wire: Wire::new(link, step.now),
             bytes: TokenBucket::new(limits.bytes_per_s, limits.bytes_burst, step.now),
             frames: TokenBucket::new(limits.frames_per_s, limits.frames_burst, step.now),
+            ops: TokenBucket::new(limits.ops_per_s, limits.ops_burst, step.now),
             opened_at: step.now,
             wall,
             document,
@@ -251,7 +253,14 @@ impl Room {
         if 0 < n_batches {
             // Changes that waited for these are others' as well: then the sender gets all of it too.
             let origin = (!had_waiting).then_some(link);
+            let n_ops_before = self.store.n_ops_seen();
             self.note_heard(link, origin, step);
+            let n_ops = self.store.n_ops_seen() - n_ops_before;
+            let ops = self.serving.links.get_mut(&link).map(|link| &mut link.ops);
+            if ops.is_some_and(|ops| !ops.take(n_ops, step.now)) {
+                let sentence = "more edits were sent than this server takes from one connection";
+                end = end.or(Some(ended(RefuseCode::OverLimit, sentence)));
+            }
         }
         if let Some(why) = end {
             self.end_link(link, why, step);
@@ -290,7 +299,7 @@ impl Room {
                     self.send_due_acks(step);
                 }
             }
-            Frame::Presence(presence) => self.downstream_presence(link, presence, step),
+            Frame::Presence(presence) => self.downstream_presence(link, presence, step)?,
             Frame::Ping(nonce) => sender.wire.send_frame(&Frame::Pong(nonce), step.now, step.out),
             Frame::Pong(_) => {}
             Frame::Bye(_) | Frame::Refuse(_) => {
@@ -348,18 +357,33 @@ impl Room {
         Ok(())
     }
 
-    fn downstream_presence(&mut self, link: LinkId, presence: PresenceFrame<'_>, step: &mut Step<'_>) {
+    fn downstream_presence(
+        &mut self,
+        link: LinkId,
+        presence: PresenceFrame<'_>,
+        step: &mut Step<'_>,
+    ) -> Result<(), Ended> {
+        let limits = self.config.serve.as_ref().map(|serve| serve.limits).unwrap_or_default();
+        let (n_bytes, max) = (presence.payload.len(), limits.presence_bytes_max);
+        if max < n_bytes {
+            let sentence = format!("a presence of {n_bytes} bytes was sent, and this server takes {max}");
+            return Err(ended(RefuseCode::OverLimit, sentence));
+        }
         let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) else {
-            return;
+            return Ok(());
         };
         member.shows_late = true;
         let id = member.connection;
         self.hear_presence(id, presence, step);
         self.flush_shown(step);
+        Ok(())
     }
 
-    /// Shows others the presences that changed, each at most 20 times a second.
+    /// Shows others the presences that changed, each at most 20 times a second, or as often as is configured.
     pub(super) fn flush_shown(&mut self, step: &mut Step<'_>) {
+        let Some(interval) = self.config.serve.as_ref().map(|serve| serve.limits.presence_interval) else {
+            return;
+        };
         let late: Vec<LinkId> = self
             .serving
             .links
@@ -371,7 +395,7 @@ impl Room {
             let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) else {
                 continue;
             };
-            let may_at = member.shown_at.map(|at| at.after(Millis(limits::PRESENCE_INTERVAL_MS)));
+            let may_at = member.shown_at.map(|at| at.after(interval));
             if let Some(at) = may_at.filter(|&at| step.now < at) {
                 self.wake_at(at);
                 continue;

@@ -73,15 +73,16 @@ fn create(
     created: WallTime,
 ) -> rusqlite::Result<bool> {
     connection.execute(
-        "INSERT OR IGNORE INTO document (doc_id, epoch, write_hash, read_hash, name, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR IGNORE INTO document (doc_id, epoch, write_hash, read_hash, name, created, creator)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             doc_id,
             document.epoch,
             document.write_hash,
             document.read_hash,
             document.name,
-            number(created.0)
+            number(created.0),
+            document.creator
         ],
     )?;
     connection.query_row(
@@ -120,11 +121,18 @@ fn links(connection: &Connection, doc_id: &DocId) -> rusqlite::Result<Vec<RelayL
     links.collect()
 }
 
-/// Returns how many documents there are.
-pub(super) fn n_documents(connection: &Connection) -> rusqlite::Result<u64> {
-    connection
-        .query_row("SELECT count(*) FROM document", [], |row| row.get::<_, i64>(0))
-        .map(|n| n.max(0) as u64)
+/// How many documents were created with each token.
+pub(super) type Created = Vec<([u8; 32], u64)>;
+
+/// Returns how many documents there are, and how many of them each token has made.
+pub(super) fn n_documents(connection: &Connection) -> rusqlite::Result<(u64, Created)> {
+    let mut statement = connection.prepare("SELECT creator, count(*) FROM document GROUP BY creator")?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get::<_, Option<[u8; 32]>>(0)?, row.get::<_, i64>(1)?.max(0) as u64)))?;
+    let counts = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let n_documents = counts.iter().map(|(_, n)| n).sum();
+    let created = counts.into_iter().filter_map(|(creator, n)| Some((creator?, n)));
+    Ok((n_documents, created.collect()))
 }
 
 /// Returns a document and the number of its last batch (0 if it has none).
@@ -134,7 +142,7 @@ pub(super) fn load(
 ) -> rusqlite::Result<Option<(LoadedDocument, i64)>> {
     let document = connection
         .query_row(
-            "SELECT epoch, write_hash, read_hash, name, created FROM document WHERE doc_id = ?1",
+            "SELECT epoch, write_hash, read_hash, name, created, creator FROM document WHERE doc_id = ?1",
             params![doc_id],
             |row| {
                 let document = RelayDocument {
@@ -142,6 +150,7 @@ pub(super) fn load(
                     write_hash: row.get(1)?,
                     read_hash: row.get(2)?,
                     name: row.get(3)?,
+                    creator: row.get(5)?,
                 };
                 let created = WallTime(row.get::<_, i64>(4)?.max(0) as u64);
                 Ok(LoadedDocument {

@@ -19,6 +19,8 @@ const DATABASE: &str = "relay.sqlite";
 pub struct StoreReader {
     path: PathBuf,
     connection: Connection,
+    /// Whether its tables are those of an earlier program.
+    is_old: bool,
 }
 
 impl StoreReader {
@@ -46,8 +48,9 @@ impl StoreReader {
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(failed)?;
         connection.execute_batch("PRAGMA query_only = ON;").map_err(failed)?;
         let found: rusqlite::Result<i64> = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
-        let reader = StoreReader { path: path.to_owned(), connection };
-        let (found, known) = (found.map_err(|why| reader.error(why))?, schema::RELAY_VERSION);
+        let mut reader = StoreReader { path: path.to_owned(), connection, is_old: false };
+        let (found, known) = (found.map_err(|why| reader.error(why))?, schema::version(schema::RELAY));
+        reader.is_old = found < known;
         match found {
             0 => Err(StorageError::Damaged { path: reader.path, why: "it is no relay's store".to_owned() }),
             found if known < found => Err(StorageError::TooNew { path: reader.path, found, known }),
@@ -89,6 +92,9 @@ impl StoreReader {
     /// # Errors
     /// If it cannot be read.
     pub fn load(&self, doc_id: DocId) -> Result<Option<LoadedDocument>, StorageError> {
+        if self.is_old {
+            return Err(StorageError::TooOld { path: self.path.clone() });
+        }
         let loaded = rows::load(&self.connection, doc_id).map_err(|why| self.error(why))?;
         Ok(loaded.map(|(document, _)| document))
     }

@@ -55,7 +55,7 @@ impl Worker {
         Ok(Worker { on_event, group, before: HashMap::new(), loads: Vec::new(), waiting, _lock: lock })
     }
 
-    pub(super) fn n_documents(&mut self) -> Result<u64, StorageError> {
+    pub(super) fn n_documents(&mut self) -> Result<(u64, rows::Created), StorageError> {
         let counted = rows::n_documents(self.group.database.connection()?);
         counted.map_err(|why| self.group.database.error(why))
     }

@@ -307,7 +307,7 @@ fn journal_of_the_first_format_is_gone_on_with() {
     let folder = tempdir().expect("a folder");
     let path = folder.path().join("journal.sqlite");
     let old = rusqlite::Connection::open(&path).expect("a database");
-    old.execute_batch(crate::io::storage::schema::JOURNAL).expect("tables");
+    old.execute_batch(crate::io::storage::schema::JOURNAL[0]).expect("tables");
     old.execute_batch(
         "INSERT INTO document VALUES (zeroblob(16), CAST('/a' AS BLOB), NULL, zeroblob(16), NULL, 'a', 1, X'7b7d');
          PRAGMA user_version = 1;",

@@ -12,7 +12,13 @@ use crate::io::storage::relay_store::{
 const DOC: DocId = [1; 16];
 
 fn document() -> RelayDocument {
-    RelayDocument { epoch: [2; 16], write_hash: [3; 32], read_hash: [4; 32], name: "a.txt".to_string() }
+    RelayDocument {
+        epoch: [2; 16],
+        write_hash: [3; 32],
+        read_hash: [4; 32],
+        name: "a.txt".to_string(),
+        creator: Some([5; 32]),
+    }
 }
 
 fn open(folder: &TempDir) -> (RelayStore, Receiver<RelayEvent>) {
@@ -55,6 +61,7 @@ fn document_comes_back_after_shutdown() {
     assert_eq!([next(&events), next(&events)], [persisted(1), persisted(2)]);
 
     let (store, events) = open(&folder);
+    assert_eq!((store.n_documents_at_start(), store.n_created_at_start()), (1, &[([5; 32], 1)][..]));
     let found = loaded(&store, &events);
     assert_eq!((found.document, found.created), (document(), WallTime(5)));
     assert_eq!((found.snapshot, found.batches), (None, vec![vec![7], vec![8]]));

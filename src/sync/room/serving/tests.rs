@@ -6,7 +6,7 @@ use crate::base::time::{MonoTime, WallTime};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::protocol::capability::{Mode, Secret};
-use crate::protocol::frame::{Frame, Frames};
+use crate::protocol::frame::{Frame, Frames, PresenceFrame};
 use crate::protocol::greeting::{Hello, RefuseCode};
 use crate::protocol::{ConnectionId, DocumentId, Epoch, SessionId};
 use crate::sync::event::{Grant, LinkLimits, Order, Report};
@@ -25,6 +25,10 @@ struct Host {
 
 impl Host {
     fn new() -> Host {
+        Host::with(LinkLimits::default())
+    }
+
+    fn with(limits: LinkLimits) -> Host {
         let mut doc = Document::new(ReplicaId::new(1));
         let access = Secret::from_random([3; 32]).access().expect("may write");
         let config = RoomConfig {
@@ -34,7 +38,7 @@ impl Host {
             name: String::new(),
             seed: 1,
             durable: VersionVector::default(),
-            serve: Some(Serve { access, grants: Vec::new(), limits: LinkLimits::default() }),
+            serve: Some(Serve { access, grants: Vec::new(), limits }),
             upstream: None,
         };
         let room = Room::new(config, MonoTime(0), &mut doc, &mut Vec::new());
@@ -97,6 +101,35 @@ fn a_hello_for_another_document_than_the_address_names_is_denied() {
     let sent = Host::new().open(DocumentId::from_bytes([7; 16]));
     assert!(has(&sent, |frame| matches!(frame, Frame::Refuse(why) if why.code == RefuseCode::Denied)));
     assert!(has(&Host::new().open(DOC), |frame| matches!(frame, Frame::Welcome(_))));
+}
+
+fn is_over_limit(sent: &[Bytes]) -> bool {
+    has(sent, |frame| matches!(frame, Frame::Refuse(why) if why.code == RefuseCode::OverLimit))
+}
+
+#[test]
+fn a_link_that_brings_more_edits_than_it_may_is_ended_and_they_are_kept() {
+    let mut host = Host::with(LinkLimits { ops_per_s: 10, ops_burst: 10, ..LinkLimits::default() });
+    host.open(DOC);
+    let mut guest = Document::new(ReplicaId::new(2));
+    guest.insert(0, "ten chars.").expect("inside");
+    let batch = guest.changes_since(&VersionVector::default());
+    assert!(!is_over_limit(&host.packet(&Frame::Batch(&batch))));
+    let before = guest.version();
+    guest.insert(0, "one more").expect("inside");
+    let batch = guest.changes_between(&before, &guest.version(), &Default::default());
+    assert!(is_over_limit(&host.packet(&Frame::Batch(&batch))));
+    assert_eq!((host.doc.to_string().as_str(), host.room.n_links()), ("one moreten chars.", 0));
+}
+
+#[test]
+fn a_presence_that_is_longer_than_this_server_takes_ends_the_link() {
+    let mut host = Host::with(LinkLimits { presence_bytes_max: 4, ..LinkLimits::default() });
+    host.open(DOC);
+    let presence =
+        |payload| Frame::Presence(PresenceFrame { connection: ConnectionId(0), counter: 1, payload });
+    assert!(!is_over_limit(&host.packet(&presence(b"1234"))));
+    assert!(is_over_limit(&host.packet(&presence(b"12345"))));
 }
 
 #[test]

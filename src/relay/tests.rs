@@ -1,0 +1,89 @@
+//! Who is let in, and who may create.
+
+use super::*;
+use crate::crdt::{ReplicaId, VersionVector};
+use crate::protocol::capability::{Secret, creator_of};
+use crate::protocol::greeting::CreateWish;
+use crate::protocol::{Epoch, SessionId};
+
+fn document(n: u8) -> DocumentId {
+    DocumentId::from_bytes([n; 16])
+}
+
+fn hello(n: u8, operator_token: &[u8]) -> Vec<u8> {
+    let secret = Secret::from_random([n; 32]);
+    let access = secret.access().expect("may write");
+    let create = CreateWish { access, operator_token: operator_token.to_vec(), name: String::new() };
+    Frame::Hello(Box::new(Hello {
+        document: document(n),
+        token: secret.token(),
+        replica: ReplicaId::new(u64::from(n)),
+        session: SessionId::from_bytes([n; 16]),
+        epoch: Some(Epoch::from_bytes([n; 16])),
+        create: Some(create),
+        version: VersionVector::default(),
+    }))
+    .to_packet()
+}
+
+/// A relay whose store has nothing.
+struct Site {
+    relay: Relay,
+    refused: Vec<RefuseCode>,
+    created: Vec<DocumentId>,
+}
+
+impl Site {
+    fn new(config: RelayConfig) -> Site {
+        Site { relay: Relay::new(config), refused: Vec::new(), created: Vec::new() }
+    }
+
+    fn handle(&mut self, input: Input<'_>, at_ms: u64) {
+        let mut out = Vec::new();
+        self.relay.handle(input, MonoTime(at_ms), &mut out);
+        for output in out {
+            match output {
+                Output::LinkRefused { code, .. } => self.refused.push(code),
+                Output::Load { document } => self.handle(Input::Loaded { document, result: Ok(None) }, at_ms),
+                Output::Create { document, .. } => self.created.push(document),
+                _ => {}
+            }
+        }
+    }
+
+    fn open(&mut self, n: u8, at_ms: u64) {
+        let link = LinkId(u64::from(n));
+        self.handle(Input::LinkOpened { link, document: document(n), wall: WallTime(0) }, at_ms);
+    }
+
+    /// Somebody asks for a new document.
+    fn wish(&mut self, n: u8, operator_token: &[u8]) {
+        self.open(n, 0);
+        self.handle(Input::Packet { link: LinkId(u64::from(n)), bytes: &hello(n, operator_token) }, 0);
+    }
+}
+
+#[test]
+fn more_links_than_may_come_at_once_are_told_to_come_back() {
+    let mut site = Site::new(RelayConfig { handshakes: (10, 3), ..RelayConfig::new(1) });
+    (1..=5).for_each(|n| site.open(n, 0));
+    assert_eq!(site.refused, [RefuseCode::Full; 2]);
+    site.open(6, 100);
+    assert_eq!((site.refused.len(), site.relay.n_links()), (2, 4), "ten a second");
+}
+
+#[test]
+fn each_token_creates_as_many_documents_as_it_may() {
+    let create = CreatePolicy::OperatorTokens(vec![b"red".to_vec(), b"blue".to_vec()]);
+    let n_created = BTreeMap::from([(creator_of(b"blue"), 1)]);
+    let config = RelayConfig { create, documents_per_token_max: 2, n_created, ..RelayConfig::new(1) };
+    let mut site = Site::new(config);
+    site.wish(1, b"green");
+    assert_eq!(site.refused, [RefuseCode::CreateDenied]);
+    (2..=5).for_each(|n| site.wish(n, b"red"));
+    (6..=7).for_each(|n| site.wish(n, b"blue"));
+    assert_eq!(site.created, [document(2), document(3), document(6)], "blue had made one before");
+    site.handle(Input::Created { document: document(2), result: Err("the disk is full".to_owned()) }, 0);
+    site.wish(8, b"red");
+    assert_eq!(site.created.last(), Some(&document(8)), "what was not stored does not count");
+}
