@@ -128,6 +128,22 @@ fn a_wrong_secret_and_an_unknown_document_are_answered_alike() {
     assert_eq!(answer, empty.room(unknown).status());
 }
 
+/// Somebody who was told that there is no such document did not ask again, though the link had only come faster than the text.
+#[test]
+fn who_comes_before_the_document_is_let_in_once_it_is_there() {
+    let mut world = World::new(4, Options::quiet());
+    let early = world.add(&secret(), None);
+    for _ in 0..20 {
+        world.run(1_000);
+        // Said all along, also while it is asked again.
+        assert!(matches!(world.room(early).status(), Status::Denied { .. }));
+    }
+    world.add(&secret(), Some(("the first text\n", EPOCH)));
+    world.run(40_000);
+    check_converged(&world);
+    assert_eq!(world.text(early), "the first text\n");
+}
+
 #[test]
 fn two_histories_are_never_united() {
     let mut world = shared(5, 1);
@@ -345,6 +361,69 @@ fn nobody_is_shown_longer_to_whoever_came_late() {
     assert_eq!(world.room(late).people().len(), 1);
     world.run(2_000);
     assert_eq!(world.room(late).people().len(), 0);
+}
+
+/// What waits at a client came from the server; whether the server still has it when its causes come, nobody knows. It was taken
+/// for known there, and stayed with that client alone.
+#[test]
+fn what_waited_for_its_causes_is_brought_back_to_a_server_that_lost_it() {
+    let mut world = shared(19, 2);
+    let mut gone = Document::new(ReplicaId::new(77));
+    gone.insert(0, "one ").expect("inside");
+    let first = gone.version();
+    let causes = gone.changes_since(&VersionVector::default());
+    gone.insert(4, "two ").expect("inside");
+    let rest = gone.changes_since(&first);
+    let link = world.link(1).expect("online");
+    world.input(1, Input::Packet { link, bytes: &Frame::Batch(&rest).to_packet() });
+    assert_eq!(world.text(1), "the first text\n");
+    // Somebody else has the causes, but not what needs them.
+    world.edit_with(0, |doc| _ = doc.apply(&causes).expect("valid"));
+    world.cut(0);
+    world.run(10_000);
+    check_converged(&world);
+    assert!(world.text(0).contains("two "), "{}", world.text(0));
+}
+
+/// After a relay came back with an older disk its clients went on saying that all was acknowledged, and looked for no sign of
+/// life while they sent it again.
+#[test]
+fn a_relay_that_lost_what_it_acknowledged_is_not_believed_any_more() {
+    let mut world = shared(20, 2);
+    (0..20).for_each(|_| world.edit(0));
+    world.run(1_000);
+    check_converged(&world);
+    world.kill_relay(true);
+    world.restore_relay(2);
+    world.set_full(true);
+    world.restart_relay();
+    world.run(100_000);
+    let status = world.room(0).status();
+    assert!(matches!(status, Status::Paused { n_kept: 20, .. }), "{status:?}");
+    world.set_full(false);
+    world.run(10_000);
+    check_converged(&world);
+}
+
+/// What only a reader has cannot be brought back, and stays with the reader.
+#[test]
+fn a_reader_keeps_what_a_restored_relay_does_not_have() {
+    let mut world = shared(21, 2);
+    let reader = world.add(&secret().read_only(), None);
+    world.run(1_000);
+    world.set_out_of_reach(1, true);
+    world.edit_with(0, |doc| doc.insert(0, "kept? ").expect("inside"));
+    world.run(1_000);
+    world.kill_client(0, true);
+    world.restore_journal(0, 1);
+    world.kill_relay(true);
+    world.restore_relay(2);
+    world.restart_relay();
+    world.set_out_of_reach(1, false);
+    world.run(100_000);
+    check_converged(&world);
+    let (has, has_not) = (world.text(reader), world.text(1));
+    assert_eq!((has.as_str(), has_not.as_str()), ("kept? the first text\n", "the first text\n"));
 }
 
 #[test]

@@ -26,6 +26,12 @@ pub enum Defect {
     MergeNotReported,
     /// Earlier here: operations left out because of a dead connection were never asked for again.
     LeftOutForEver,
+    /// The version counts operations that wait for their causes.
+    WaitingCounts,
+    /// What a crash left is read without the last of it.
+    TailForgotten,
+    /// Earlier here: what a server acknowledged counted after it came back with an older disk.
+    AcknowledgedForEver,
 }
 
 /// Returns whether a test has planted this defect; never outside of tests.

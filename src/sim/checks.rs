@@ -26,12 +26,34 @@ impl World {
         if !client.shadow.doc.version().includes(process.room.durable()) {
             return self.fail(format!("client {i} takes for kept what is not on its disk"));
         }
+        if !self.is_synced_truly(i) {
+            return self
+                .fail(format!("client {i} says that all of it is on the server's disk, and it is not"));
+        }
         if self.is_of_document(i) && !self.truth.is_restored {
             let acknowledged = process.room.acknowledged();
             if !self.truth.promised.includes(&acknowledged) {
                 self.truth.promised.merge(&acknowledged);
                 self.check_promises();
             }
+        }
+    }
+
+    /// Whether a client that says that all is acknowledged is right, unless it does not know yet that its server is gone.
+    fn is_synced_truly(&self, i: usize) -> bool {
+        let Some(process) = &self.clients[i].process else { return true };
+        let is_connected = { process.link }
+            .and_then(|link| self.wires.get(&link))
+            .is_some_and(|wire| wire.is_open(End::Server));
+        let is_synced = matches!(process.room.status(), Status::Synced { .. });
+        !is_connected || !is_synced || self.kept().includes(&process.doc.version())
+    }
+
+    /// What a restart of the server would find.
+    fn kept(&self) -> VersionVector {
+        match self.options.is_host {
+            true => self.clients[0].shadow.doc.version(),
+            false => self.store_shadow.doc.version(),
         }
     }
 
@@ -44,10 +66,7 @@ impl World {
 
     /// What was acknowledged is on the server's disk.
     pub(super) fn check_promises(&mut self) {
-        let kept = match self.options.is_host {
-            true => self.clients[0].shadow.doc.version(),
-            false => self.store_shadow.doc.version(),
-        };
+        let kept = self.kept();
         if !kept.includes(&self.truth.promised) {
             let n = self.truth.promised.n_ops_beyond(&kept);
             self.fail(format!("{n} acknowledged operations are not on the server's disk"));
@@ -180,7 +199,10 @@ impl World {
             let version = process.doc.version();
             let others = version.iter().filter(|(replica, _)| !self.truth.readers.contains(replica));
             let others: VersionVector = others.collect();
-            if others != kept.version() {
+            // What only a reader has when the server's disk comes back as an older copy, nobody can bring back: a reader's
+            // word counts for nothing.
+            let is_ahead = others.includes(&kept.version()) && self.truth.is_restored && !client.is_writer();
+            if others != kept.version() && !is_ahead {
                 let (has, lacks) =
                     (others.n_ops_beyond(&kept.version()), kept.version().n_ops_beyond(&others));
                 let status = process.room.status();

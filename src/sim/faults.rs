@@ -340,8 +340,7 @@ impl World {
         if is_server && !self.options.is_host {
             if self.relay.is_none() {
                 let n = self.rng.below(self.store.synced.len() as u64 + 1) as usize;
-                self.restore_store(n);
-                self.forget_promises();
+                self.restore_relay(n);
             }
         } else if self.clients[i].process.is_none() && !self.truth.is_restored && self.is_of_document(i) {
             let is_host = self.options.is_host && i == 0;
@@ -353,6 +352,12 @@ impl World {
                 self.forget_promises();
             }
         }
+    }
+
+    /// The disk of a relay that does not run becomes an older copy: what its first `n` writes made of it.
+    pub fn restore_relay(&mut self, n: usize) {
+        self.restore_store(n);
+        self.forget_promises();
     }
 
     /// Only what is on the disk of somebody who can bring it back is still safe.

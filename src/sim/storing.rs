@@ -173,7 +173,7 @@ impl World {
     }
 
     /// Makes a client's disk what it was after its first `n` writes.
-    pub(super) fn restore_journal(&mut self, i: usize, n: usize) {
+    pub fn restore_journal(&mut self, i: usize, n: usize) {
         self.clients[i].disk.synced.truncate(n);
         let mut shadow = Shadow::new();
         if let Some(record) = disk::record(&self.clients[i].disk.synced) {

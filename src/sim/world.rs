@@ -160,6 +160,9 @@ impl World {
             Ok(doc) => doc,
             Err(error) => return self.fail(format!("client {i} cannot read its journal: {error}")),
         };
+        if !doc.version().includes(&self.clients[i].shadow.doc.version()) {
+            return self.fail(format!("client {i} does not find all that is in its journal"));
+        }
         let session = SessionId::from_bytes(session_bytes(i, self.clients[i].run));
         let seed = self.rng.next_u64();
         let client = &self.clients[i];

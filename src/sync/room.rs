@@ -25,6 +25,7 @@ use crate::sync::event::{Direction, Input, LinkId, Order, Output, Report, RoomCo
 use crate::sync::people::People;
 use crate::sync::status::Status;
 use crate::sync::store::{Growth, Store};
+use serving::LeftOut;
 
 /// The links of one document, what of it is durable, and who is here.
 ///
@@ -245,24 +246,27 @@ impl Room {
 
     /// Merges what came on a link, or says why the link must end. The document is unchanged if so.
     ///
-    /// Nobody brings operations of somebody who is here, and once caught up nobody brings those of anybody else: a forged
-    /// one that came first would take the place of the true one everywhere.
+    /// Nobody brings operations of somebody who is here, and once caught up nobody brings those of anybody else without
+    /// being asked: a forged one that came first would take the place of the true one everywhere.
     fn merge(&mut self, link: LinkId, whole: Whole, bytes: &[u8], step: &mut Step<'_>) -> Result<(), Ended> {
         let own = step.doc.replica();
         let is_served = self.joining.is_none();
-        let has_left_out = Cell::new(false);
+        let left_out = Cell::new(None);
         let may_bring = |author| {
-            let may = author != own && (!is_served || self.serving.may_bring(link, author));
-            has_left_out.set(has_left_out.get() || !may);
-            may
+            let why_not = match author == own || !is_served {
+                true => (author == own).then_some(LeftOut::AuthorIsHere),
+                false => self.serving.why_not_bring(link, author),
+            };
+            left_out.set(left_out.get().max(why_not));
+            why_not.is_none()
         };
         let applied = match (whole, &self.joining) {
             (Whole::Snapshot, _) => step.doc.apply_snapshot(bytes),
             (Whole::Batch, Some(joining)) => step.doc.apply_named(bytes, &joining.names, &may_bring),
             (Whole::Batch, None) => step.doc.apply_named(bytes, &self.serving.names, &may_bring),
         };
-        if has_left_out.get() {
-            self.serving.note_left_out(link);
+        if let Some(why) = left_out.get().filter(|_| is_served) {
+            self.note_left_out(link, why, step);
         }
         match applied {
             Ok(applied) => {

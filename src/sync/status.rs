@@ -59,7 +59,8 @@ pub enum Status {
         /// What carries it.
         via: Via,
     },
-    /// The other side will not have this replica. Nothing is tried until the user asks for it.
+    /// The other side will not have this replica. It is asked again now and then if only that there is no such document, or
+    /// not under this link; otherwise nothing is tried until the user asks for it.
     Denied {
         /// Operations that wait.
         n_kept: u64,

@@ -29,15 +29,27 @@ pub(super) struct Joining {
     reason: String,
     /// Whether the other side has ever let this one in.
     was_welcomed: bool,
+    /// What it said when it last would not have this one. Set while that is asked again; cleared by any other answer.
+    denied: Option<String>,
 }
 
 #[derive(Debug)]
 enum State {
     Dialing,
-    Waiting { retry_at: MonoTime },
-    Greeting { wire: Wire, via: Via, until: MonoTime },
+    Waiting {
+        retry_at: MonoTime,
+    },
+    Greeting {
+        wire: Wire,
+        via: Via,
+        until: MonoTime,
+    },
     Live(Box<Live>),
-    Denied { sentence: String },
+    /// Asked again at `retry_at`; never, unless the user wants it, if no time can change the answer.
+    Denied {
+        sentence: String,
+        retry_at: Option<MonoTime>,
+    },
     Left,
 }
 
@@ -66,6 +78,12 @@ struct Live {
     paused: Option<String>,
 }
 
+impl State {
+    fn denied_for_good(sentence: String) -> State {
+        State::Denied { sentence, retry_at: None }
+    }
+}
+
 impl Joining {
     pub(super) fn new(upstream: Upstream, seed: u64) -> Joining {
         Joining {
@@ -76,11 +94,16 @@ impl Joining {
             names: ReplicaTable::default(),
             reason: String::new(),
             was_welcomed: false,
+            denied: None,
         }
     }
 
     pub(super) fn status(&self, n: u64) -> Status {
         let is_first = self.reason.is_empty();
+        if let (State::Dialing | State::Greeting { .. }, Some(sentence)) = (&self.state, &self.denied) {
+            // Asking again changes nothing before there is another answer.
+            return Status::Denied { n_kept: n, sentence: sentence.clone() };
+        }
         match &self.state {
             State::Dialing | State::Greeting { .. } if is_first => Status::Connecting { n_kept: n },
             State::Dialing | State::Greeting { .. } => {
@@ -89,7 +112,7 @@ impl Joining {
             State::Waiting { retry_at } => {
                 Status::Offline { n_kept: n, retry_at: Some(*retry_at), reason: self.reason.clone() }
             }
-            State::Denied { sentence } => Status::Denied { n_kept: n, sentence: sentence.clone() },
+            State::Denied { sentence, .. } => Status::Denied { n_kept: n, sentence: sentence.clone() },
             State::Left => Status::Alone,
             State::Live(live) => match (&live.paused, live.mode) {
                 (_, Mode::Read) => Status::ReadOnly { n_kept: n, rtt: live.rtt, via: live.via },
@@ -142,7 +165,7 @@ impl Room {
         });
         if limits::WIRE_VERSION_ENTRIES_MAX < version.len() {
             joining.state =
-                State::Denied { sentence: "the text has been edited by too many replicas".to_owned() };
+                State::denied_for_good("the text has been edited by too many replicas".to_owned());
             return step.out.push(Output::Close { link });
         }
         let hello = Hello {
@@ -176,6 +199,7 @@ impl Room {
         let retry_at = step.now.after(joining.backoff.next_delay(retry_after));
         joining.state = State::Waiting { retry_at };
         joining.reason = reason;
+        joining.denied = None;
         // Their connection numbers mean nothing any more.
         step.people_changed |= self.people.clear();
         self.wake_at(retry_at);
@@ -211,6 +235,7 @@ impl Room {
         let Some(joining) = &mut self.joining else { return };
         match &mut joining.state {
             State::Waiting { .. } | State::Denied { .. } => {
+                joining.denied = None;
                 joining.backoff.reset();
                 joining.state = State::Dialing;
                 step.out.push(Output::Dial);
@@ -289,7 +314,7 @@ impl Room {
             Frame::Mode(mode) => live.mode = mode,
             Frame::Pause { sentence } => live.paused = Some(sentence),
             Frame::Resume(version) => {
-                joining.acknowledged.merge(&version);
+                joining.acknowledged = version.clone();
                 live.paused = None;
                 live.said_caught_up = false;
                 live.wire.abandon_transfer();
@@ -317,8 +342,15 @@ impl Room {
                 "the server does not know the document any more; your edits are kept, and it is tried again";
             return self.upstream_lost(reason.to_owned(), Some(Millis(limits::BACKOFF_MAX_MS)), step);
         }
-        joining.state = State::Denied { sentence: refuse.sentence };
+        joining.state = State::denied_for_good(refuse.sentence.clone());
         step.people_changed |= self.people.clear();
+        // Whoever makes the document may be on the way: the link came faster than the text.
+        if refuse.code == RefuseCode::Denied {
+            let retry_at = step.now.after(joining.backoff.next_delay(None));
+            joining.denied = Some(refuse.sentence.clone());
+            joining.state = State::Denied { sentence: refuse.sentence, retry_at: Some(retry_at) };
+            self.wake_at(retry_at);
+        }
     }
 
     fn welcomed(&mut self, welcome: Welcome, step: &mut Step<'_>) -> Result<(), Ended> {
@@ -340,8 +372,13 @@ impl Room {
         }
         step.out.push(Output::Named(welcome.name));
         joining.was_welcomed = true;
+        joining.denied = None;
         joining.names = ReplicaTable::default();
         learn_names(&mut joining.names, 0, &welcome.replicas)?;
+        // Not merged: a server that came back with an older disk has not what it acknowledged before.
+        if !is_planted(Defect::AcknowledgedForEver) {
+            joining.acknowledged = VersionVector::default();
+        }
         joining.acknowledged.merge(&welcome.durable);
         let State::Greeting { wire, via, .. } = std::mem::replace(&mut joining.state, State::Dialing) else {
             return Ok(());
@@ -382,8 +419,13 @@ impl Room {
         // What was typed since the last look must not count as heard from there.
         self.grow(None, step);
         let Some(link) = self.live().map(|live| live.wire.link) else { return Ok(()) };
+        let had_waiting = 0 < step.doc.n_waiting();
         self.merge(link, whole, bytes, step)?;
         let growth: Growth = self.grow(None, step);
+        if had_waiting {
+            // What waited came on an earlier connection, and the server may have lost it since.
+            return Ok(());
+        }
         let Some(joining) = &mut self.joining else { return Ok(()) };
         let State::Live(live) = &mut joining.state else { return Ok(()) };
         for (replica, next) in growth {
@@ -420,7 +462,7 @@ impl Room {
                     live.upload_bytes_max
                 );
                 let link = live.wire.link;
-                joining.state = State::Denied { sentence };
+                joining.state = State::denied_for_good(sentence);
                 return step.out.push(Output::Close { link });
             }
             if let Some(sent) = live.wire.send_whole(Whole::Batch, batch.into(), then, step.now, step.out) {
@@ -465,13 +507,14 @@ impl Room {
         let n_unacknowledged = self.n_unacknowledged();
         let Some(joining) = &mut self.joining else { return };
         match &mut joining.state {
-            State::Waiting { retry_at } if *retry_at <= step.now => {
-                joining.state = State::Dialing;
-                step.out.push(Output::Dial);
-            }
-            State::Waiting { retry_at } => {
+            State::Waiting { retry_at } | State::Denied { retry_at: Some(retry_at), .. } => {
                 let at = *retry_at;
-                self.wake_at(at);
+                if at <= step.now {
+                    joining.state = State::Dialing;
+                    step.out.push(Output::Dial);
+                } else {
+                    self.wake_at(at);
+                }
             }
             State::Greeting { until, .. } if *until <= step.now => {
                 self.end_upstream(ended(RefuseCode::Timeout, "the server did not answer in time"), step);

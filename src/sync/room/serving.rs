@@ -80,8 +80,8 @@ struct Member {
     n_names: usize,
     /// Whether it was told that it has all there was when it came.
     said_caught_up: bool,
-    /// How often it has been asked for all it has, by the welcome and by each Resume, and has not said that it sent it. At 0
-    /// it has nothing of others that is not from here. An answer may have crossed a later question.
+    /// How often it has been asked for all it has, by the welcome and by each Resume, and has not said that it sent it. An
+    /// answer may have crossed a later question.
     n_asked: u32,
     /// Whether operations that it brought were left out, because their author is here: it is asked again when
     /// somebody leaves.
@@ -94,6 +94,16 @@ struct Member {
     /// Whether its own presence waits to be shown to others.
     shows_late: bool,
     shown_at: Option<MonoTime>,
+}
+
+/// Why operations that a link brought were not taken in; the greater needs more to be done about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LeftOut {
+    /// Their author brings them.
+    AuthorIsHere,
+    /// Nobody asked this link for others' operations. It may have what is nowhere else: what waited there for causes that
+    /// have come by now.
+    NotAsked,
 }
 
 /// How a link is served.
@@ -124,19 +134,20 @@ impl Serving {
         self.links.values().filter(|link| link.member.is_some()).count()
     }
 
-    /// Returns whether the member on `link` may bring operations of `author`: its own; and while it is catching up here,
-    /// those of somebody who is not connected.
-    pub(super) fn may_bring(&self, link: LinkId, author: ReplicaId) -> bool {
-        let Some(member) = self.links.get(&link).and_then(|link| link.member.as_ref()) else { return false };
+    /// Returns why the member on `link` may not bring operations of `author`. It may bring its own; and while it is
+    /// catching up here, those of somebody who is not connected.
+    pub(super) fn why_not_bring(&self, link: LinkId, author: ReplicaId) -> Option<LeftOut> {
+        let Some(member) = self.links.get(&link).and_then(|link| link.member.as_ref()) else {
+            return Some(LeftOut::AuthorIsHere);
+        };
         let is_author = |other: &Member| other.mode == Mode::Write && other.replica == author;
         let edits = |other: &Link| other.member.as_ref().is_some_and(is_author);
-        member.replica == author || 0 < member.n_asked && !self.links.values().any(edits)
-    }
-
-    /// Notes that something which a link brought was not taken in.
-    pub(super) fn note_left_out(&mut self, link: LinkId) {
-        if let Some(member) = self.links.get_mut(&link).and_then(|link| link.member.as_mut()) {
-            member.has_left_out = true;
+        if member.replica == author {
+            None
+        } else if self.links.values().any(edits) {
+            Some(LeftOut::AuthorIsHere)
+        } else {
+            (member.n_asked == 0).then_some(LeftOut::NotAsked)
         }
     }
 
@@ -187,6 +198,18 @@ impl Room {
             self.broadcast(&gone, None, step);
         }
         self.ask_again(step);
+    }
+
+    /// Notes that something which a link brought was not taken in, and asks for it at once if it can be had.
+    pub(super) fn note_left_out(&mut self, link: LinkId, why: LeftOut, step: &mut Step<'_>) {
+        let resume = || Frame::Resume(self.store.durable().clone());
+        let Some(sender) = self.serving.links.get_mut(&link) else { return };
+        let Some(member) = &mut sender.member else { return };
+        member.has_left_out = true;
+        if why == LeftOut::NotAsked {
+            member.n_asked += 1;
+            sender.wire.send_frame(&resume(), step.now, step.out);
+        }
     }
 
     /// Asks those again whose operations were left out: whoever stood in their way may be gone, as after a restart whose
