@@ -11,6 +11,7 @@ pub mod status;
 pub mod upkeep;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -48,7 +49,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 pub async fn run(settings: RelaySettings) -> anyhow::Result<()> {
     let mut termination = Termination::listen()?;
     let (on_store, store_events) = unbounded_channel();
-    let store = RelayStore::open(settings.data.clone(), Box::new(move |event| drop(on_store.send(event))))?;
+    let store = RelayStore::open(settings.data.clone(), Arc::new(move |events| drop(on_store.send(events))))?;
     let mut server = address::listen(&settings.listen).await?.with_bounds(settings.bounds);
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     if let Some((cert, key)) = &settings.tls {
@@ -120,7 +121,7 @@ pub fn log_to_stderr(format: LogFormat) {
 }
 
 struct Inbox {
-    store_events: UnboundedReceiver<RelayEvent>,
+    store_events: UnboundedReceiver<Vec<RelayEvent>>,
     accepted: UnboundedReceiver<Accepted>,
     link_events: UnboundedReceiver<LinkEvent>,
     asks: UnboundedReceiver<Ask>,
@@ -175,11 +176,8 @@ impl Actor {
                     self.is_ending = true;
                     self.step(Input::Shutdown);
                 }
-                Some(event) = inbox.store_events.recv() => {
-                    self.on_store(event);
-                    while let Ok(event) = inbox.store_events.try_recv() {
-                        self.on_store(event);
-                    }
+                Some(events) = inbox.store_events.recv() => {
+                    events.into_iter().for_each(|event| self.on_store(event));
                 }
                 Some(accepted) = inbox.accepted.recv() => self.on_accepted(accepted),
                 Some(ask) = inbox.asks.recv() => self.answer(ask),

@@ -70,11 +70,6 @@ impl<W: Write> Group<W> {
         self.waiting.pop()
     }
 
-    /// Takes out the writes that `is_meant` picks: somebody else keeps them and asks again.
-    pub(super) fn take(&mut self, is_meant: impl Fn(&W) -> bool) -> Vec<W> {
-        self.waiting.extract_if(.., |write| is_meant(write)).collect()
-    }
-
     /// Returns how long to wait for the next try; `None` if nothing waits.
     pub(super) fn wait(&self) -> Option<Duration> {
         if self.waiting.is_empty() {

@@ -1,5 +1,8 @@
-//! The store of a relay: nothing is acknowledged before it is committed and synced.
+//! The store of a relay: nothing is acknowledged before it is on the disk, synced. A change goes to the redo log first (`redo`, `front`),
+//! and soon, with many others, into the database (`worker`), where everything else goes at once.
 
+mod front;
+mod redo;
 mod rows;
 /// Looking through, copying and bringing back a store.
 pub mod upkeep;
@@ -7,14 +10,17 @@ mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::StorageError;
-use super::serve::{Order, serve};
+use super::serve;
 use crate::base::time::WallTime;
+pub use front::OnEvents;
+use front::{Front, Order, Shared};
+use redo::{Change, Redo};
 use worker::{Command, Worker};
 
 /// The name of a document on a relay.
@@ -94,7 +100,7 @@ pub enum RelayEvent {
         /// Its name.
         doc_id: DocId,
     },
-    /// The append is on disk, and so are all before it.
+    /// The append is on disk, and so are all of its document before it; of those that were synced together only the last is told.
     Persisted {
         /// Its document.
         doc_id: DocId,
@@ -123,12 +129,12 @@ pub enum RelayEvent {
         /// What happened and what to do.
         sentence: String,
     },
-    /// Nothing can be written at the moment. What waits is kept and tried again twice a second.
+    /// Nothing can be written at the moment. Appends are given back with `Refused`; what else waits is tried again twice a second.
     PersistFailed {
         /// What happened and what to do.
         sentence: String,
     },
-    /// A commit was made and synced.
+    /// Appends were synced.
     Synced {
         /// How long that took.
         took: Duration,
@@ -137,36 +143,50 @@ pub enum RelayEvent {
     Recovered,
 }
 
-/// The store, served by a thread. Dropping it writes what waits and lets go of the folder.
+/// The store, served by two threads. Dropping it writes what waits and lets go of the folder.
 #[derive(Debug)]
 pub struct RelayStore {
-    orders: Option<Sender<Order<Command>>>,
-    thread: Option<JoinHandle<()>>,
-    waiting: Arc<AtomicUsize>,
+    orders: Option<Sender<Order>>,
+    /// The one before the database, and the database's.
+    threads: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
     n_documents: u64,
     n_created: Vec<([u8; 32], u64)>,
 }
 
 impl RelayStore {
-    /// Opens `relay.sqlite` in `folder`, creating both if need be, and starts the thread. `on_event` is called
-    /// on that thread.
+    /// Opens the store in `folder`, creating both if need be, takes over what a crash left in the redo log, and starts the threads.
+    /// `on_events` is called on them.
     ///
     /// # Errors
     /// `FolderLocked` if another relay has the folder; otherwise if the database cannot be opened. A damaged
     /// one is left as it is.
-    pub fn open(
-        folder: PathBuf,
-        on_event: Box<dyn Fn(RelayEvent) + Send>,
-    ) -> Result<RelayStore, StorageError> {
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let mut worker = Worker::open(&folder, on_event, Arc::clone(&waiting))?;
+    pub fn open(folder: PathBuf, on_events: OnEvents) -> Result<RelayStore, StorageError> {
+        let shared = Arc::new(Shared::default());
+        let mut worker = Worker::open(&folder, Arc::clone(&on_events), Arc::clone(&shared))?;
         let (n_documents, n_created) = worker.n_documents()?;
+        let not_opened = |why| StorageError::NotOpened { path: folder.clone(), why };
+        let (salt, generation) = worker.take_over(&folder)?;
+        let redo = Redo::open(&folder, salt, generation).map_err(not_opened)?;
+        let (to_worker, for_worker) = mpsc::channel();
+        let front = Front {
+            redo,
+            worker: to_worker,
+            on_events,
+            shared: Arc::clone(&shared),
+            unsettled: Vec::new(),
+            hand_over_at: None,
+            said: None,
+        };
         let (orders, received) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("relay store".to_string())
-            .spawn(move || serve(worker, &received))
-            .map_err(|why| StorageError::NotOpened { path: folder, why })?;
-        Ok(RelayStore { orders: Some(orders), thread: Some(thread), waiting, n_documents, n_created })
+        let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.to_owned()).spawn(run).map_err(not_opened)
+        };
+        let threads = vec![
+            start("relay log", Box::new(move || front.serve(&received)))?,
+            start("relay store", Box::new(move || serve::serve(worker, &for_worker)))?,
+        ];
+        Ok(RelayStore { orders: Some(orders), threads, shared, n_documents, n_created })
     }
 
     /// Asks for a document; `Loaded` or `LoadFailed` follows. What was appended before is in it.
@@ -191,14 +211,14 @@ impl RelayStore {
         self.send(Command::Create { doc_id, document: Box::new(document), created })
     }
 
-    /// Adds a change of a document; `Persisted` with `token` follows when it is on disk. Tokens grow within
-    /// one document.
+    /// Adds a change of a document that was loaded or created; `Persisted` with this `token` or a later one follows when it is on
+    /// disk. Tokens grow within one document.
     ///
     /// # Errors
     /// If the thread has ended.
     pub fn append(&self, doc_id: DocId, token: u64, bytes: Vec<u8>) -> Result<(), StorageError> {
-        self.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        self.send(Command::Append { doc_id, token, bytes })
+        self.shared.n_bytes_waiting.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.order(Order::Append(Change { doc_id, token, bytes }))
     }
 
     /// Puts `snapshot` in the place of all changes up to and with the one numbered `upto`; later ones stay.
@@ -241,10 +261,10 @@ impl RelayStore {
 
     /// Returns how many bytes of changes wait for the disk, so that the relay can stop taking more.
     pub fn waiting_bytes(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.shared.n_bytes_waiting.load(Ordering::Relaxed)
     }
 
-    /// Writes what waits, lets go of the folder and ends the thread.
+    /// Writes what waits, lets go of the folder and ends the threads.
     ///
     /// # Errors
     /// `NotWritten` if something cannot be written even after a few tries; none of it was acknowledged.
@@ -255,10 +275,10 @@ impl RelayStore {
     }
 
     fn send(&self, command: Command) -> Result<(), StorageError> {
-        self.order(Order::Do(command))
+        self.order(Order::Pass(command))
     }
 
-    fn order(&self, order: Order<Command>) -> Result<(), StorageError> {
+    fn order(&self, order: Order) -> Result<(), StorageError> {
         let orders = self.orders.as_ref().ok_or(StorageError::Closed)?;
         orders.send(order).map_err(|_| StorageError::Closed)
     }
@@ -267,7 +287,7 @@ impl RelayStore {
 impl Drop for RelayStore {
     fn drop(&mut self) {
         self.orders = None;
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }

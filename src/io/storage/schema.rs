@@ -42,6 +42,7 @@ pub(super) const JOURNAL: &[&str] = &[
 ];
 
 /// The store of a relay. 2: links besides the first two. 3: with whose token a document was created.
+/// 4: up to where the redo log is in here.
 pub(super) const RELAY: &[&str] = &[
     "
      CREATE TABLE document (
@@ -75,4 +76,7 @@ pub(super) const RELAY: &[&str] = &[
      ) STRICT, WITHOUT ROWID;",
     "
      ALTER TABLE document ADD COLUMN creator BLOB CHECK (creator IS NULL OR length(creator) = 32);",
+    "
+     CREATE TABLE redo (salt BLOB NOT NULL CHECK (length(salt) = 16), generation INTEGER NOT NULL, upto INTEGER NOT NULL) STRICT;
+     INSERT INTO redo VALUES (randomblob(16), 0, 0);",
 ];

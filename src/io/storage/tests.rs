@@ -16,6 +16,23 @@ pub(super) fn refuse_writes_if_asked(database: &Path, connection: &Connection) {
     connection.pragma_update(None, "query_only", refuse).expect("query_only is always settable");
 }
 
+/// Fails as [`refuse_writes_if_asked`] does, or once if a file `fail-sync-N` says so: at the N-th sync from then on.
+pub(super) fn fail_if_asked(folder: &Path) -> std::io::Result<()> {
+    let fails = |kind| Err(std::io::Error::from_raw_os_error(kind));
+    if folder.join("refuse-writes").exists() {
+        return fails(28);
+    }
+    let n_left = (1..100).find(|n| folder.join(format!("fail-sync-{n}")).exists());
+    if let Some(n) = n_left {
+        fs::remove_file(folder.join(format!("fail-sync-{n}"))).expect("removed");
+        match n {
+            1 => return fails(5),
+            n => fs::write(folder.join(format!("fail-sync-{}", n - 1)), "").expect("written"),
+        }
+    }
+    Ok(())
+}
+
 fn refuse_writes(folder: &Path) {
     fs::write(folder.join("refuse-writes"), "").expect("written");
 }
@@ -26,9 +43,11 @@ fn allow_writes(folder: &Path) {
 
 /// Copies the files of a database as a crash would leave them: the log is not folded in.
 fn copy_as_after_crash(from: &Path, to: &Path, name: &str) {
-    for suffix in ["", "-wal"] {
-        let name = format!("{name}{suffix}");
-        fs::copy(from.join(&name), to.join(&name)).expect("copied");
+    for name in [name, &format!("{name}-wal"), "relay.redo-0", "relay.redo-1"] {
+        match fs::copy(from.join(name), to.join(name)) {
+            Err(error) if !name.contains("redo") => panic!("{name}: {error}"),
+            _ => {}
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::redo::{Change, Mark};
 use super::{DocId, LoadedDocument, RelayDocument, RelayLink, RelaySnapshot};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
@@ -10,8 +11,10 @@ use crate::io::storage::group;
 pub(super) enum Write {
     /// A new document.
     Create { doc_id: DocId, document: Box<RelayDocument>, created: WallTime },
-    /// A change of a document.
-    Append { doc_id: DocId, token: u64, bytes: Vec<u8> },
+    /// A change of a document. It is in the redo log.
+    Append(Change),
+    /// All of the redo log up to there is here, with this transaction.
+    Settled { end: Mark },
     /// A snapshot in the place of the batches up to `before` (of earlier loads) or up to the token `upto`.
     StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, before: i64, upto: u64 },
     /// Who may do what.
@@ -19,13 +22,14 @@ pub(super) enum Write {
 }
 
 impl Write {
-    /// Returns the document it belongs to.
-    pub(super) fn doc_id(&self) -> DocId {
+    /// Returns the document it belongs to, if it belongs to one.
+    pub(super) fn doc_id(&self) -> Option<DocId> {
         match self {
             Write::Create { doc_id, .. }
-            | Write::Append { doc_id, .. }
+            | Write::Append(Change { doc_id, .. })
             | Write::StoreSnapshot { doc_id, .. }
-            | Write::StoreAccess { doc_id, .. } => *doc_id,
+            | Write::StoreAccess { doc_id, .. } => Some(*doc_id),
+            Write::Settled { .. } => None,
         }
     }
 }
@@ -39,7 +43,8 @@ impl group::Write for Write {
             Write::Create { doc_id, document, created } => {
                 return create(connection, doc_id, document, *created);
             }
-            Write::Append { doc_id, token, bytes } => connection
+            Write::Settled { end } => return settle(connection, *end).map(|()| true),
+            Write::Append(Change { doc_id, token, bytes }) => connection
                 .prepare_cached(
                     "INSERT INTO batch (doc_id, token, bytes)
                      SELECT doc_id, ?2, ?3 FROM document WHERE doc_id = ?1",
@@ -119,6 +124,20 @@ fn links(connection: &Connection, doc_id: &DocId) -> rusqlite::Result<Vec<RelayL
         Ok(RelayLink { hash: row.get(0)?, may_write: row.get(1)?, expires, label: row.get(3)? })
     })?;
     links.collect()
+}
+
+/// Notes that all of the redo log up to there is in the database.
+pub(super) fn settle(connection: &Connection, end: Mark) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("UPDATE redo SET generation = ?1, upto = ?2")?;
+    statement.execute(params![number(end.generation), number(end.offset)]).map(drop)
+}
+
+/// Returns the salt of the redo log, and up to where it is in the database.
+pub(super) fn redo_mark(connection: &Connection) -> rusqlite::Result<([u8; 16], Mark)> {
+    connection.query_row("SELECT salt, generation, upto FROM redo", [], |row| {
+        let unsigned = |at| row.get::<_, i64>(at).map(|n| n.max(0) as u64);
+        Ok((row.get(0)?, Mark { generation: unsigned(1)?, offset: unsigned(2)? }))
+    })
 }
 
 /// How many documents were created with each token.

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
+use super::redo::{self, Change, Mark};
 use super::{DocId, LoadedDocument, rows};
 use crate::io::paths::create_private_folder;
+use crate::io::storage::group::Write as _;
 use crate::io::storage::lock::FileLock;
 use crate::io::storage::{BUSY_MS, StorageError, schema};
 
@@ -21,6 +23,8 @@ pub struct StoreReader {
     connection: Connection,
     /// Whether its tables are those of an earlier program.
     is_old: bool,
+    /// What the redo log had beyond the database. Some of it may be in there by now: a change may come twice.
+    pending: Vec<(Change, Mark)>,
 }
 
 impl StoreReader {
@@ -29,7 +33,14 @@ impl StoreReader {
     /// # Errors
     /// If there is none, or it is of a newer format.
     pub fn open_folder(folder: &Path) -> Result<StoreReader, StorageError> {
-        StoreReader::open_file(&folder.join(DATABASE))
+        let mut reader = StoreReader::open_file(&folder.join(DATABASE))?;
+        if !reader.is_old {
+            // The log before the database: what leaves the one meanwhile is found in the other.
+            let (salt, mark) = rows::redo_mark(&reader.connection).map_err(|why| reader.error(why))?;
+            let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
+            reader.pending = redo::read(folder, salt, mark).map_err(not_read)?;
+        }
+        Ok(reader)
     }
 
     /// Opens a store by its file, as a backup is one.
@@ -48,7 +59,8 @@ impl StoreReader {
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(failed)?;
         connection.execute_batch("PRAGMA query_only = ON;").map_err(failed)?;
         let found: rusqlite::Result<i64> = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
-        let mut reader = StoreReader { path: path.to_owned(), connection, is_old: false };
+        let mut reader =
+            StoreReader { path: path.to_owned(), connection, is_old: false, pending: Vec::new() };
         let (found, known) = (found.map_err(|why| reader.error(why))?, schema::version(schema::RELAY));
         reader.is_old = found < known;
         match found {
@@ -96,7 +108,11 @@ impl StoreReader {
             return Err(StorageError::TooOld { path: self.path.clone() });
         }
         let loaded = rows::load(&self.connection, doc_id).map_err(|why| self.error(why))?;
-        Ok(loaded.map(|(document, _)| document))
+        Ok(loaded.map(|(mut document, _)| {
+            let pending = self.pending.iter().filter(|(change, _)| change.doc_id == doc_id);
+            document.batches.extend(pending.map(|(change, _)| change.bytes.clone()));
+            document
+        }))
     }
 
     /// Writes the store as it is at one moment into a new file, synced. A relay goes on serving meanwhile.
@@ -116,7 +132,24 @@ impl StoreReader {
         // SQLite takes a file that is empty for one that is not there yet.
         self.connection.execute("PRAGMA query_only = OFF", []).map_err(failed)?;
         self.connection.execute("VACUUM INTO ?1", params![name]).map_err(failed)?;
+        self.add_pending(&part).map_err(failed)?;
         put_in_place(&part, to).map_err(not_written)
+    }
+
+    /// Adds to a copy of the database what was in the redo log only.
+    fn add_pending(&self, copy: &Path) -> rusqlite::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let mut connection = Connection::open(copy)?;
+        let transaction = connection.transaction()?;
+        let (_, mark) = rows::redo_mark(&transaction)?;
+        for (change, _) in self.pending.iter().filter(|(_, end)| mark < *end) {
+            rows::Write::Append(change.clone()).apply(&transaction)?;
+        }
+        let end = self.pending.last().map_or(mark, |(_, end)| mark.max(*end));
+        rows::settle(&transaction, end)?;
+        transaction.commit()
     }
 }
 
@@ -138,9 +171,10 @@ pub fn restore(backup: &Path, folder: &Path) -> Result<(), StorageError> {
     if to.exists() {
         return Err(StorageError::NotOpened { path: to, why: io::Error::from(io::ErrorKind::AlreadyExists) });
     }
-    // The log of a store that is gone must not be taken for this one's.
-    for suffix in ["-wal", "-shm"] {
-        match fs::remove_file(beside(&to, suffix)) {
+    // The logs of a store that is gone must not be taken for this one's.
+    let logs = redo::FILES.map(|name| folder.join(name));
+    for stale in [beside(&to, "-wal"), beside(&to, "-shm")].into_iter().chain(logs) {
+        match fs::remove_file(stale) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(not_opened(why)),
             _ => {}
         }

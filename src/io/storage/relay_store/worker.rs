@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use super::front::{OnEvents, Shared, settled_by};
+use super::redo::{self, Change, Mark};
 use super::rows::{self, Write};
 use super::{DocId, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, StorageError};
 use crate::base::time::WallTime;
@@ -20,21 +22,37 @@ const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// What the thread is asked to do; see the functions of `RelayStore`.
 pub(super) enum Command {
     Load(DocId),
-    Create { doc_id: DocId, document: Box<RelayDocument>, created: WallTime },
-    Append { doc_id: DocId, token: u64, bytes: Vec<u8> },
-    StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, upto: u64 },
-    StoreAccess { doc_id: DocId, read_hash: [u8; 32], links: Vec<RelayLink> },
+    Create {
+        doc_id: DocId,
+        document: Box<RelayDocument>,
+        created: WallTime,
+    },
+    /// Take in what the redo log has up to there. Nobody waits for it.
+    Settle {
+        changes: Vec<Change>,
+        end: Mark,
+    },
+    StoreSnapshot {
+        doc_id: DocId,
+        snapshot: RelaySnapshot,
+        upto: u64,
+    },
+    StoreAccess {
+        doc_id: DocId,
+        read_hash: [u8; 32],
+        links: Vec<RelayLink>,
+    },
 }
 
 /// What the thread holds.
 pub(super) struct Worker {
-    on_event: Box<dyn Fn(RelayEvent) + Send>,
+    on_events: OnEvents,
     group: Group<Write>,
     /// The last batch of each document when it was last loaded: tokens of those say nothing.
     before: HashMap<DocId, i64>,
     /// Loads that wait because something of their document does.
     loads: Vec<DocId>,
-    waiting: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     _lock: FileLock,
 }
 
@@ -42,8 +60,8 @@ impl Worker {
     /// Locks the folder and opens the database.
     pub(super) fn open(
         folder: &Path,
-        on_event: Box<dyn Fn(RelayEvent) + Send>,
-        waiting: Arc<AtomicUsize>,
+        on_events: OnEvents,
+        shared: Arc<Shared>,
     ) -> Result<Worker, StorageError> {
         create_private_folder(folder)
             .map_err(|why| StorageError::NotOpened { path: folder.to_path_buf(), why })?;
@@ -52,7 +70,29 @@ impl Worker {
         let mut database = Database::new(folder.join("relay.sqlite"), Kind::Relay);
         database.connection()?;
         let group = Group::new(database, RETRY_EVERY);
-        Ok(Worker { on_event, group, before: HashMap::new(), loads: Vec::new(), waiting, _lock: lock })
+        Ok(Worker { on_events, group, before: HashMap::new(), loads: Vec::new(), shared, _lock: lock })
+    }
+
+    /// Takes in what the redo log has beyond what is here, as after a crash. Returns the log's salt and the generation to go on with.
+    pub(super) fn take_over(&mut self, folder: &Path) -> Result<([u8; 16], u64), StorageError> {
+        let database = &mut self.group.database;
+        let (salt, mark) = rows::redo_mark(database.connection()?).map_err(|why| database.error(why))?;
+        let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
+        let changes = redo::read(folder, salt, mark).map_err(not_read)?;
+        let end = changes.last().map_or(mark, |(_, end)| *end);
+        if !changes.is_empty() {
+            self.settle(changes.into_iter().map(|(change, _)| change).collect(), end);
+            if let Commit::Failed { error, .. } = self.group.commit() {
+                return Err(error);
+            }
+        }
+        self.shared.settled.store(end.generation, Ordering::SeqCst);
+        Ok((salt, end.generation + 1))
+    }
+
+    fn settle(&mut self, changes: Vec<Change>, end: Mark) {
+        changes.into_iter().for_each(|change| self.group.push(Write::Append(change)));
+        self.group.push(Write::Settled { end });
     }
 
     pub(super) fn n_documents(&mut self) -> Result<(u64, rows::Created), StorageError> {
@@ -60,12 +100,14 @@ impl Worker {
         counted.map_err(|why| self.group.database.error(why))
     }
 
+    /// Returns whether something of a document waits that is not durable yet.
     fn is_waiting(&self, doc_id: DocId) -> bool {
-        self.group.waiting().iter().any(|write| write.doc_id() == doc_id)
+        let is_meant = |write: &Write| !matches!(write, Write::Append(_)) && write.doc_id() == Some(doc_id);
+        self.group.waiting().iter().any(is_meant)
     }
 
-    /// Reads a document. While a change of it waits for the disk the load waits too: it must neither miss the
-    /// change nor show it as persisted.
+    /// Reads a document, with what waits here and is in the redo log. While anything else of it waits for the disk the load waits
+    /// too: it must neither miss that nor show it as persisted.
     fn load(&mut self, doc_id: DocId) {
         if self.is_waiting(doc_id) {
             self.loads.push(doc_id);
@@ -75,9 +117,13 @@ impl Worker {
             Ok(connection) => rows::load(connection, doc_id).map_err(|why| self.group.database.error(why)),
             Err(error) => Err(error),
         };
-        (self.on_event)(match loaded {
-            Ok(Some((document, last))) => {
+        let event = match loaded {
+            Ok(Some((mut document, last))) => {
                 self.before.insert(doc_id, last);
+                document.batches.extend(self.group.waiting().iter().filter_map(|write| match write {
+                    Write::Append(change) if change.doc_id == doc_id => Some(change.bytes.clone()),
+                    _ => None,
+                }));
                 RelayEvent::Loaded { doc_id, document: Some(Box::new(document)) }
             }
             Ok(None) => RelayEvent::Loaded { doc_id, document: None },
@@ -85,28 +131,32 @@ impl Worker {
                 self.group.database.close();
                 RelayEvent::LoadFailed { doc_id, sentence: error.to_string() }
             }
-        });
+        };
+        self.tell_one(event);
+    }
+
+    fn tell_one(&self, event: RelayEvent) {
+        (self.on_events)(vec![event]);
     }
 
     fn tell(&self, (write, result): Answer<Write>) {
-        let doc_id = write.doc_id();
-        let token = match &write {
-            Write::Append { token, bytes, .. } => {
-                self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
-                Some(*token)
-            }
-            _ => None,
-        };
+        let doc_id = write.doc_id().unwrap_or_default();
         let sentence = match (write, result) {
-            (Write::Create { .. }, Ok(true)) => return (self.on_event)(RelayEvent::Created { doc_id }),
-            (Write::Append { token, .. }, Ok(true)) => {
-                return (self.on_event)(RelayEvent::Persisted { doc_id, token });
+            (Write::Settled { end }, _) => {
+                return self.shared.settled.store(settled_by(end), Ordering::SeqCst);
             }
+            (Write::Append(_), Ok(true)) => return,
+            // Only if somebody else took the document out of the database, or made the database larger than it can be.
+            (Write::Append(_), result) => {
+                let document = crate::protocol::DocumentId::from_bytes(doc_id);
+                return tracing::error!(%document, ?result, "a change could not be kept");
+            }
+            (Write::Create { .. }, Ok(true)) => return self.tell_one(RelayEvent::Created { doc_id }),
             (Write::StoreSnapshot { upto, .. }, Ok(true)) => {
-                return (self.on_event)(RelayEvent::SnapshotStored { doc_id, upto });
+                return self.tell_one(RelayEvent::SnapshotStored { doc_id, upto });
             }
             (Write::StoreAccess { .. }, Ok(true)) => {
-                return (self.on_event)(RelayEvent::AccessStored { doc_id });
+                return self.tell_one(RelayEvent::AccessStored { doc_id });
             }
             (Write::Create { document, .. }, Ok(false)) => {
                 format!(
@@ -120,7 +170,7 @@ impl Worker {
             }
             (_, Err(error)) => error.to_string(),
         };
-        (self.on_event)(RelayEvent::Refused { doc_id, token, sentence });
+        self.tell_one(RelayEvent::Refused { doc_id, token: None, sentence });
     }
 }
 
@@ -144,9 +194,7 @@ impl Serve for Worker {
             Command::Create { doc_id, document, created } => {
                 self.group.push(Write::Create { doc_id, document, created });
             }
-            Command::Append { doc_id, token, bytes } => {
-                self.group.push(Write::Append { doc_id, token, bytes });
-            }
+            Command::Settle { changes, end } => self.settle(changes, end),
             Command::StoreAccess { doc_id, read_hash, links } => {
                 self.group.push(Write::StoreAccess { doc_id, read_hash, links });
             }
@@ -158,16 +206,14 @@ impl Serve for Worker {
     }
 
     fn commit(&mut self) -> Option<StorageError> {
-        let began = Instant::now();
         match self.group.commit() {
             Commit::Nothing => None,
-            Commit::Written { answers, recovered } => {
-                (self.on_event)(RelayEvent::Synced { took: began.elapsed() });
+            Commit::Written { answers, .. } => {
                 for answer in answers {
                     self.tell(answer);
                 }
-                if recovered {
-                    (self.on_event)(RelayEvent::Recovered);
+                if self.shared.note(&self.shared.database_fails, false) {
+                    self.tell_one(RelayEvent::Recovered);
                 }
                 for doc_id in std::mem::take(&mut self.loads) {
                     self.load(doc_id);
@@ -175,13 +221,9 @@ impl Serve for Worker {
                 None
             }
             Commit::Failed { error, is_new } => {
+                self.shared.note(&self.shared.database_fails, true);
                 if is_new {
-                    (self.on_event)(RelayEvent::PersistFailed { sentence: error.to_string() });
-                }
-                // The documents hold what was not written, and ask again: kept here as well it would only grow.
-                for write in self.group.take(|write| matches!(write, Write::Append { .. })) {
-                    let failed = StorageError::NotNow { why: error.to_string() };
-                    self.tell((write, Err(failed)));
+                    self.tell_one(RelayEvent::PersistFailed { sentence: error.to_string() });
                 }
                 Some(error)
             }

@@ -1,0 +1,194 @@
+//! The thread before the database: it makes changes durable in the redo log, says so, and hands them on to the database's thread in
+//! the order in which they came, many at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use super::RelayEvent;
+use super::redo::{Change, Mark, Redo};
+use super::worker::Command;
+use crate::io::storage::StorageError;
+use crate::io::storage::serve::Order as WorkerOrder;
+
+/// Orders that one sync takes together, so that the first of them is not kept waiting by the rest.
+const GROUP_MAX: usize = 1_024;
+
+/// How long a change may wait for the database once it is in the log, and how many may.
+const HAND_OVER_AFTER: Duration = Duration::from_millis(100);
+const HAND_OVER_MAX: usize = 4_096;
+
+/// Takes what the store tells, what came of one sync at once.
+pub type OnEvents = Arc<dyn Fn(Vec<RelayEvent>) + Send + Sync>;
+
+/// What both threads and the store know.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// The last generation of the log that is wholly in the database.
+    pub(super) settled: AtomicU64,
+    /// Whether the database takes nothing at the moment.
+    pub(super) database_fails: AtomicBool,
+    /// Whether the log takes nothing at the moment.
+    pub(super) log_fails: AtomicBool,
+    /// Bytes of changes that are not durable yet.
+    pub(super) n_bytes_waiting: AtomicUsize,
+}
+
+impl Shared {
+    /// Notes whether one of both works, and returns whether now both do and before one did not.
+    pub(super) fn note(&self, one: &AtomicBool, fails: bool) -> bool {
+        let did_fail = one.swap(fails, Ordering::SeqCst);
+        let any_fails = self.database_fails.load(Ordering::SeqCst) || self.log_fails.load(Ordering::SeqCst);
+        did_fail && !any_fails
+    }
+}
+
+/// What the thread is sent.
+pub(super) enum Order {
+    /// A change to make durable.
+    Append(Change),
+    /// Something for the database.
+    Pass(Command),
+    /// Make all durable, let the database's thread end, and say what came of it.
+    Close(Sender<Result<(), StorageError>>),
+}
+
+/// What the thread holds.
+pub(super) struct Front {
+    pub(super) redo: Redo,
+    pub(super) worker: Sender<WorkerOrder<Command>>,
+    pub(super) on_events: OnEvents,
+    pub(super) shared: Arc<Shared>,
+    /// Durable, and not yet handed to the database.
+    pub(super) unsettled: Vec<Change>,
+    pub(super) hand_over_at: Option<Instant>,
+    /// What was last said of the log's failing.
+    pub(super) said: Option<String>,
+}
+
+impl Front {
+    /// Serves orders until it is closed or nobody can send any more.
+    pub(super) fn serve(mut self, orders: &Receiver<Order>) {
+        let mut group = Vec::new();
+        loop {
+            let first = match self.hand_over_at {
+                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => orders.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            let mut next = match first {
+                Ok(order) => Some(order),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.hand_over();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.hand_over(),
+            };
+            let mut n = 0;
+            while let Some(order) = next {
+                match order {
+                    Order::Append(change) => group.push(change),
+                    Order::Pass(command) => {
+                        self.commit(&mut group);
+                        self.hand_over();
+                        self.tell_worker(WorkerOrder::Do(command));
+                    }
+                    Order::Close(reply) => {
+                        self.commit(&mut group);
+                        self.hand_over();
+                        return self.tell_worker(WorkerOrder::Close(reply));
+                    }
+                }
+                n += 1;
+                next = if n < GROUP_MAX { orders.try_recv().ok() } else { None };
+            }
+            self.commit(&mut group);
+        }
+    }
+
+    /// Makes a group durable and tells so, or gives it back: the documents hold it, and ask again.
+    fn commit(&mut self, group: &mut Vec<Change>) {
+        if group.is_empty() {
+            return;
+        }
+        let n_bytes: usize = group.iter().map(|change| change.bytes.len()).sum();
+        self.shared.n_bytes_waiting.fetch_sub(n_bytes, Ordering::Relaxed);
+        // What is in the log and cannot get into the database stays in memory: that must not grow.
+        if self.shared.database_fails.load(Ordering::SeqCst) {
+            let why = "the database takes nothing".to_owned();
+            return self.tell(refusals(group, &why));
+        }
+        let began = Instant::now();
+        match self.redo.write(group, self.shared.settled.load(Ordering::SeqCst)) {
+            Ok(()) => {
+                let mut events = vec![RelayEvent::Synced { took: began.elapsed() }];
+                events.extend(persisted(group));
+                self.said = None;
+                if self.shared.note(&self.shared.log_fails, false) {
+                    events.push(RelayEvent::Recovered);
+                }
+                self.tell(events);
+                self.unsettled.append(group);
+                self.hand_over_at.get_or_insert_with(|| Instant::now() + HAND_OVER_AFTER);
+                if HAND_OVER_MAX <= self.unsettled.len() {
+                    self.hand_over();
+                }
+            }
+            Err(why) => {
+                let path = self.redo.path();
+                let sentence = StorageError::NotOpened { path, why }.to_string();
+                let mut events = refusals(group, &sentence);
+                self.shared.note(&self.shared.log_fails, true);
+                if self.said.as_ref() != Some(&sentence) {
+                    events.insert(0, RelayEvent::PersistFailed { sentence: sentence.clone() });
+                    self.said = Some(sentence);
+                }
+                self.tell(events);
+            }
+        }
+    }
+
+    /// Gives the database what is durable.
+    fn hand_over(&mut self) {
+        self.hand_over_at = None;
+        if !self.unsettled.is_empty() {
+            let changes = std::mem::take(&mut self.unsettled);
+            self.tell_worker(WorkerOrder::Do(Command::Settle { changes, end: self.redo.end() }));
+        }
+    }
+
+    fn tell_worker(&self, order: WorkerOrder<Command>) {
+        // It ends after this thread, unless it panicked; then nothing is settled any more, and the log has it.
+        let _ = self.worker.send(order);
+    }
+
+    fn tell(&self, events: Vec<RelayEvent>) {
+        (self.on_events)(events);
+    }
+}
+
+/// Returns one event for each document of the group, with its last change: those before are durable as well.
+fn persisted(group: &[Change]) -> Vec<RelayEvent> {
+    let mut last = HashMap::new();
+    for change in group {
+        last.insert(change.doc_id, change.token);
+    }
+    let is_last = |change: &&Change| last.get(&change.doc_id) == Some(&change.token);
+    let event = |change: &Change| RelayEvent::Persisted { doc_id: change.doc_id, token: change.token };
+    group.iter().filter(is_last).map(event).collect()
+}
+
+fn refusals(group: &mut Vec<Change>, why: &str) -> Vec<RelayEvent> {
+    let refused = |change: Change| RelayEvent::Refused {
+        doc_id: change.doc_id,
+        token: Some(change.token),
+        sentence: StorageError::NotNow { why: why.to_owned() }.to_string(),
+    };
+    group.drain(..).map(refused).collect()
+}
+
+/// Returns the last generation that is wholly in the database when it has everything up to `mark`.
+pub(super) fn settled_by(mark: Mark) -> u64 {
+    mark.generation.saturating_sub(1)
+}
