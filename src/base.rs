@@ -2,7 +2,7 @@
 
 pub mod bytes;
 pub mod limits;
-pub mod line_ending;
 pub mod planted;
 pub mod rng;
+pub mod text_format;
 pub mod time;

@@ -12,6 +12,7 @@ pub mod edit;
 pub mod edits;
 pub mod file;
 pub mod find;
+mod format;
 pub mod glyph;
 pub mod grapheme;
 pub mod highlight;
@@ -40,6 +41,8 @@ mod tests;
 use ropey::Rope;
 
 use crate::base::limits::PRESENCE_SELECTIONS_MAX;
+use crate::base::text_format::encoding::Encoding;
+use crate::base::text_format::{LineEnding, TextFormat};
 use crate::base::time::MonoTime;
 use crate::document::{Applied, Bias, Document};
 use crate::protocol::ConnectionId;
@@ -107,6 +110,8 @@ pub enum Msg {
     },
     /// The text that is in the file now and what goes with it, asked for by `Effect::LoadTheirs`.
     Theirs(Result<(String, FileMeta), String>),
+    /// As `Theirs`, asked for by `Effect::Reopen`.
+    Reopened(Result<(String, FileMeta), String>),
     /// The document has just been shared: the link is shown.
     Shared {
         /// Whether the link was put on the clipboard.
@@ -159,6 +164,8 @@ pub enum Effect {
     InStep,
     /// Read the file, and answer with `Msg::Theirs`.
     LoadTheirs,
+    /// Read the file in this encoding, and answer with `Msg::Reopened`.
+    Reopen(Encoding),
     /// Leave the editor. When the text is not modified and its file is gone, answer with `Msg::FileGone` instead.
     Quit,
     /// As `Quit`, for this text alone.
@@ -254,10 +261,15 @@ pub struct Model {
     /// Grows with every change of the text, own or others'.
     revision: u64,
     saved_revision: u64,
+    /// How the file is written now.
+    saved_format: TextFormat,
+    /// How the lines end once no carriage return is left in a text where they ended differently.
+    even_ending: LineEnding,
     /// The text as the file last had it; what a merge with another program's change starts from.
     base: Rope,
     /// The text of the save that is under way.
     saving: Rope,
+    saving_format: TextFormat,
     quits_after_save: bool,
     /// Quitting means only this text.
     closes_only: bool,
@@ -273,6 +285,7 @@ impl Model {
     pub fn new(document: Document, file: FileMeta) -> Model {
         let base = document.rope().clone();
         let language = language::detect(&file.name, &base);
+        let format = file.format;
         Model {
             document,
             file,
@@ -302,7 +315,10 @@ impl Model {
             clicks: Clicks::default(),
             revision: 0,
             saved_revision: 0,
+            saved_format: format,
+            even_ending: LineEnding::Lf,
             saving: base.clone(),
+            saving_format: format,
             base,
             quits_after_save: false,
             closes_only: false,
@@ -343,14 +359,14 @@ impl Model {
         self.selection.head
     }
 
-    /// Returns whether the text differs from the file.
+    /// Returns whether the text, or how it is to be written, differs from the file.
     pub fn is_modified(&self) -> bool {
-        self.revision != self.saved_revision
+        self.revision != self.saved_revision || self.file.format != self.saved_format
     }
 
     /// Returns whether the text is what the file last had, edits that were taken back by hand included. O(n) if it is.
     pub fn is_as_saved(&self) -> bool {
-        !self.is_modified() || *self.rope() == self.base
+        !self.is_modified() || (self.file.format == self.saved_format && *self.rope() == self.base)
     }
 
     /// The text has a file of this name from now on.

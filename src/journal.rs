@@ -4,8 +4,8 @@
 //! its user's undo. A document that is linked to others keeps its record. One that is not has to have one only while it
 //! holds edits that its file lacks; afterwards it is kept for undo, as long as there is room.
 
-use crate::base::line_ending::LineEnding;
 use crate::base::planted::{Defect, is_planted};
+use crate::base::text_format::TextFormat;
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::{ApplyError, Document};
 
@@ -44,8 +44,8 @@ pub struct Record {
     pub epoch: Option<[u8; 16]>,
     /// The file's bytes when they were last read or written here; `None` if there was no file.
     pub file: Option<FileHash>,
-    /// How the file's lines ended then; `None` if there was no file.
-    pub line_ending: Option<LineEnding>,
+    /// How the file was written then; `None` if there was no file.
+    pub format: Option<TextFormat>,
     /// The version at that time: the text then is what an edit of the file by others is compared to.
     pub saved: VersionVector,
     /// `Document::save` of some time; empty if there is none.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-use crate::base::line_ending::LineEnding;
+use crate::base::text_format::TextFormat;
 use crate::document::{Applied, Document};
 use crate::io::clock;
 use crate::io::server::Accepted;
@@ -290,9 +290,9 @@ impl Session {
 
     /// The file was written, or its outside change was taken in: `hash` is of its bytes now, and the document's text is
     /// what it holds. Recovery counts from here.
-    pub fn saved(&mut self, doc: &mut Document, hash: FileHash, line_ending: LineEnding) {
+    pub fn saved(&mut self, doc: &mut Document, hash: FileHash, format: TextFormat) {
         if let Some(keep) = &mut self.keep {
-            keep.saved(doc, hash, line_ending);
+            keep.saved(doc, hash, format);
         }
     }
 

@@ -5,13 +5,14 @@ use std::io::Read;
 use anyhow::{Context, bail};
 
 use crate::base::limits::DOCUMENT_CHARS_MAX;
-use crate::editor::file::{FileMeta, LineEnding};
-use crate::io::files;
+use crate::base::text_format::LineEnding;
+use crate::editor::file::FileMeta;
+use crate::io::files::{self, Reading};
 
 /// Reads standard input to its end, with `\n` ends of line.
 ///
 /// # Errors
-/// In one sentence, if it breaks off or is not UTF-8.
+/// In one sentence, if it breaks off or is not text.
 pub fn read_standard_input() -> anyhow::Result<String> {
     let (mut bytes, n_bytes_max) = (Vec::new(), DOCUMENT_CHARS_MAX as u64);
     let mut input = std::io::stdin().lock().take(n_bytes_max);
@@ -20,10 +21,12 @@ pub fn read_standard_input() -> anyhow::Result<String> {
         bail!("standard input is longer than a text can be, which is {n_bytes_max} characters; split it");
     }
     let mut meta = FileMeta::default();
-    let text = files::decode(bytes, &mut meta);
+    let text = files::decode(bytes, Reading::Guess, &mut meta);
     if meta.read_only.is_some() {
-        bail!("standard input is not text in UTF-8; convert it first, with iconv for example");
+        bail!(
+            "standard input is not text in an encoding that can be told; convert it to UTF-8 first, with iconv for example"
+        );
     }
     // Where both ends of line occur, those of two characters are ends of line, too.
-    Ok(if meta.line_ending == LineEnding::Mixed { text.replace("\r\n", "\n") } else { text })
+    Ok(if meta.format.line_ending == LineEnding::Mixed { text.replace("\r\n", "\n") } else { text })
 }

@@ -1,6 +1,8 @@
 //! Every command as a row of one table: its name, what it does, its keys, and the action. The palette, the help
 //! and the page on keys are made from it.
 
+use crate::base::text_format::LineEnding;
+
 use super::panes::{Arrange, Axis};
 
 /// Where a caret goes.
@@ -58,6 +60,9 @@ pub enum Action {
     GotoLine,
     Save,
     Quit,
+    SaveEncoding,
+    ReopenEncoding,
+    EndLines(LineEnding),
     Palette,
     Arrange(Arrange),
     Help,
@@ -119,6 +124,10 @@ pub static COMMANDS: &[Command] = &[
     row("open", "Open a file", &["Ctrl-O"], Action::Arrange(Arrange::ListFiles)),
     row("open-recent", "Open a file that was open lately", &["Alt-O"], Action::Arrange(Arrange::ListRecent)),
     row("reopen", "Open what was open when coedit last ended", &[], Action::Arrange(Arrange::Reopen)),
+    row("encoding", "Save in another encoding", &[], Action::SaveEncoding),
+    row("reopen-encoding", "Read the file again in another encoding", &[], Action::ReopenEncoding),
+    row("lf", "End every line with a line feed (LF)", &[], Action::EndLines(LineEnding::Lf)),
+    row("crlf", "End every line with CR and LF, as Windows does", &[], Action::EndLines(LineEnding::CrLf)),
     row("new", "A new text beside the others", &["Ctrl-N"], Action::Arrange(Arrange::New)),
     row("texts", "The open texts", &["Alt-T", "F4"], Action::Arrange(Arrange::ListTexts)),
     row("next-text", "The next open text", &["Ctrl-PageDown", "Alt-."], Action::Arrange(Arrange::Next)),

@@ -222,6 +222,7 @@ impl Model {
             return None;
         };
         self.revision += 1;
+        self.watch_line_ends(&changes);
         for change in &changes {
             self.highlights.shift(change);
             self.others.iter_mut().for_each(|other| other.shift(change));
@@ -239,6 +240,7 @@ impl Model {
             return;
         }
         self.revision += 1;
+        self.watch_line_ends(&applied.changes);
         for change in &applied.changes {
             let head = self.selection.head;
             // Somebody wrote inside what is being typed: undo must not take both parts as one.

@@ -1,6 +1,6 @@
 //! What is known of the file beside its text.
 
-pub use crate::base::line_ending::LineEnding;
+use crate::base::text_format::{LineEnding, TextFormat};
 
 /// Brings a text that was read with `theirs` for its ends of line to the form of one with `ours`, so that the two can be
 /// compared. Returns the text and how lines end after both are merged.
@@ -20,12 +20,12 @@ pub fn align(ours: LineEnding, theirs: LineEnding, text: String) -> (String, Lin
 pub struct FileMeta {
     /// The name shown in the title. Made safe when drawn.
     pub name: String,
-    /// How its lines end.
-    pub line_ending: LineEnding,
-    /// Whether it starts with a byte order mark, which is kept.
-    pub has_bom: bool,
+    /// How it is written.
+    pub format: TextFormat,
     /// Why the text cannot be edited, when it cannot.
     pub read_only: Option<String>,
+    /// Whether its bytes could not be turned into text, so that the text stands for them and is not what they say.
+    pub is_undecoded: bool,
     /// Whether there is a file to save to.
     pub has_path: bool,
     /// Whether the system does not let this user write to it: editing makes sense, saving will fail.

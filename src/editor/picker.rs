@@ -3,6 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
+use crate::base::text_format::encoding::Encoding;
 use crate::base::time::MonoTime;
 
 use super::command::COMMANDS;
@@ -21,6 +22,10 @@ pub enum PickerKind {
     Files,
     /// An open text, to be shown.
     Texts,
+    /// An encoding, to be saved in.
+    SaveEncodings,
+    /// An encoding, to read the file again in.
+    ReopenEncodings,
 }
 
 impl PickerKind {
@@ -30,6 +35,8 @@ impl PickerKind {
             PickerKind::Commands => "Run",
             PickerKind::Files => "Open",
             PickerKind::Texts => "Show",
+            PickerKind::SaveEncodings => "Save in",
+            PickerKind::ReopenEncodings => "Read again as",
         }
     }
 }
@@ -151,6 +158,8 @@ impl Model {
         match picker.kind {
             PickerKind::Files => effects.push(Effect::Open(picker.items[idx].text.clone())),
             PickerKind::Texts => effects.push(Effect::Show(idx)),
+            PickerKind::SaveEncodings => self.save_in(Encoding::ALL[idx].0, now),
+            PickerKind::ReopenEncodings => effects.push(Effect::Reopen(Encoding::ALL[idx].0)),
             PickerKind::Commands => self.act(COMMANDS[idx].action, false, now, effects),
         }
     }

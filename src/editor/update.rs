@@ -3,19 +3,17 @@
 use ropey::Rope;
 
 use crate::base::time::MonoTime;
-use crate::document::{Applied, Bias};
+use crate::document::Applied;
 
 use super::command::{Action, COMMANDS};
 use super::edit::Kind;
-use super::edits::Edit;
-use super::file::{FileMeta, LineEnding, align};
 use super::key::{Key, KeyCode};
 use super::keymap::{self, Found};
 use super::panes::Arrange;
-use super::picker::Picker;
+use super::picker::{Picker, PickerKind};
 use super::prompt::Prompt;
 use super::selection::{Selection, shift_right};
-use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme, merge};
+use super::{Effect, Model, Msg, Overlay, SaveDone, grapheme};
 
 /// Advances the model by one message and returns what the shell must do, in order.
 pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
@@ -98,7 +96,8 @@ impl Model {
             Msg::Conflict => self.prompt = Some(Prompt::Recovered),
             Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
             Msg::Theirs(Ok((text, meta))) => self.merge_theirs(text, &meta, now, effects),
-            Msg::Theirs(Err(why)) => self.notify(why, now),
+            Msg::Reopened(Ok((text, meta))) => self.reopened(text, &meta, now, effects),
+            Msg::Theirs(Err(why)) | Msg::Reopened(Err(why)) => self.notify(why, now),
             Msg::Shared { is_copied } => {
                 self.overlay = Overlay::People;
                 let words = if is_copied { "shared; the link is on the clipboard" } else { "shared" };
@@ -292,6 +291,9 @@ impl Model {
             }
             Action::Arrange(arrange) => effects.push(Effect::Arrange(arrange)),
             Action::Palette => self.open_palette(),
+            Action::SaveEncoding => self.pick_encoding(PickerKind::SaveEncodings, now),
+            Action::ReopenEncoding => self.pick_encoding(PickerKind::ReopenEncodings, now),
+            Action::EndLines(ending) => self.end_lines_with(ending, now),
             Action::Help => self.overlay = Overlay::Help(0),
             Action::People => self.overlay = Overlay::People,
             Action::Suspend => effects.push(Effect::Suspend),
@@ -323,7 +325,7 @@ impl Model {
             return;
         }
         self.tidy(now);
-        self.saving = self.rope().clone();
+        (self.saving, self.saving_format) = (self.rope().clone(), self.file.format);
         let (text, revision) = (self.rope().clone(), self.revision);
         effects.push(Effect::Save { text, revision, overwrite, path });
     }
@@ -337,7 +339,7 @@ impl Model {
     ) {
         match result {
             Ok(SaveDone::Written(remark)) => {
-                self.saved_revision = revision;
+                (self.saved_revision, self.saved_format) = (revision, self.saving_format);
                 self.base = self.saving.clone();
                 self.save_path = None;
                 effects.push(Effect::CheckConfig);
@@ -362,39 +364,6 @@ impl Model {
         self.notify(format!("{} is gone; Ctrl-S writes it again", self.file.name), now);
         if quits {
             self.prompt = Some(Prompt::Quit);
-        }
-    }
-
-    /// Works in what another program wrote to the file, as one edit of our own.
-    fn merge_theirs(&mut self, theirs: String, meta: &FileMeta, now: MonoTime, effects: &mut Vec<Effect>) {
-        if !self.may_edit(now) {
-            return;
-        }
-        let (theirs, line_ending) = align(self.file.line_ending, meta.line_ending, theirs);
-        (self.file.line_ending, self.file.has_bom) = (line_ending, meta.has_bom);
-        let (ours, mut base) = (self.rope().to_string(), self.base.to_string());
-        if base.is_empty() {
-            base = merge::common(&ours, &theirs);
-        }
-        let edits = merge::merge(&base, &ours, &theirs);
-        let edits = edits.into_iter();
-        let edits: Vec<Edit> =
-            edits.map(|edit| Edit { range: edit.at..edit.at + edit.n_deleted, text: edit.text }).collect();
-        let n = edits.len();
-        self.make_biased(&edits, Bias::Left, now);
-        self.document.end_undo_group();
-        self.base = Rope::from(theirs);
-        self.revision += 1;
-        if self.file.line_ending == LineEnding::Mixed && !self.rope().chars().any(|c| c == '\r') {
-            self.file.line_ending = LineEnding::Lf;
-        }
-        let is_in_step = *self.rope() == self.base;
-        let places = if n == 1 { "place" } else { "places" };
-        let next = if is_in_step { "" } else { "; Ctrl-S saves the result" };
-        self.notify(format!("took in the other program's changes in {n} {places}{next}"), now);
-        if is_in_step {
-            self.saved_revision = self.revision;
-            effects.push(Effect::InStep);
         }
     }
 }

@@ -1,21 +1,20 @@
 //! Reading and writing the file that is edited: never half written, never silently changed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Write};
+mod save;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use ropey::Rope;
 use sha2::{Digest, Sha256};
 
 use crate::base::limits::DOCUMENT_CHARS_MAX;
-use crate::editor::SaveDone;
-use crate::editor::file::{FileMeta, LineEnding};
+use crate::base::text_format::encoding::Encoding;
+use crate::base::text_format::{LineEnding, TextFormat};
+use crate::editor::file::FileMeta;
 use crate::io::paths;
 use crate::journal::FileHash;
-
-/// The byte order mark of UTF-8.
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A file that is edited, and how it looked when it was last read or written.
 #[derive(Clone, Debug)]
@@ -49,7 +48,9 @@ pub enum FileError {
     #[error("{0} is not an ordinary file; copy what it holds into one")]
     Special(PathBuf),
     /// The file holds other bytes than text.
-    #[error("{0} is not text in UTF-8; convert it first, with iconv for example")]
+    #[error(
+        "{0} is not text in an encoding that can be told; convert it to UTF-8 first, with iconv for example"
+    )]
     NotText(PathBuf),
     /// The file's folder is not there.
     #[error("{path} cannot be opened: {error}; create its folder first, or name another file")]
@@ -76,6 +77,20 @@ pub enum FileError {
         path: PathBuf,
         /// What the system said.
         error: io::Error,
+    },
+    /// The encoding that the file is to be saved in does not have every character of the text.
+    #[error(
+        "cannot save {path}: {encoding} has no {char:?}, which is in line {line}; take it out, or save in UTF-8 with the command `encoding`"
+    )]
+    NotInEncoding {
+        /// Which file.
+        path: PathBuf,
+        /// The encoding's name.
+        encoding: String,
+        /// The first such character.
+        char: char,
+        /// Its line, from 1.
+        line: usize,
     },
     /// The system refused to write it.
     #[error("cannot save {path}: {error}; the text is still here, and the file is as it was")]
@@ -111,6 +126,26 @@ pub struct Loaded {
 ///
 /// When it is no ordinary file, too large, or cannot be read.
 pub fn load(path: &Path) -> Result<Loaded, FileError> {
+    load_as(path, Reading::Guess)
+}
+
+/// How a file's bytes are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// In the encoding that they look like.
+    Guess,
+    /// The file was in this encoding before.
+    Again(Encoding),
+    /// In this encoding.
+    As(Encoding),
+}
+
+/// Reads a file as `load` does, understood in this way.
+///
+/// # Errors
+///
+/// As `load`.
+pub fn load_as(path: &Path, reading: Reading) -> Result<Loaded, FileError> {
     let refused = |error| FileError::Read { path: path.to_owned(), error };
     check_name(path)?;
     let name =
@@ -134,7 +169,7 @@ pub fn load(path: &Path) -> Result<Loaded, FileError> {
     let mut bytes = Vec::with_capacity(about.len() as usize + 1);
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(refused)?;
     let stamp = Stamp { modified: about.modified().ok(), n_bytes: bytes.len() as u64, hash: hash_of(&bytes) };
-    let text = decode(bytes, &mut meta);
+    let text = decode(bytes, reading, &mut meta);
     meta.is_locked = !may_write(path);
     Ok(Loaded { file: Some(OpenFile { path: path.to_owned(), stamp: Some(stamp) }), text, meta })
 }
@@ -185,25 +220,32 @@ impl Loaded {
 }
 
 /// Turns a file's bytes into text, and notes in `meta` what the text does not say.
-pub fn decode(mut bytes: Vec<u8>, meta: &mut FileMeta) -> String {
-    meta.has_bom = bytes.starts_with(BOM);
-    if meta.has_bom {
-        bytes.drain(..BOM.len());
-    }
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| {
-        meta.read_only = Some(
-            "this file is not UTF-8; it is shown, and cannot be edited, so that no byte of it is lost"
-                .to_owned(),
-        );
-        show_invalid(error.as_bytes())
+pub fn decode(bytes: Vec<u8>, reading: Reading, meta: &mut FileMeta) -> String {
+    let encoding = match reading {
+        Reading::Guess => Encoding::guess(&bytes),
+        Reading::Again(encoding) => Some(encoding.guess_again(&bytes)),
+        Reading::As(encoding) => Some(encoding),
+    };
+    let decoded = match encoding {
+        Some(encoding) => encoding.decode(bytes),
+        None => Err(bytes),
+    };
+    let (text, encoding) = decoded.unwrap_or_else(|bytes| {
+        let name = encoding.map_or_else(|| "text in a known encoding".to_owned(), Encoding::name);
+        meta.read_only = Some(format!(
+            "this file is not {name}; it is shown, and cannot be edited, so that no byte of it is lost"
+        ));
+        meta.is_undecoded = true;
+        (show_invalid(&bytes), Encoding::UTF_8)
     });
     let n_crlf = text.matches("\r\n").count();
-    meta.line_ending = match n_crlf {
+    let line_ending = match n_crlf {
         0 => LineEnding::Lf,
         n if n == text.bytes().filter(|&byte| byte == b'\n').count() => LineEnding::CrLf,
         _ => LineEnding::Mixed,
     };
-    if meta.line_ending == LineEnding::CrLf { text.replace("\r\n", "\n") } else { text }
+    meta.format = TextFormat { encoding, line_ending };
+    if line_ending == LineEnding::CrLf { text.replace("\r\n", "\n") } else { text }
 }
 
 /// Returns the name of these bytes.
@@ -271,114 +313,6 @@ impl OpenFile {
     pub fn expect(&mut self, hash: Option<FileHash>) {
         self.stamp = hash.map(|hash| Stamp { modified: None, n_bytes: 0, hash });
     }
-
-    /// Saves the text. Unless `overwrite` is set, a file that another program changed is left alone.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written; the file is then as it was.
-    pub fn save(&mut self, text: &Rope, meta: &FileMeta, overwrite: bool) -> Result<SaveDone, FileError> {
-        check_name(&self.path)?;
-        if !overwrite && self.is_changed_outside() {
-            return Ok(if self.stamp.is_some() { SaveDone::ChangedOutside } else { SaveDone::Exists });
-        }
-        let failed = |error| FileError::Write { path: self.path.clone(), error };
-        // Through symbolic links: the file they lead to is written, they stay.
-        let target = target_of(&self.path).map_err(failed)?;
-        let about = fs::metadata(&target).ok();
-        match &about {
-            Some(about) if !about.is_file() => return Err(FileError::Special(self.path.clone())),
-            Some(_) if !may_write(&target) => {
-                return Err(failed(io::Error::new(
-                    io::ErrorKind::PermissionDenied,
-                    "you may not write to it",
-                )));
-            }
-            _ => {}
-        }
-        let why_in_place = about.as_ref().and_then(why_in_place);
-        let (hash, n_bytes, remark) = match why_in_place {
-            Some(why) => self.write_in_place(&target, text, meta, why)?,
-            None => match write_beside(&target, about.as_ref(), text, meta) {
-                Ok((hash, n)) => (hash, n, None),
-                // A folder that may not be written, a file that is mounted: its content can be written all the same.
-                Err(error) if about.is_some() && is_about_the_folder(&error) => {
-                    self.write_in_place(&target, text, meta, "its folder takes no new file")?
-                }
-                Err(error) => return Err(failed(error)),
-            },
-        };
-        let modified = fs::metadata(&target).and_then(|about| about.modified()).ok();
-        self.stamp = Some(Stamp { modified, n_bytes, hash });
-        Ok(SaveDone::Written(remark))
-    }
-
-    /// Writes over the file itself, for one that must stay the same file. Its length is cut only after the whole new text
-    /// is in it, and room for all of it is reserved first.
-    fn write_in_place(
-        &self,
-        target: &Path,
-        text: &Rope,
-        meta: &FileMeta,
-        why: &str,
-    ) -> Result<(FileHash, u64, Option<String>), FileError> {
-        let path = &self.path;
-        let failed = |error| FileError::Write { path: path.clone(), error };
-        let file = OpenOptions::new().write(true).open(target).map_err(failed)?;
-        reserve(&file, n_bytes_of(text, meta)).map_err(failed)?;
-        let written = (|| {
-            let (hash, n_bytes) = write_text(&file, text, meta)?;
-            file.set_len(n_bytes)?;
-            file.sync_all()?;
-            Ok((hash, n_bytes))
-        })();
-        let (hash, n_bytes) =
-            written.map_err(|error| FileError::HalfWritten { path: path.clone(), error })?;
-        Ok((hash, n_bytes, Some(format!("in place: {why}"))))
-    }
-}
-
-/// Why a file cannot be replaced by another one without losing something of it.
-fn why_in_place(about: &fs::Metadata) -> Option<&'static str> {
-    if has_other_names(about) {
-        return Some("the file has other hard links");
-    }
-    (!may_own(about)).then_some("it belongs to somebody else")
-}
-
-/// Whether a new file cannot be put into the folder, whatever it holds.
-fn is_about_the_folder(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
-}
-
-/// Returns how many bytes the file will have.
-fn n_bytes_of(text: &Rope, meta: &FileMeta) -> u64 {
-    let n_returns = if meta.line_ending == LineEnding::CrLf { text.len_lines() - 1 } else { 0 };
-    let n_mark = if meta.has_bom { BOM.len() } else { 0 };
-    (text.len_bytes() + n_returns + n_mark) as u64
-}
-
-/// Follows symbolic links, also to a file that does not exist yet.
-fn target_of(path: &Path) -> io::Result<PathBuf> {
-    let mut path = path.to_owned();
-    for _ in 0..40 {
-        match fs::read_link(&path) {
-            Ok(to) => path = path.parent().unwrap_or(Path::new("")).join(to),
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(io::Error::other("too many symbolic links"))
-}
-
-#[cfg(unix)]
-fn has_other_names(about: &fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(about) > 1
-}
-
-#[cfg(not(unix))]
-fn has_other_names(_about: &fs::Metadata) -> bool {
-    false
 }
 
 /// Whether this user may write to the file, by whatever rule the system has.
@@ -390,116 +324,6 @@ fn may_write(path: &Path) -> bool {
 #[cfg(not(unix))]
 fn may_write(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| !about.permissions().readonly())
-}
-
-/// Whether a new file of this user can have the same owner and group.
-#[cfg(unix)]
-fn may_own(about: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let own = rustix::process::geteuid();
-    let is_in_group = || {
-        let group = rustix::process::Gid::from_raw(about.gid());
-        rustix::process::getegid() == group
-            || rustix::process::getgroups().is_ok_and(|groups| groups.contains(&group))
-    };
-    own.is_root() || (own.as_raw() == about.uid() && is_in_group())
-}
-
-#[cfg(not(unix))]
-fn may_own(_about: &fs::Metadata) -> bool {
-    true
-}
-
-/// Makes sure that the disk has room for so many bytes, without changing what the file holds.
-#[cfg(target_os = "linux")]
-fn reserve(file: &File, n_bytes: u64) -> io::Result<()> {
-    use rustix::fs::{FallocateFlags, fallocate};
-    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, n_bytes.max(1)) {
-        // Not every file system can; then writing shows.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) | Ok(()) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn reserve(_file: &File, _n_bytes: u64) -> io::Result<()> {
-    Ok(())
-}
-
-/// Writes a new file beside the old one, makes it durable, and puts it in its place in one step.
-fn write_beside(
-    target: &Path,
-    about: Option<&fs::Metadata>,
-    text: &Rope,
-    meta: &FileMeta,
-) -> io::Result<(FileHash, u64)> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (temporary, file) = create_beside(folder)?;
-    let written = (|| {
-        if let Some(about) = about {
-            // The owner first: a change of owner takes some bits of the mode away.
-            keep_owner(&file, about);
-            file.set_permissions(about.permissions())?;
-        }
-        let done = write_text(&file, text, meta)?;
-        file.sync_all()?;
-        fs::rename(&temporary, target)?;
-        Ok(done)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    } else if let Ok(folder) = File::open(folder) {
-        // The new name is durable only with its folder; some file systems cannot sync one.
-        let _ = folder.sync_all();
-    }
-    written
-}
-
-/// Makes a file that did not exist, so that nobody can have put a link there.
-fn create_beside(folder: &Path) -> io::Result<(PathBuf, File)> {
-    for attempt in 0..100_u32 {
-        // Short, whatever the file is called: some names are as long as names may be.
-        let path = folder.join(format!(".coedit-{}-{attempt}.tmp", std::process::id()));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other("no free name for a temporary file"))
-}
-
-/// Keeps owner and group where we may; a file that changes hands is better than one that cannot be saved.
-#[cfg(unix)]
-fn keep_owner(file: &File, about: &fs::Metadata) {
-    use std::os::unix::fs::MetadataExt;
-    let _ = std::os::unix::fs::fchown(file, Some(about.uid()), Some(about.gid()));
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_file: &File, _about: &fs::Metadata) {}
-
-/// Writes the text as the file has it: with its byte order mark and its line ends.
-fn write_text(file: &File, text: &Rope, meta: &FileMeta) -> io::Result<(FileHash, u64)> {
-    let mut out = BufWriter::with_capacity(1 << 16, file);
-    let mut hash = Sha256::new();
-    let mut n_bytes = 0;
-    let mut put = |bytes: &[u8]| {
-        hash.update(bytes);
-        n_bytes += bytes.len() as u64;
-        out.write_all(bytes)
-    };
-    if meta.has_bom {
-        put(BOM)?;
-    }
-    for chunk in text.chunks() {
-        match meta.line_ending {
-            LineEnding::CrLf => put(chunk.replace('\n', "\r\n").as_bytes())?,
-            _ => put(chunk.as_bytes())?,
-        }
-    }
-    out.flush()?;
-    Ok((FileHash(hash.finalize().into()), n_bytes))
 }
 
 #[cfg(test)]

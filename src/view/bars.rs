@@ -57,8 +57,8 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
     let line = model.line();
     let column = model.caret() - model.rope().line_to_char(line);
     let place = format!("{}:{}", line + 1, column + 1);
-    let bom = if model.file.has_bom { "+BOM" } else { "" };
-    let file = format!("{} UTF-8{bom}", model.file.line_ending.name());
+    let format = model.file.format;
+    let file = format!("{} {}", format.line_ending.name(), format.encoding.name());
     let mut language = model.language.name.to_owned();
     if let Some(why) = model.plain_because() {
         language.push_str(&format!(": {why}, plain"));

@@ -348,6 +348,63 @@ fn a_save_that_a_kill_kept_from_being_noted_is_no_change() {
 }
 
 #[test]
+fn a_file_keeps_its_encoding_and_what_it_cannot_hold_is_refused() {
+    let ana = Home::new("ana");
+    ana.file("latin1.txt", b"caf\xe9\n");
+    let screen = ana.open(&["latin1.txt"]);
+    screen.wait_for_text("café");
+    screen.wait_for_status("LF windows-1252");
+    screen.type_text("ö€漢");
+    screen.wait_for_text("ö€漢café");
+    screen.press("ctrl-s");
+    screen.wait_for_status("has no '漢', which is in line 1");
+    assert_eq!(std::fs::read(ana.path("latin1.txt")).expect("a file"), b"caf\xe9\n");
+    screen.press("backspace");
+    screen.wait_for("without it", |view| !view.text_lines()[0].contains('漢'));
+    screen.save();
+    assert_eq!(std::fs::read(ana.path("latin1.txt")).expect("a file"), b"\xf6\x80caf\xe9\n");
+    for (command, status) in [("Save in another encoding", "LF UTF-16LE"), ("Windows does", "CRLF UTF-16LE")]
+    {
+        screen.press("ctrl-p");
+        screen.type_text(command);
+        screen.wait_for_text("Run");
+        screen.press("enter");
+        if command.starts_with("Save") {
+            screen.wait_for_text("Save in");
+            screen.type_text("utf-16le\r");
+        }
+        screen.wait_for_status(status);
+    }
+    screen.save();
+    let utf_16: Vec<u8> = "\u{feff}ö€café\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(std::fs::read(ana.path("latin1.txt")).expect("a file"), utf_16);
+    screen.quit();
+    let screen = ana.open(&["latin1.txt"]);
+    screen.wait_for_text("ö€café");
+    screen.wait_for_status("CRLF UTF-16LE");
+}
+
+#[test]
+fn bytes_that_are_only_shown_are_edited_once_their_encoding_is_named() {
+    let ana = Home::new("ana");
+    // Japanese in Shift_JIS, of which some bytes look like UTF-8.
+    ana.file("jis.txt", b"\x93\xfa\x96\x7b\xc3\xa9\n");
+    let screen = ana.open(&["jis.txt"]);
+    screen.wait_for_text("<93><fa>");
+    screen.press("ctrl-p");
+    screen.type_text("Read the file again");
+    screen.press("enter");
+    screen.wait_for_text("Read again as");
+    screen.type_text("shift\r");
+    screen.wait_for_text("日本");
+    screen.wait_for_status("Shift_JIS");
+    screen.type_text("x");
+    screen.wait_for_text("x日本");
+    screen.save();
+    assert_eq!(std::fs::read(ana.path("jis.txt")).expect("a file"), b"x\x93\xfa\x96\x7b\xc3\xa9\n");
+}
+
+#[test]
 fn undo_goes_on_after_closing_and_after_a_kill() {
     let ana = Home::new("ana");
     ana.file("a.txt", "old\n");

@@ -9,7 +9,7 @@ use crate::app::setting::Setting;
 use crate::document::Document;
 use crate::editor::file::FileMeta;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
-use crate::io::files::{self, Loaded, OpenFile};
+use crate::io::files::{self, Loaded, OpenFile, Reading};
 use crate::io::highlighter::{Answer, Highlights};
 use crate::io::places::Place;
 use crate::io::{clock, entropy};
@@ -53,15 +53,13 @@ impl Buffer {
     /// Makes an open text of what was opened, and says in it what there is to say. What the whole program must do for it
     /// is appended to `out`.
     pub fn new(id: BufferId, setting: &Setting, loaded: Loaded, opened: Opened) -> (Buffer, Vec<Effect>) {
-        let Opened { session, doc, finding, base, expected, line_ending, read_only, .. } = opened;
+        let Opened { session, doc, finding, base, expected, format, read_only, .. } = opened;
         let Loaded { file, mut meta, text: text_of_file } = loaded;
         meta.read_only = meta.read_only.or(read_only);
         let (name, is_shared) = (meta.name.clone(), session.link().is_some());
         let is_locked = meta.is_locked;
-        // A recovered text has the ends of line it was edited with, whatever the file has now.
-        if finding != Finding::Same {
-            meta.line_ending = line_ending.unwrap_or(meta.line_ending);
-        }
+        // A text that the journal has is written as it was last, whatever the file looks like now.
+        meta.format = format.unwrap_or(meta.format);
         let mut model = Model::new(doc, meta);
         model.set_settings(setting.editor.clone());
         let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
@@ -87,8 +85,8 @@ impl Buffer {
         match &mut buffer.file {
             Some(file) if is_in_step => {
                 if let Some(hash) = file.hash() {
-                    let line_ending = buffer.model.file().line_ending;
-                    buffer.session.saved(buffer.model.document_mut(), hash, line_ending);
+                    let format = buffer.model.file().format;
+                    buffer.session.saved(buffer.model.document_mut(), hash, format);
                 }
             }
             Some(file) => file.expect(expected),
@@ -97,7 +95,14 @@ impl Buffer {
         buffer.handle(Msg::Connection(buffer.session.status().clone()), &mut out);
         buffer.handle(Msg::People(buffer.session.people()), &mut out);
         let is_other = is_new_to_it && !is_in_step;
-        let words = words_of(&finding, &name, is_other, is_locked, is_shared);
+        let mut words = words_of(&finding, &name, is_other, is_locked, is_shared);
+        let encoding = buffer.model.file().format.encoding;
+        if words.is_empty() && !encoding.has_all() {
+            words = format!(
+                "{name} is read and saved as {}; `reopen-encoding` reads it otherwise",
+                encoding.name()
+            );
+        }
         if !words.is_empty() {
             buffer.handle(Msg::Notice(words), &mut out);
         }
@@ -181,8 +186,14 @@ impl Buffer {
                 self.handle(Msg::Saved { revision, result }, out);
             }
             Effect::LoadTheirs => {
-                let theirs = self.load_theirs().map_err(|error| format!("{error:#}"));
+                let theirs = self
+                    .load_theirs(Reading::Again(self.model.file().format.encoding))
+                    .map_err(|error| format!("{error:#}"));
                 self.handle(Msg::Theirs(theirs), out);
+            }
+            Effect::Reopen(encoding) => {
+                let read = self.load_theirs(Reading::As(encoding)).map_err(|error| format!("{error:#}"));
+                self.handle(Msg::Reopened(read), out);
             }
             Effect::CheckFile => {
                 let file = self.file.as_ref();
@@ -220,7 +231,7 @@ impl Buffer {
             (None, None) => bail!("this text has no file"),
         };
         let is_new = !self.model.file().has_path;
-        let done = file.save(text, self.model.file(), overwrite);
+        let done = file.save(text, self.model.file().format, overwrite);
         if is_new {
             // Only a file that was written is the text's from now on.
             let Ok(SaveDone::Written(_)) = done else { return Ok(done?) };
@@ -240,20 +251,24 @@ impl Buffer {
     /// File and document hold the same text now.
     fn in_step(&mut self) {
         if let Some(hash) = self.file.as_ref().and_then(OpenFile::hash) {
-            let line_ending = self.model.file().line_ending;
-            self.session.saved(self.model.document_mut(), hash, line_ending);
+            let format = self.model.file().format;
+            self.session.saved(self.model.document_mut(), hash, format);
         }
     }
 
-    fn load_theirs(&mut self) -> anyhow::Result<(String, FileMeta)> {
+    fn load_theirs(&mut self, reading: Reading) -> anyhow::Result<(String, FileMeta)> {
         let file = self.file.as_ref().ok_or_else(|| anyhow!("this text has no file"))?;
-        let loaded = files::load(&file.path)?;
+        let loaded = files::load_as(&file.path, reading)?;
         if loaded.is_new() {
             self.file = loaded.file;
             bail!("{} is gone; Ctrl-S writes it again", self.model.file().name);
         }
         if let Some(why) = loaded.meta.read_only {
-            bail!("not merged: {why}");
+            bail!("not taken in: {why}");
+        }
+        // What could not be decoded was only shown, and nothing was kept for it.
+        if let Some(path) = self.path().filter(|_| self.model.file().is_undecoded) {
+            self.session.moved(path);
         }
         self.file = loaded.file;
         Ok((loaded.text, loaded.meta))

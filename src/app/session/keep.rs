@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::limits::{UNDO_KEPT_BYTES_MAX, UNDO_TEXT_BYTES_MAX};
-use crate::base::line_ending::LineEnding;
+use crate::base::text_format::encoding::Encoding;
+use crate::base::text_format::{LineEnding, TextFormat};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::io::storage::StorageError;
@@ -35,6 +36,8 @@ struct State {
     has_epoch: bool,
     #[serde(default)]
     line_ending: Option<String>,
+    #[serde(default)]
+    encoding: Option<String>,
     saved: Vec<(u64, u64)>,
     acknowledged: Vec<(u64, u64)>,
 }
@@ -135,9 +138,9 @@ impl Keep {
         }
     }
 
-    pub(super) fn saved(&mut self, doc: &mut Document, hash: FileHash, line_ending: LineEnding) {
+    pub(super) fn saved(&mut self, doc: &mut Document, hash: FileHash, format: TextFormat) {
         (self.head.file, self.head.saved) = (Some(hash), doc.version());
-        self.head.line_ending = Some(line_ending);
+        self.head.format = Some(format);
         if !self.is_begun {
             return;
         }
@@ -232,7 +235,8 @@ impl Keep {
             role,
             listen: self.head.listen.clone(),
             has_epoch: self.head.epoch.is_some(),
-            line_ending: self.head.line_ending.map(|ending| ending.name().to_owned()),
+            line_ending: self.head.format.map(|format| format.line_ending.name().to_owned()),
+            encoding: self.head.format.map(|format| format.encoding.name()),
             saved: pairs(&self.head.saved),
             acknowledged: pairs(acknowledged),
         };
@@ -253,7 +257,10 @@ pub(super) fn record(stored: StoredDocument) -> Record {
         listen: state.listen,
         epoch: state.has_epoch.then_some(stored.epoch),
         file: stored.file_hash.and_then(|hash| hash.try_into().ok()).map(FileHash),
-        line_ending: state.line_ending.as_deref().and_then(LineEnding::from_name),
+        format: state.line_ending.as_deref().and_then(LineEnding::from_name).map(|line_ending| {
+            let encoding = state.encoding.as_deref().and_then(Encoding::from_name).unwrap_or_default();
+            TextFormat { encoding, line_ending }
+        }),
         saved: version(&state.saved),
         snapshot: stored.snapshot.unwrap_or_default(),
         batches: stored.batches,

@@ -11,7 +11,7 @@ use super::{Channels, Session};
 use crate::app::address;
 use crate::app::setting::Setting;
 use crate::base::limits::UNDO_REPLICAS_MAX;
-use crate::base::line_ending::LineEnding;
+use crate::base::text_format::TextFormat;
 use crate::crdt::ReplicaId;
 use crate::document::Document;
 use crate::io::entropy;
@@ -56,8 +56,8 @@ pub struct Opened {
     pub base: Rope,
     /// The hash that the file had then.
     pub expected: Option<FileHash>,
-    /// How its lines ended then; `None` if that is not known.
-    pub line_ending: Option<LineEnding>,
+    /// How it was written then; `None` if that is not known.
+    pub format: Option<TextFormat>,
     /// Why it may only be read here, if so.
     pub read_only: Option<String>,
     /// Whether a document is joined that this machine has nothing of yet.
@@ -83,13 +83,13 @@ impl Plan {
     /// Begins with the text of a file, or with nothing.
     fn new(
         text: &str,
-        (file, line_ending): (Option<FileHash>, Option<LineEnding>),
+        (file, format): (Option<FileHash>, Option<TextFormat>),
         has_epoch: bool,
         path: Option<PathBuf>,
     ) -> anyhow::Result<Plan> {
         let doc = document_of(text)?;
         let epoch = has_epoch.then(entropy::bytes);
-        let record = Record { epoch, file, line_ending, saved: doc.version(), ..Record::default() };
+        let record = Record { epoch, file, format, saved: doc.version(), ..Record::default() };
         Ok(Plan {
             doc,
             record,
@@ -154,7 +154,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
         Finding::Same => doc.rope().clone(),
         _ => doc.text_at(&record.saved).context("the journal's note of the last save is damaged")?,
     };
-    let (expected, line_ending) = (record.file, record.line_ending);
+    let (expected, format) = (record.file, record.format);
     let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default(), &setting.create_token);
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
@@ -169,9 +169,9 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     session.warning = warning;
     session.accepting = accepting;
     if is_in_step && let Some(hash) = expected {
-        session.saved(&mut doc, hash, loaded.meta.line_ending);
+        session.saved(&mut doc, hash, loaded.meta.format);
     }
-    Ok(Opened { session, doc, finding, base, expected, line_ending, read_only, is_new_guest })
+    Ok(Opened { session, doc, finding, base, expected, format, read_only, is_new_guest })
 }
 
 /// Joins without a file or a journal, for commands that end at once.
@@ -219,7 +219,7 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
         let is_in_step = finding != Finding::Same && !is_gone && *doc.rope() == loaded.text;
         if is_in_step {
             finding = Finding::Same;
-            (record.file, record.line_ending) = (hash, Some(loaded.meta.line_ending));
+            (record.file, record.format) = (hash, Some(loaded.meta.format));
             record.saved = doc.version();
         }
         if is_of_no_use(&record, &doc, &finding) {
@@ -244,7 +244,7 @@ fn is_of_no_use(record: &Record, doc: &Document, finding: &Finding) -> bool {
 fn begin(loaded: &Loaded, how: &How, path: Option<PathBuf>, hash: Option<FileHash>) -> anyhow::Result<Plan> {
     // Whoever joins takes the history that is there, and what the file holds is asked about when it is saved.
     let is_join = matches!(how, How::Join(_));
-    let file = (hash, hash.map(|_| loaded.meta.line_ending));
+    let file = (hash, hash.map(|_| loaded.meta.format));
     let (text, file) = if is_join { ("", (None, None)) } else { (loaded.text.as_str(), file) };
     Plan::new(text, file, !is_join, path)
 }
@@ -252,7 +252,7 @@ fn begin(loaded: &Loaded, how: &How, path: Option<PathBuf>, hash: Option<FileHas
 /// The journal cannot be had. A file can still be edited, or looked at; sharing needs it.
 fn plan_without_journal(loaded: &Loaded, how: &How, error: anyhow::Error) -> anyhow::Result<Plan> {
     let hash = loaded.file.as_ref().and_then(|file| file.hash());
-    let plan = |path| Plan::new(&loaded.text, (hash, hash.map(|_| loaded.meta.line_ending)), true, path);
+    let plan = |path| Plan::new(&loaded.text, (hash, hash.map(|_| loaded.meta.format)), true, path);
     match error.downcast_ref::<StorageError>() {
         Some(StorageError::Locked { .. }) if matches!(how, How::Edit) => {
             let words = "it is open in another coedit on this machine; here it can only be read";

@@ -1,4 +1,7 @@
+use ropey::Rope;
+
 use super::*;
+use crate::editor::SaveDone;
 
 /// Loads `bytes` from a file, saves them unchanged, and returns the text and what is in the file then.
 fn round_trip(bytes: &[u8]) -> (Loaded, Vec<u8>) {
@@ -7,7 +10,7 @@ fn round_trip(bytes: &[u8]) -> (Loaded, Vec<u8>) {
     fs::write(&path, bytes).unwrap();
     let loaded = load(&path).unwrap();
     let mut file = loaded.file.clone().unwrap();
-    let done = file.save(&Rope::from_str(&loaded.text), &loaded.meta.clone(), false).unwrap();
+    let done = file.save(&Rope::from_str(&loaded.text), loaded.meta.format, false).unwrap();
     assert_eq!(done, SaveDone::Written(None));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     (loaded, fs::read(&path).unwrap())
@@ -27,26 +30,55 @@ fn names_that_no_file_can_have_are_refused() {
     assert!(matches!(load(&folder.path().join("new/")), Err(FileError::EndsInSlash(_))));
     assert!(matches!(load(folder.path()), Err(FileError::Directory(_))));
     let mut file = OpenFile::new(folder.path().to_owned());
-    let saved = file.save(&Rope::new(), &FileMeta::default(), false);
+    let saved = file.save(&Rope::new(), TextFormat::default(), false);
     assert!(matches!(saved, Err(FileError::Directory(_))), "before anybody is asked to overwrite it");
 }
 
 #[test]
 fn line_ends_are_noticed() {
-    assert_eq!(round_trip(b"a\r\nb\r\n").0.meta.line_ending, LineEnding::CrLf);
+    assert_eq!(round_trip(b"a\r\nb\r\n").0.meta.format.line_ending, LineEnding::CrLf);
     assert_eq!(round_trip(b"a\r\nb\r\n").0.text.to_string(), "a\nb\n");
-    assert_eq!(round_trip(b"a\r\nb\n").0.meta.line_ending, LineEnding::Mixed);
-    assert_eq!(round_trip(b"a\n").0.meta.line_ending, LineEnding::Lf);
+    assert_eq!(round_trip(b"a\r\nb\n").0.meta.format.line_ending, LineEnding::Mixed);
+    assert_eq!(round_trip(b"a\n").0.meta.format.line_ending, LineEnding::Lf);
 }
 
 #[test]
 fn bytes_that_are_not_utf8_are_shown_and_cannot_be_edited() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latin1");
-    fs::write(&path, b"caf\xe9\xff!").unwrap();
+    fs::write(&path, "café".as_bytes().iter().chain(b"\xff!").copied().collect::<Vec<u8>>()).unwrap();
     let loaded = load(&path).unwrap();
-    assert_eq!(loaded.text.to_string(), "caf<e9><ff>!");
-    assert!(loaded.meta.read_only.is_some());
+    assert_eq!(loaded.text.to_string(), "café<ff>!");
+    assert!(loaded.meta.read_only.is_some() && loaded.meta.is_undecoded);
+}
+
+#[test]
+fn every_encoding_is_kept_byte_for_byte() {
+    for bytes in
+        [&b"caf\xe9\r\n\x80 \x81"[..], b"\xff\xfea\0\r\0\n\0", b"\xfe\xff\0a\xd8\x3d\xde\0", b"\xef\xbb\xbf"]
+    {
+        assert_eq!(round_trip(bytes).1, bytes, "{bytes:?}");
+    }
+    assert_eq!(round_trip(b"caf\xe9").0.text, "café");
+    assert_eq!(round_trip(b"\xff\xfe\xe9\0").0.text, "é");
+}
+
+#[test]
+fn a_character_that_the_encoding_does_not_have_is_refused_before_the_file_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latin1");
+    fs::write(&path, b"caf\xe9\n").unwrap();
+    let loaded = load(&path).unwrap();
+    let mut file = loaded.file.clone().unwrap();
+    let text = Rope::from_str(&format!("{}\n漢\n", "é\n".repeat(5_000)));
+    let error = file.save(&text, loaded.meta.format, false).unwrap_err().to_string();
+    assert!(
+        error.contains("windows-1252 has no '漢', which is in line 5002") && error.contains("UTF-8"),
+        "{error}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"caf\xe9\n");
+    assert_eq!(file.save(&text, TextFormat::default(), false).unwrap(), SaveDone::Written(None));
+    assert_eq!(fs::read_to_string(&path).unwrap(), text.to_string());
 }
 
 #[test]
@@ -66,9 +98,9 @@ fn a_change_by_another_program_is_not_written_over() {
     fs::write(&path, "two!").unwrap();
     assert!(file.is_changed_outside());
     let text = Rope::from_str("mine");
-    assert_eq!(file.save(&text, &loaded.meta, false).unwrap(), SaveDone::ChangedOutside);
+    assert_eq!(file.save(&text, loaded.meta.format, false).unwrap(), SaveDone::ChangedOutside);
     assert_eq!(fs::read_to_string(&path).unwrap(), "two!");
-    assert_eq!(file.save(&text, &loaded.meta, true).unwrap(), SaveDone::Written(None));
+    assert_eq!(file.save(&text, loaded.meta.format, true).unwrap(), SaveDone::Written(None));
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     assert!(!file.is_changed_outside());
 }
@@ -80,7 +112,7 @@ fn a_file_that_appeared_meanwhile_is_not_written_over() {
     let loaded = load(&path).unwrap();
     let mut file = loaded.file.clone().unwrap();
     fs::write(&path, "theirs").unwrap();
-    assert_eq!(file.save(&Rope::from_str("mine"), &loaded.meta, false).unwrap(), SaveDone::Exists);
+    assert_eq!(file.save(&Rope::from_str("mine"), loaded.meta.format, false).unwrap(), SaveDone::Exists);
 }
 
 #[cfg(unix)]
@@ -95,13 +127,13 @@ fn mode_symbolic_link_and_hard_link_are_kept() {
     symlink("a", &link).unwrap();
     let loaded = load(&link).unwrap();
     let mut file = loaded.file.clone().unwrap();
-    file.save(&Rope::from_str("two"), &loaded.meta, false).unwrap();
+    file.save(&Rope::from_str("two"), loaded.meta.format, false).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&path).unwrap(), "two");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
 
     fs::hard_link(&path, &other).unwrap();
-    let done = file.save(&Rope::from_str("3"), &loaded.meta, false).unwrap();
+    let done = file.save(&Rope::from_str("3"), loaded.meta.format, false).unwrap();
     assert!(matches!(done, SaveDone::Written(Some(_))));
     assert_eq!(fs::read_to_string(&other).unwrap(), "3");
 }
@@ -112,10 +144,10 @@ fn what_is_no_file_is_never_replaced_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    let (text, meta) = (Rope::from_str("mine"), FileMeta::default());
-    let error = OpenFile::new(pipe).save(&text, &meta, true).unwrap_err().to_string();
+    let (text, meta) = (Rope::from_str("mine"), TextFormat::default());
+    let error = OpenFile::new(pipe).save(&text, meta, true).unwrap_err().to_string();
     assert!(error.contains("is not an ordinary file"), "{error}");
-    let error = OpenFile::new(folder.path().to_path_buf()).save(&text, &meta, true).unwrap_err().to_string();
+    let error = OpenFile::new(folder.path().to_path_buf()).save(&text, meta, true).unwrap_err().to_string();
     assert!(error.contains("is a directory"), "{error}");
 }
 
@@ -123,7 +155,7 @@ fn what_is_no_file_is_never_replaced_by_one() {
 fn file_with_the_longest_name_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("n".repeat(255));
-    let done = OpenFile::new(path.clone()).save(&Rope::from_str("mine"), &FileMeta::default(), false);
+    let done = OpenFile::new(path.clone()).save(&Rope::from_str("mine"), TextFormat::default(), false);
     assert_eq!(done.unwrap(), SaveDone::Written(None));
     assert_eq!(fs::read_to_string(path).unwrap(), "mine");
 }

@@ -1,4 +1,17 @@
-//! How the lines of a file end.
+//! How a text is written in its file: what the text itself does not say.
+
+pub mod encoding;
+
+use encoding::Encoding;
+
+/// All that a text does not say about the file that it is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextFormat {
+    /// How its characters are written.
+    pub encoding: Encoding,
+    /// How its lines end.
+    pub line_ending: LineEnding,
+}
 
 /// How lines end in the file. Inside the editor it is always a line feed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,262 @@
+//! Writing a text to its file: never half of it, never to another file than was meant.
+
+use std::borrow::Cow;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use ropey::Rope;
+use sha2::{Digest, Sha256};
+
+use super::{FileError, OpenFile, Stamp, check_name, may_write};
+use crate::base::text_format::encoding::Encoding;
+use crate::base::text_format::{LineEnding, TextFormat};
+use crate::editor::SaveDone;
+use crate::journal::FileHash;
+
+impl OpenFile {
+    /// Saves the text. Unless `overwrite` is set, a file that another program changed is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; the file is then as it was.
+    pub fn save(&mut self, text: &Rope, format: TextFormat, overwrite: bool) -> Result<SaveDone, FileError> {
+        check_name(&self.path)?;
+        if !overwrite && self.is_changed_outside() {
+            return Ok(if self.stamp.is_some() { SaveDone::ChangedOutside } else { SaveDone::Exists });
+        }
+        if let Some((char, line)) = first_missing(text, format) {
+            let (path, encoding) = (self.path.clone(), format.encoding.name());
+            return Err(FileError::NotInEncoding { path, encoding, char, line });
+        }
+        let failed = |error| FileError::Write { path: self.path.clone(), error };
+        // Through symbolic links: the file they lead to is written, they stay.
+        let target = target_of(&self.path).map_err(failed)?;
+        let about = fs::metadata(&target).ok();
+        match &about {
+            Some(about) if !about.is_file() => return Err(FileError::Special(self.path.clone())),
+            Some(_) if !may_write(&target) => {
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "you may not write to it",
+                )));
+            }
+            _ => {}
+        }
+        let why_in_place = about.as_ref().and_then(why_in_place);
+        let (hash, n_bytes, remark) = match why_in_place {
+            Some(why) => self.write_in_place(&target, text, format, why)?,
+            None => match write_beside(&target, about.as_ref(), text, format) {
+                Ok((hash, n)) => (hash, n, None),
+                // A folder that may not be written, a file that is mounted: its content can be written all the same.
+                Err(error) if about.is_some() && is_about_the_folder(&error) => {
+                    self.write_in_place(&target, text, format, "its folder takes no new file")?
+                }
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        let modified = fs::metadata(&target).and_then(|about| about.modified()).ok();
+        self.stamp = Some(Stamp { modified, n_bytes, hash });
+        Ok(SaveDone::Written(remark))
+    }
+
+    /// Writes over the file itself, for one that must stay the same file. Its length is cut only after the whole new text
+    /// is in it, and room for all of it is reserved first.
+    fn write_in_place(
+        &self,
+        target: &Path,
+        text: &Rope,
+        format: TextFormat,
+        why: &str,
+    ) -> Result<(FileHash, u64, Option<String>), FileError> {
+        let path = &self.path;
+        let failed = |error| FileError::Write { path: path.clone(), error };
+        let file = OpenOptions::new().write(true).open(target).map_err(failed)?;
+        reserve(&file, n_bytes_max(text, format)).map_err(failed)?;
+        let written = (|| {
+            let (hash, n_bytes) = write_text(&file, text, format)?;
+            file.set_len(n_bytes)?;
+            file.sync_all()?;
+            Ok((hash, n_bytes))
+        })();
+        let (hash, n_bytes) =
+            written.map_err(|error| FileError::HalfWritten { path: path.clone(), error })?;
+        Ok((hash, n_bytes, Some(format!("in place: {why}"))))
+    }
+}
+
+/// Why a file cannot be replaced by another one without losing something of it.
+fn why_in_place(about: &fs::Metadata) -> Option<&'static str> {
+    if has_other_names(about) {
+        return Some("the file has other hard links");
+    }
+    (!may_own(about)).then_some("it belongs to somebody else")
+}
+
+/// Whether a new file cannot be put into the folder, whatever it holds.
+fn is_about_the_folder(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
+}
+
+/// Returns how many bytes the file may have at most.
+fn n_bytes_max(text: &Rope, format: TextFormat) -> u64 {
+    let n_returns = if format.line_ending == LineEnding::CrLf { text.len_lines() - 1 } else { 0 };
+    format.encoding.n_bytes_max(text.len_bytes() + n_returns, text.len_chars() + n_returns) as u64
+}
+
+/// Returns the first character that the encoding does not have, and its line from 1.
+fn first_missing(text: &Rope, format: TextFormat) -> Option<(char, usize)> {
+    if format.encoding.has_all() {
+        return None;
+    }
+    let (mut at_byte, mut bytes) = (0, Vec::new());
+    for chunk in text.chunks() {
+        bytes.clear();
+        if let Err(missing) = format.encoding.encode(chunk, &mut bytes) {
+            let in_chunk = chunk.find(missing).unwrap_or(0);
+            return Some((missing, text.byte_to_line(at_byte + in_chunk) + 1));
+        }
+        at_byte += chunk.len();
+    }
+    None
+}
+
+/// Follows symbolic links, also to a file that does not exist yet.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        match fs::read_link(&path) {
+            Ok(to) => path = path.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+#[cfg(unix)]
+fn has_other_names(about: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(about) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_about: &fs::Metadata) -> bool {
+    false
+}
+
+/// Whether a new file of this user can have the same owner and group.
+#[cfg(unix)]
+fn may_own(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::geteuid();
+    let is_in_group = || {
+        let group = rustix::process::Gid::from_raw(about.gid());
+        rustix::process::getegid() == group
+            || rustix::process::getgroups().is_ok_and(|groups| groups.contains(&group))
+    };
+    own.is_root() || (own.as_raw() == about.uid() && is_in_group())
+}
+
+#[cfg(not(unix))]
+fn may_own(_about: &fs::Metadata) -> bool {
+    true
+}
+
+/// Makes sure that the disk has room for so many bytes, without changing what the file holds.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, n_bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, n_bytes.max(1)) {
+        // Not every file system can; then writing shows.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_file: &File, _n_bytes: u64) -> io::Result<()> {
+    Ok(())
+}
+
+/// Writes a new file beside the old one, makes it durable, and puts it in its place in one step.
+fn write_beside(
+    target: &Path,
+    about: Option<&fs::Metadata>,
+    text: &Rope,
+    format: TextFormat,
+) -> io::Result<(FileHash, u64)> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (temporary, file) = create_beside(folder)?;
+    let written = (|| {
+        if let Some(about) = about {
+            // The owner first: a change of owner takes some bits of the mode away.
+            keep_owner(&file, about);
+            file.set_permissions(about.permissions())?;
+        }
+        let done = write_text(&file, text, format)?;
+        file.sync_all()?;
+        fs::rename(&temporary, target)?;
+        Ok(done)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    } else if let Ok(folder) = File::open(folder) {
+        // The new name is durable only with its folder; some file systems cannot sync one.
+        let _ = folder.sync_all();
+    }
+    written
+}
+
+/// Makes a file that did not exist, so that nobody can have put a link there.
+fn create_beside(folder: &Path) -> io::Result<(PathBuf, File)> {
+    for attempt in 0..100_u32 {
+        // Short, whatever the file is called: some names are as long as names may be.
+        let path = folder.join(format!(".coedit-{}-{attempt}.tmp", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("no free name for a temporary file"))
+}
+
+/// Keeps owner and group where we may; a file that changes hands is better than one that cannot be saved.
+#[cfg(unix)]
+fn keep_owner(file: &File, about: &fs::Metadata) {
+    use std::os::unix::fs::MetadataExt;
+    let _ = std::os::unix::fs::fchown(file, Some(about.uid()), Some(about.gid()));
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_file: &File, _about: &fs::Metadata) {}
+
+/// Writes the text as the file has it: with its byte order mark and its line ends.
+fn write_text(file: &File, text: &Rope, format: TextFormat) -> io::Result<(FileHash, u64)> {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    let mut hash = Sha256::new();
+    let mut n_bytes = 0;
+    let mut put = |bytes: &[u8]| {
+        hash.update(bytes);
+        n_bytes += bytes.len() as u64;
+        out.write_all(bytes)
+    };
+    put(format.encoding.mark())?;
+    let mut encoded = Vec::new();
+    for chunk in text.chunks() {
+        let chunk = match format.line_ending {
+            LineEnding::CrLf => Cow::Owned(chunk.replace('\n', "\r\n")),
+            LineEnding::Lf | LineEnding::Mixed => Cow::Borrowed(chunk),
+        };
+        if format.encoding == Encoding::UTF_8 {
+            put(chunk.as_bytes())?;
+            continue;
+        }
+        encoded.clear();
+        let missing = |c| io::Error::other(format!("the encoding has no {c:?}"));
+        format.encoding.encode(&chunk, &mut encoded).map_err(missing)?;
+        put(&encoded)?;
+    }
+    out.flush()?;
+    Ok((FileHash(hash.finalize().into()), n_bytes))
+}
