@@ -16,6 +16,7 @@ mod format;
 pub mod glyph;
 pub mod grapheme;
 pub mod highlight;
+pub mod indentation;
 pub mod input;
 pub mod key;
 pub mod keymap;
@@ -56,6 +57,7 @@ use edit::Run;
 use file::FileMeta;
 use find::Find;
 use highlight::{Highlights, Painted};
+use indentation::Indentation;
 use key::{Key, Mouse};
 use layout::Layout;
 use mouse::Clicks;
@@ -64,7 +66,7 @@ use people::{LastSeen, Peer};
 use picker::{Item, Picker, PickerKind};
 use prompt::Prompt;
 use selection::Selection;
-use settings::Settings;
+use settings::{FileSettings, Settings};
 pub use update::update;
 use vim::Vim;
 
@@ -241,6 +243,9 @@ pub struct Model {
     pub(crate) overlay: Overlay,
     pub(crate) picker: Option<Picker>,
     pub(crate) settings: Settings,
+    /// What an `.editorconfig` says about the file.
+    pub(crate) file_settings: FileSettings,
+    pub(crate) indentation: Indentation,
     /// The keys of a chord that is not finished.
     pub(crate) chord: Vec<Key>,
     pub(crate) notice: Option<Notice>,
@@ -286,6 +291,8 @@ impl Model {
         let base = document.rope().clone();
         let language = language::detect(&file.name, &base);
         let format = file.format;
+        let (settings, file_settings) = (Settings::default(), FileSettings::default());
+        let indentation = Indentation::of(&base, &file_settings, &settings, language);
         Model {
             document,
             file,
@@ -296,7 +303,9 @@ impl Model {
             prompt: None,
             overlay: Overlay::None,
             picker: None,
-            settings: Settings::default(),
+            settings,
+            file_settings,
+            indentation,
             chord: Vec::new(),
             notice: None,
             find: Find::default(),
@@ -373,6 +382,7 @@ impl Model {
     pub fn set_file_name(&mut self, name: String) {
         (self.file.name, self.file.has_path) = (name, true);
         self.language = language::detect(&self.file.name, self.document.rope());
+        self.look_at_indentation();
     }
 
     /// Says that the text is not what the file holds: it was recovered or came from a shared document. `base`
@@ -390,6 +400,19 @@ impl Model {
     /// Takes in what the configuration says.
     pub fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
+        self.look_at_indentation();
+    }
+
+    /// Takes in what an `.editorconfig` says about the file.
+    pub fn set_file_settings(&mut self, settings: FileSettings) {
+        self.file_settings = settings;
+        self.look_at_indentation();
+    }
+
+    /// Decides anew what one step of indentation is.
+    fn look_at_indentation(&mut self) {
+        self.indentation =
+            Indentation::of(self.document.rope(), &self.file_settings, &self.settings, self.language);
     }
 
     /// Sets the name and the colour (of 16) that others see, and the link to show, if the document is shared.

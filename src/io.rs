@@ -4,6 +4,7 @@
 pub mod clock;
 
 /// Random numbers for secrets and names.
+pub mod editorconfig;
 pub mod entropy;
 
 /// Where things lie on this machine.

@@ -98,16 +98,16 @@ pub static OPTIONS: &[Opt] = &[
     },
     Opt {
         name: "indent",
-        about: "What Tab inserts: \"tab\", or so many blanks, 1 to 16",
+        about: "What Tab inserts where neither .editorconfig nor the text itself says: \"tab\", or so many blanks, 1 to 16; what is usual in the language when it is not set",
         set: |config, value| match value.as_str() {
             Some("tab") => {
-                config.editor.indent = 0;
+                config.editor.indent = Some(0);
                 Ok(())
             }
             Some(_) => Err("this must be \"tab\" or a number from 1 to 16".to_owned()),
-            None => number(value, 1, 16).map(|n| config.editor.indent = n as u8),
+            None => number(value, 1, 16).map(|n| config.editor.indent = Some(n as u8)),
         },
-        get: |config| match config.editor.indent {
+        get: |config| match config.editor.indent? {
             0 => Some(quoted("tab")),
             n => Some(n.to_string()),
         },

@@ -40,6 +40,12 @@ pub fn opening(rope: &Rope, from: usize, open: char, close: char) -> Option<usiz
     unmatched(before(rope, from).take(SCAN_CHARS_MAX), open, close, |_| true)
 }
 
+/// Returns where the bracket was opened that `close`, typed at `at`, would close.
+pub fn opener(rope: &Rope, at: usize, close: char) -> Option<usize> {
+    let &(open, close) = PAIRS.iter().find(|(_, other)| *other == close)?;
+    opening(rope, at, open, close)
+}
+
 fn after(rope: &Rope, from: usize) -> impl Iterator<Item = (usize, char)> + '_ {
     (from..).zip(rope.chars_at(from))
 }

@@ -108,20 +108,27 @@ impl Model {
         self.run = (kind != Kind::Whole).then_some(Run { kind, last_at: now, start, last_class: class });
     }
 
-    /// Types one character over every selection.
+    /// Types one character over every selection. One that closes something, as the first of its line, goes below what it
+    /// closes.
     pub(crate) fn type_char(&mut self, c: char, now: MonoTime) {
-        self.edit_each(Kind::Typing, now, |_, selection, _| Edit {
-            range: selection.range(),
-            text: c.to_string(),
+        let is_closing = self.settings.auto_indent && self.language.closes.contains(&c);
+        self.edit_each(Kind::Typing, now, |rope, selection, _| {
+            let range = selection.range();
+            let outdented =
+                lines::outdented(rope, selection.head, c).filter(|_| is_closing && range.is_empty());
+            outdented.unwrap_or(Edit { range, text: c.to_string() })
         });
     }
 
     /// Starts a new line, indented as the one before and one step more after an opening bracket.
     pub(crate) fn enter(&mut self, now: MonoTime) {
-        let (is_on, unit) = (self.settings.auto_indent, self.indent_unit());
+        let (is_on, unit, language) = (self.settings.auto_indent, self.indent_unit(), self.language);
         self.edit_each(Kind::Typing, now, |rope, selection, _| {
             let range = selection.range();
-            let indent = if is_on { lines::indent_after(rope, range.start, &unit) } else { String::new() };
+            let indent = match is_on {
+                true => lines::indent_after(rope, range.start, &unit, language),
+                false => String::new(),
+            };
             Edit { range, text: format!("\n{indent}") }
         });
         if is_on {

@@ -6,11 +6,12 @@ use ropey::Rope;
 
 use crate::base::time::MonoTime;
 use crate::document::Bias;
+use crate::syntax::language::Language;
 
-use super::Model;
 use super::column::line_end;
 use super::edits::{Edit, carry};
 use super::selection::Selection;
+use super::{Model, bracket};
 
 /// Blanks at a line's start that are looked at.
 const INDENT_CHARS_MAX: usize = 1_000;
@@ -26,26 +27,43 @@ pub(crate) fn indent_of(rope: &Rope, line: usize) -> String {
     chars.take_while(|c| matches!(c, ' ' | '\t')).collect()
 }
 
-/// Returns the blanks that a new line after `at` starts with: those of its line, and one step more after a bracket
-/// that opens.
-pub(crate) fn indent_after(rope: &Rope, at: usize, unit: &str) -> String {
+/// Returns the blanks that a new line after `at` starts with: those of its line, and one step more after what opens
+/// something in the language.
+pub(crate) fn indent_after(rope: &Rope, at: usize, unit: &str, language: &Language) -> String {
     let line = rope.char_to_line(at);
-    let n_before = at - rope.line_to_char(line);
-    let mut indent: String = indent_of(rope, line).chars().take(n_before).collect();
-    let opens = at.checked_sub(1).and_then(|before| rope.get_char(before));
-    if matches!(opens, Some('{' | '[' | '(')) {
+    let start = rope.line_to_char(line);
+    let mut indent: String = indent_of(rope, line).chars().take(at - start).collect();
+    if language.opens.iter().any(|opener| ends_with(rope, start..at, opener)) {
         indent.push_str(unit);
     }
     indent
 }
 
+/// Returns what types the bracket `c` as the first character of its line, indented as the line where it was opened. `None`
+/// if something is before it, or nothing was opened.
+pub(crate) fn outdented(rope: &Rope, at: usize, c: char) -> Option<Edit> {
+    let start = rope.line_to_char(rope.char_to_line(at));
+    let mut before = rope.slice(start..at.min(start + INDENT_CHARS_MAX)).chars();
+    let is_first = start < at && before.all(|c| matches!(c, ' ' | '\t'));
+    let opened = is_first.then(|| bracket::opener(rope, at, c))??;
+    let indent = indent_of(rope, rope.char_to_line(opened));
+    Some(Edit { range: start..at, text: format!("{indent}{c}") })
+}
+
+/// Returns whether a part of a line ends with `opener`, which is a word of its own if it is one at all. Blanks behind it do
+/// not count.
+fn ends_with(rope: &Rope, part: Range<usize>, opener: &str) -> bool {
+    let n_part = part.len().min(INDENT_CHARS_MAX);
+    let mut before = rope.chars_at(part.end).reversed().take(n_part).skip_while(|c| matches!(c, ' ' | '\t'));
+    let is_there = opener.chars().rev().all(|c| before.next() == Some(c));
+    let is_word = opener.ends_with(char::is_alphanumeric);
+    is_there && !(is_word && before.next().is_some_and(|c| c.is_alphanumeric() || c == '_'))
+}
+
 impl Model {
     /// Returns what one step of indentation is.
     pub(crate) fn indent_unit(&self) -> String {
-        match self.settings.indent {
-            0 => "\t".to_owned(),
-            n => " ".repeat(n.into()),
-        }
+        self.indentation.unit()
     }
 
     /// Returns the lines that the selections touch, in order, those beside each other as one. A selection that ends at
@@ -103,7 +121,7 @@ impl Model {
 
     /// Takes one step of indentation from the start of each line: a tab, or blanks.
     pub(crate) fn outdent(&mut self, now: MonoTime) {
-        let n_max = usize::from(if self.settings.indent == 0 { 4 } else { self.settings.indent });
+        let n_max = usize::from(self.indentation.n_columns);
         self.edit_lines(now, |rope, line| {
             let start = rope.line_to_char(line);
             let n_blanks = rope.chars_at(start).take(n_max).take_while(|&c| c == ' ').count();
@@ -117,7 +135,10 @@ impl Model {
         let (mark, closing) = match (self.language.line_comment, self.language.block_comment) {
             (Some(mark), _) => (mark, None),
             (None, Some((opening, closing))) => (opening, Some(closing)),
-            (None, None) => ("#", None),
+            (None, None) if self.language.grammar.is_none() => ("#", None),
+            (None, None) => {
+                return self.notify(format!("{} has no comments", self.language.name), now);
+            }
         };
         let rope = self.rope();
         let lines: Vec<usize> = self.touched_lines().into_iter().flatten().collect();
@@ -146,10 +167,9 @@ impl Model {
             // All marks in one column: that of the line that is indented least.
             let indent = |at: usize| at - rope.line_to_char(rope.char_to_line(at));
             let column = written.iter().map(|&(at, _)| indent(at)).min().unwrap_or(0);
-            written
-                .iter()
-                .map(|&(at, _)| Edit::insert(at - indent(at) + column, format!("{mark} ")))
-                .collect()
+            let open = |at: usize| Edit::insert(at - indent(at) + column, format!("{mark} "));
+            let close = |end: usize| closing.map(|closing| Edit::insert(end, format!(" {closing}")));
+            written.iter().flat_map(|&(at, end)| std::iter::once(open(at)).chain(close(end))).collect()
         };
         self.make_whole(&edits, now);
     }
@@ -266,7 +286,7 @@ impl Model {
     pub(crate) fn tidy(&mut self, now: MonoTime) {
         let rope = self.rope();
         let mut edits = Vec::new();
-        if self.settings.trim_blanks {
+        if self.file_settings.trim_blanks.unwrap_or(self.settings.trim_blanks) {
             for line in 0..rope.len_lines() {
                 let (start, end) = (rope.line_to_char(line), line_end(rope, line));
                 let n = rope
@@ -281,7 +301,8 @@ impl Model {
             }
         }
         let len = rope.len_chars();
-        if self.settings.final_newline && 0 < len && rope.char(len - 1) != '\n' {
+        let ends_last = self.file_settings.final_newline.unwrap_or(self.settings.final_newline);
+        if ends_last && 0 < len && rope.char(len - 1) != '\n' {
             edits.push(Edit::insert(len, "\n"));
         }
         self.make_biased(&edits, Bias::Left, now);

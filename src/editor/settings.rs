@@ -1,5 +1,8 @@
 //! What the configuration says to the editor.
 
+use crate::base::text_format::LineEnding;
+use crate::base::text_format::encoding::Encoding;
+
 use super::keymap::Keymap;
 
 /// Every setting of the editor, as the configuration gives it.
@@ -15,8 +18,9 @@ pub struct Settings {
     pub scrollbar: bool,
     /// Whether the screen is for somebody who hears it: no lines drawn, no numbers, messages on a row of their own.
     pub is_spoken: bool,
-    /// One step of indentation: so many blanks, or a tab for 0.
-    pub indent: u8,
+    /// One step of indentation where a text shows none of its own: so many blanks, or a tab for 0. `None` is what is usual
+    /// in its language.
+    pub indent: Option<u8>,
     /// Whether a new line is indented as the one before.
     pub auto_indent: bool,
     /// Whether saving takes blanks from the ends of lines.
@@ -27,6 +31,23 @@ pub struct Settings {
     pub keep_undo: bool,
 }
 
+/// What an `.editorconfig` says about one file; `None` where it says nothing, and the configuration counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileSettings {
+    /// One step of indentation: so many blanks, or a tab for 0.
+    pub indent: Option<u8>,
+    /// Columns from one tab stop to the next.
+    pub tab_width: Option<u8>,
+    /// Whether saving takes blanks from the ends of lines.
+    pub trim_blanks: Option<bool>,
+    /// Whether saving ends the last line.
+    pub final_newline: Option<bool>,
+    /// How lines end in a file that is not there yet.
+    pub line_ending: Option<LineEnding>,
+    /// How a file is written that is not there yet, and read where its bytes do not say.
+    pub encoding: Option<Encoding>,
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -35,7 +56,7 @@ impl Default for Settings {
             theme: "terminal".to_owned(),
             scrollbar: true,
             is_spoken: false,
-            indent: 0,
+            indent: None,
             auto_indent: true,
             trim_blanks: false,
             final_newline: false,

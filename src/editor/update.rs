@@ -105,7 +105,7 @@ impl Model {
             }
             Msg::Settings(settings) => match *settings {
                 Ok(settings) => {
-                    self.settings = settings;
+                    self.set_settings(settings);
                     self.notify("the configuration was read again", now);
                 }
                 Err(why) => self.notify(why, now),
@@ -293,6 +293,11 @@ impl Model {
             Action::Palette => self.open_palette(),
             Action::SaveEncoding => self.pick_encoding(PickerKind::SaveEncodings, now),
             Action::ReopenEncoding => self.pick_encoding(PickerKind::ReopenEncodings, now),
+            Action::FileInfo => {
+                let format = self.file.format;
+                let (ending, encoding) = (format.line_ending.name(), format.encoding.name());
+                self.notify(format!("{ending}, {encoding}, indented by {}", self.indentation.words()), now);
+            }
             Action::EndLines(ending) => self.end_lines_with(ending, now),
             Action::Help => self.overlay = Overlay::Help(0),
             Action::People => self.overlay = Overlay::People,

@@ -13,7 +13,8 @@ use crate::base::limits::DOCUMENT_CHARS_MAX;
 use crate::base::text_format::encoding::Encoding;
 use crate::base::text_format::{LineEnding, TextFormat};
 use crate::editor::file::FileMeta;
-use crate::io::paths;
+use crate::editor::settings::FileSettings;
+use crate::io::{editorconfig, paths};
 use crate::journal::FileHash;
 
 /// A file that is edited, and how it looked when it was last read or written.
@@ -118,6 +119,8 @@ pub struct Loaded {
     pub text: String,
     /// What the editor shows and keeps.
     pub meta: FileMeta,
+    /// What an `.editorconfig` says about it, or what is wrong with that.
+    pub settings: Result<FileSettings, String>,
 }
 
 /// Reads a file. One that does not exist is an empty text that saving will create.
@@ -151,11 +154,15 @@ pub fn load_as(path: &Path, reading: Reading) -> Result<Loaded, FileError> {
     let name =
         path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
     let mut meta = FileMeta { name, has_path: true, ..FileMeta::default() };
+    let settings = editorconfig::of(path);
+    let said = settings.clone().unwrap_or_default();
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let file = OpenFile { path: path.to_owned(), stamp: None };
-            return Ok(Loaded { file: Some(file), text: String::new(), meta });
+            let line_ending = said.line_ending.unwrap_or_default();
+            meta.format = TextFormat { encoding: said.encoding.unwrap_or_default(), line_ending };
+            return Ok(Loaded { file: Some(file), text: String::new(), meta, settings });
         }
         Err(error) => return Err(refused(error)),
     };
@@ -169,9 +176,17 @@ pub fn load_as(path: &Path, reading: Reading) -> Result<Loaded, FileError> {
     let mut bytes = Vec::with_capacity(about.len() as usize + 1);
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(refused)?;
     let stamp = Stamp { modified: about.modified().ok(), n_bytes: bytes.len() as u64, hash: hash_of(&bytes) };
+    let reading = match (reading, said.encoding) {
+        (Reading::Guess, Some(encoding)) => Reading::Again(encoding),
+        _ => reading,
+    };
     let text = decode(bytes, reading, &mut meta);
+    if text.is_empty() {
+        meta.format.line_ending = said.line_ending.unwrap_or_default();
+    }
     meta.is_locked = !may_write(path);
-    Ok(Loaded { file: Some(OpenFile { path: path.to_owned(), stamp: Some(stamp) }), text, meta })
+    let file = OpenFile { path: path.to_owned(), stamp: Some(stamp) };
+    Ok(Loaded { file: Some(file), text, meta, settings })
 }
 
 /// Returns the path that a user typed: `~/` is the home, as in a shell.
@@ -210,7 +225,7 @@ impl Loaded {
     /// Makes a text that has no file yet.
     pub fn untitled(text: String) -> Loaded {
         let meta = FileMeta { name: "untitled".to_owned(), ..FileMeta::default() };
-        Loaded { file: None, text, meta }
+        Loaded { file: None, text, meta, settings: Ok(FileSettings::default()) }
     }
 
     /// Returns whether there is no such file yet.

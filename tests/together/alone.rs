@@ -385,6 +385,33 @@ fn a_file_keeps_its_encoding_and_what_it_cannot_hold_is_refused() {
 }
 
 #[test]
+fn editorconfig_says_how_a_file_is_written() {
+    let ana = Home::new("ana");
+    ana.file(
+        ".editorconfig",
+        "root = true\n[*.c]\nindent_style = space\nindent_size = 3\nend_of_line = crlf\ncharset = utf-8-bom\n\
+         trim_trailing_whitespace = true\ninsert_final_newline = true\n",
+    );
+    let screen = ana.open(&["new.c"]);
+    screen.wait_for_status("CRLF UTF-8 BOM");
+    screen.type_text("a {  \rb");
+    screen.wait_for_text("   b");
+    screen.save();
+    assert_eq!(ana.read("new.c"), "\u{feff}a {\r\n   b\r\n");
+    screen.press("ctrl-p");
+    screen.type_text("file-info\r");
+    screen.wait_for_status("3 blanks (from .editorconfig)");
+    screen.quit();
+    // A text that has its own ends of lines keeps them.
+    ana.file("old.c", "x\ny  \n");
+    let screen = ana.open(&["old.c"]);
+    screen.wait_for_status("LF UTF-8");
+    screen.type_text("z");
+    screen.save();
+    assert_eq!(ana.read("old.c"), "zx\ny\n");
+}
+
+#[test]
 fn bytes_that_are_only_shown_are_edited_once_their_encoding_is_named() {
     let ana = Home::new("ana");
     // Japanese in Shift_JIS, of which some bytes look like UTF-8.

@@ -54,7 +54,7 @@ impl Buffer {
     /// is appended to `out`.
     pub fn new(id: BufferId, setting: &Setting, loaded: Loaded, opened: Opened) -> (Buffer, Vec<Effect>) {
         let Opened { session, doc, finding, base, expected, format, read_only, .. } = opened;
-        let Loaded { file, mut meta, text: text_of_file } = loaded;
+        let Loaded { file, mut meta, text: text_of_file, settings } = loaded;
         meta.read_only = meta.read_only.or(read_only);
         let (name, is_shared) = (meta.name.clone(), session.link().is_some());
         let is_locked = meta.is_locked;
@@ -62,6 +62,7 @@ impl Buffer {
         meta.format = format.unwrap_or(meta.format);
         let mut model = Model::new(doc, meta);
         model.set_settings(setting.editor.clone());
+        model.set_file_settings(settings.clone().unwrap_or_default());
         let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
         model.set_identity(setting.name.clone(), color, session.link().cloned());
         // A file that is new to this document may hold its very text: then it is in step with it.
@@ -104,6 +105,9 @@ impl Buffer {
             );
         }
         if !words.is_empty() {
+            buffer.handle(Msg::Notice(words), &mut out);
+        }
+        if let Err(words) = settings {
             buffer.handle(Msg::Notice(words), &mut out);
         }
         if let Finding::FileChanged { .. } = finding {

@@ -93,11 +93,14 @@ impl Encoding {
     }
 
     /// Turns a file's bytes into text without its mark, and returns the encoding with or without the mark as the file has
-    /// it. Costs no copy for UTF-8.
+    /// it; as it is for an empty one. Costs no copy for UTF-8.
     ///
     /// # Errors
     /// The bytes, if writing the text again would give others.
     pub fn decode(self, mut bytes: Vec<u8>) -> Result<(String, Encoding), Vec<u8>> {
+        if bytes.is_empty() {
+            return Ok((String::new(), self));
+        }
         let has_mark = charset::Encoding::for_bom(&bytes).is_some_and(|(found, _)| found == self.charset);
         let encoding = Encoding { has_mark, ..self };
         let n_mark = encoding.mark().len();

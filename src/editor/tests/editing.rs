@@ -54,22 +54,82 @@ fn copies_of_several_selections_go_to_as_many_carets() {
 }
 
 #[test]
+fn new_lines_and_what_closes_are_indented_by_the_language() {
+    // The texts are Rust, where four blanks are usual.
+    check("fn f() {|", "<Enter>x<Enter>}", "fn f() {\n    x\n}|");
+    check("a {\n    b(\n        c|", "<Enter>)", "a {\n    b(\n        c\n    )|");
+    check("a {\n    b|", "<Enter>}<Ctrl-Z>", "a {\n    b\n    |");
+    check("x }|", "}", "x }}|");
+    check("    |", "}", "    }|");
+    let python = |before: &str| {
+        let mut bench = Bench::new(before, Settings::default());
+        bench.model.set_file_name("a.py".to_owned());
+        bench
+    };
+    let mut bench = python("if x:  |");
+    bench.press("<Enter>y");
+    assert_eq!(bench.drawn(), "if x:  \n    y|");
+    let mut bench = python("a|\n");
+    bench.model.set_file_name("a.sh".to_owned());
+    bench.press("<Esc><End><Enter>then<Enter>b<Enter>strengthen<Enter>c");
+    assert_eq!(bench.drawn(), "a\nthen\n    b\n    strengthen\n    c|\n");
+}
+
+#[test]
+fn comments_are_those_of_the_language() {
+    let toggled = |name: &str, before: &str| {
+        let mut bench = Bench::new(before, Settings::default());
+        bench.model.set_file_name(name.to_owned());
+        bench.press("<Ctrl-/>");
+        let once = bench.model.rope().to_string();
+        bench.press("<Ctrl-/>");
+        let words = bench.model.notice.as_ref().map(|notice| notice.text.clone());
+        (once, bench.model.rope().to_string(), words)
+    };
+    for (name, once) in
+        [("a.html", "<!-- <b> -->\n"), ("a.py", "# <b>\n"), ("a.sql", "-- <b>\n"), ("a.css", "/* <b> */\n")]
+    {
+        assert_eq!(toggled(name, "<b>|\n"), (once.to_owned(), "<b>\n".to_owned(), None));
+    }
+    let words = Some("JSON has no comments".to_owned());
+    assert_eq!(toggled("a.json", "1|\n"), ("1\n".to_owned(), "1\n".to_owned(), words));
+}
+
+#[test]
+fn what_the_file_says_of_itself_comes_before_the_configuration() {
+    use crate::editor::settings::FileSettings;
+    let mut bench = Bench::new("a  |", Settings { trim_blanks: true, ..Settings::default() });
+    bench.model.set_file_settings(FileSettings {
+        trim_blanks: Some(false),
+        final_newline: Some(true),
+        indent: Some(3),
+        ..FileSettings::default()
+    });
+    bench.press("<Ctrl-S>");
+    assert_eq!(bench.drawn(), "a  |\n");
+    bench.press("<Enter><Tab>");
+    assert_eq!(bench.drawn(), "a  \n   |\n");
+}
+
+#[test]
 fn lines_are_indented_and_back() {
-    check("^a\nb|", "<Tab>", "\t^a\n\tb|");
-    check("a|b", "<Tab>", "a\t|b");
+    let tabs = || Settings { indent: Some(0), ..Settings::default() };
+    check_with(tabs(), "^a\nb|", "<Tab>", "\t^a\n\tb|");
+    check_with(tabs(), "a|b", "<Tab>", "a\t|b");
     check("\t^a\n    b|", "<Shift-Tab>", "^a\nb|");
-    let blanks = || Settings { indent: 4, ..Settings::default() };
+    let blanks = || Settings { indent: Some(4), ..Settings::default() };
     check_with(blanks(), "a|", "<Tab>", "a   |");
     check_with(blanks(), "^a\n\nb|", "<Tab>", "    ^a\n\n    b|");
     check_with(blanks(), "      a|", "<Shift-Tab>", "  a|");
-    check("a|\nb\nc|", "<Alt-I>", "\ta|\nb\n\tc|");
+    check_with(tabs(), "a|\nb\nc|", "<Alt-I>", "\ta|\nb\n\tc|");
 }
 
 #[test]
 fn a_new_line_is_indented_as_the_one_before() {
     check("\ta|", "<Enter>", "\ta\n\t|");
-    check("\tif {|", "<Enter>", "\tif {\n\t\t|");
-    check("\tif {|}", "<Enter>x", "\tif {\n\t\tx|\n\t}");
+    let tabs = || Settings { indent: Some(0), ..Settings::default() };
+    check_with(tabs(), "\tif {|", "<Enter>", "\tif {\n\t\t|");
+    check_with(tabs(), "\tif {|}", "<Enter>x", "\tif {\n\t\tx|\n\t}");
     check("\t|a", "<Enter>", "\t\n\t|a");
     check("|\ta", "<Enter>", "\n|\ta");
     check("f(|)", "<Enter><Ctrl-Z>", "f(|)");

@@ -5,11 +5,11 @@ use crate::editor::{Effect, Msg, update};
 
 #[track_caller]
 fn check(before: &str, keys: &str, after: &str) {
-    check_with(Settings { is_vim: true, indent: 2, ..Settings::default() }, before, keys, after);
+    check_with(Settings { is_vim: true, indent: Some(2), ..Settings::default() }, before, keys, after);
 }
 
 fn bench(text: &str) -> Bench {
-    Bench::new(text, Settings { is_vim: true, indent: 2, ..Settings::default() })
+    Bench::new(text, Settings { is_vim: true, indent: Some(2), ..Settings::default() })
 }
 
 #[test]
