@@ -86,6 +86,9 @@ pub enum RecoverError {
     /// The snapshot is not one.
     #[error("the kept state of the document is damaged: {0}")]
     Snapshot(ApplyError),
+    /// A batch needs another that is not there.
+    #[error("kept edits of the document are missing")]
+    Gap,
     /// A batch is not one, or cannot be applied.
     #[error("kept edit {n} of the document is damaged: {error}")]
     Batch {
@@ -106,12 +109,17 @@ impl Record {
             true => Document::new(replica),
             false => Document::load(replica, &self.snapshot).map_err(RecoverError::Snapshot)?,
         };
+        let n_waiting = doc.n_waiting();
         let batches = match self.batches.split_last() {
             Some((_, most)) if is_planted(Defect::TailForgotten) => most,
             _ => &self.batches,
         };
         for (idx, batch) in batches.iter().enumerate() {
             doc.apply(batch).map_err(|error| RecoverError::Batch { n: idx + 1, error })?;
+        }
+        // Only what had its causes was written: if it has not now, a record in between is gone.
+        if n_waiting < doc.n_waiting() {
+            return Err(RecoverError::Gap);
         }
         doc.restore_undo(self.undo.iter().map(Vec::as_slice));
         Ok(doc)

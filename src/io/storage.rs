@@ -12,12 +12,13 @@ mod lock;
 pub mod relay_store;
 mod schema;
 mod serve;
+mod sums;
 
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The longest time that opening or writing waits for another process to finish its transaction.
 const BUSY_MS: u64 = 5_000;
@@ -75,6 +76,19 @@ pub enum StorageError {
         /// What SQLite says.
         why: String,
     },
+    /// Something of one document is not as it was written; all others can be used.
+    #[error(
+        "what {} has of the document {document} is damaged and was left as it is ({why}); restore a backup of it",
+        path.display()
+    )]
+    DocumentDamaged {
+        /// The database.
+        path: PathBuf,
+        /// The document's name there, in hexadecimal.
+        document: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// SQLite failed.
     #[error("{} cannot be used: {why}; check that the disk has room and that you may write there", path.display())]
     Failed {
@@ -102,4 +116,11 @@ pub enum StorageError {
         /// The last failure.
         why: String,
     },
+}
+
+impl StorageError {
+    fn document_damaged(path: &Path, document: &[u8; 16], why: &str) -> StorageError {
+        let document = document.iter().map(|byte| format!("{byte:02x}")).collect();
+        StorageError::DocumentDamaged { path: path.to_owned(), document, why: why.to_owned() }
+    }
 }

@@ -90,9 +90,13 @@ impl Live {
             None => Document::new(replica),
         };
         document.set_waiting_max(limits.waiting_max);
-        let snapshot_version = document.version();
+        let (snapshot_version, n_waiting) = (document.version(), document.n_waiting());
         for batch in &stored.tail {
             document.apply(batch).map_err(|error| error.to_string())?;
+        }
+        // Only what had its causes was stored: if it has not now, a record in between is gone.
+        if n_waiting < document.n_waiting() {
+            return Err("changes of it are missing".to_owned());
         }
         let config = RoomConfig {
             document: id,

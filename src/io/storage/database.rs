@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::{BUSY_MS, StorageError, schema};
+use super::{BUSY_MS, StorageError, schema, sums};
 use crate::io::paths::{create_private_folder, open_private_file};
 
 /// Above this size a file is not read through when it is opened: that would take seconds.
@@ -73,6 +73,14 @@ impl Database {
         }
     }
 
+    /// Returns `why`, which came of reading this document, as the error that tells most about it.
+    pub(super) fn error_of(&self, document: &[u8; 16], why: rusqlite::Error) -> StorageError {
+        match sums::damaged_row(&why) {
+            Some(row) => StorageError::document_damaged(&self.path, document, &row.to_string()),
+            None => self.error(why),
+        }
+    }
+
     /// Renames the file and its log so that a new one can be made; returns the new name. The caller makes
     /// sure that no other process has the file open.
     pub(super) fn move_aside(&mut self) -> io::Result<PathBuf> {
@@ -110,9 +118,9 @@ impl Database {
     }
 
     fn prepare(&self, connection: &mut Connection) -> Result<(), StorageError> {
-        let steps = match self.kind {
-            Kind::Journal => schema::JOURNAL,
-            Kind::Relay => schema::RELAY,
+        let (steps, summed) = match self.kind {
+            Kind::Journal => (schema::JOURNAL, schema::JOURNAL_SUMMED),
+            Kind::Relay => (schema::RELAY, schema::RELAY_SUMMED),
         };
         let known = schema::version(steps);
         let prepared = (|| {
@@ -129,6 +137,9 @@ impl Database {
             if found < known {
                 for step in steps.iter().skip(found.max(0) as usize) {
                     transaction.execute_batch(step)?;
+                }
+                for (table, document, parts) in summed {
+                    sums::fill(&transaction, table, document, parts)?;
                 }
                 transaction.pragma_update(None, "user_version", known)?;
             }
@@ -148,7 +159,7 @@ impl Database {
             return Ok(());
         }
         let said: rusqlite::Result<String> =
-            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+            connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
         match said.map_err(|why| self.error(why))? {
             said if said == "ok" => Ok(()),
             why => Err(StorageError::Damaged { path: self.path.clone(), why }),

@@ -6,7 +6,18 @@ pub(super) const fn version(steps: &[&str]) -> i64 {
     steps.len() as i64
 }
 
-/// The journal of one user. 2: undo, and `closed`, which is set while a document is kept for its undo alone: its file has everything.
+/// What has a checksum, by table: the column that names the document, and the columns that are summed.
+pub(super) type Summed = &'static [(&'static str, &'static str, &'static [&'static str])];
+
+/// What of the journal has a checksum.
+pub(super) const JOURNAL_SUMMED: Summed =
+    &[("snapshot", "uid", &["bytes"]), ("batch", "uid", &["bytes"]), ("undo", "uid", &["bytes"])];
+
+/// What of a relay's store has a checksum.
+pub(super) const RELAY_SUMMED: Summed =
+    &[("snapshot", "doc_id", &["version", "bytes"]), ("batch", "doc_id", &["bytes"])];
+
+/// The journal of one user. 3: checksums. 2: undo, and `closed`, which is set while a document is kept for its undo alone: its file has everything.
 pub(super) const JOURNAL: &[&str] = &[
     "
      CREATE TABLE document (
@@ -39,10 +50,14 @@ pub(super) const JOURNAL: &[&str] = &[
          bytes BLOB NOT NULL
      ) STRICT;
      CREATE INDEX undo_uid ON undo (uid, n);",
+    "
+     ALTER TABLE snapshot ADD COLUMN sum INTEGER;
+     ALTER TABLE batch ADD COLUMN sum INTEGER;
+     ALTER TABLE undo ADD COLUMN sum INTEGER;",
 ];
 
 /// The store of a relay. 2: links besides the first two. 3: with whose token a document was created.
-/// 4: up to where the redo log is in here.
+/// 4: up to where the redo log is in here. 5: checksums.
 pub(super) const RELAY: &[&str] = &[
     "
      CREATE TABLE document (
@@ -79,4 +94,7 @@ pub(super) const RELAY: &[&str] = &[
     "
      CREATE TABLE redo (salt BLOB NOT NULL CHECK (length(salt) = 16), generation INTEGER NOT NULL, upto INTEGER NOT NULL) STRICT;
      INSERT INTO redo VALUES (randomblob(16), 0, 0);",
+    "
+     ALTER TABLE snapshot ADD COLUMN sum INTEGER;
+     ALTER TABLE batch ADD COLUMN sum INTEGER;",
 ];

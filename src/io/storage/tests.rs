@@ -1,5 +1,6 @@
 //! What the storage promises, on real files.
 
+mod flips;
 mod journal;
 mod relay;
 

@@ -10,6 +10,7 @@ use super::worker::Find;
 use super::{ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
+use crate::io::storage::sums::{self, sum};
 
 /// One change of the journal.
 pub(super) enum Write {
@@ -46,10 +47,10 @@ impl group::Write for Write {
             Write::Create { document, .. } => return insert(connection, document).map(|()| true),
             Write::Append { uid, bytes, token } => connection
                 .prepare_cached(
-                    "INSERT INTO batch (uid, token, bytes)
-                     SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
+                    "INSERT INTO batch (uid, token, bytes, sum)
+                     SELECT uid, ?2, ?3, ?4 FROM document WHERE uid = ?1",
                 )?
-                .execute(params![uid, number(*token), bytes])?,
+                .execute(params![uid, number(*token), bytes, sum(uid, &[bytes])])?,
             Write::SetFileHash(uid, hash) => {
                 connection.execute("UPDATE document SET file_hash = ?2 WHERE uid = ?1", params![uid, hash])?
             }
@@ -70,8 +71,9 @@ impl group::Write for Write {
             }
             Write::ReplaceSnapshot { uid, snapshot, before, after } => {
                 let n_rows = connection.execute(
-                    "INSERT OR REPLACE INTO snapshot (uid, bytes) SELECT uid, ?2 FROM document WHERE uid = ?1",
-                    params![uid, snapshot],
+                    "INSERT OR REPLACE INTO snapshot (uid, bytes, sum)
+                     SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
+                    params![uid, snapshot, sum(uid, &[snapshot])],
                 )?;
                 connection.execute(
                     "DELETE FROM batch WHERE uid = ?1 AND (n <= ?2 OR token <= ?3)",
@@ -92,9 +94,9 @@ impl group::Write for Write {
                 }
                 connection
                     .prepare_cached(
-                        "INSERT INTO undo (uid, bytes) SELECT uid, ?2 FROM document WHERE uid = ?1",
+                        "INSERT INTO undo (uid, bytes, sum) SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
                     )?
-                    .execute(params![uid, bytes])?
+                    .execute(params![uid, bytes, sum(uid, &[bytes])])?
             }
             Write::SetClosed(uid, at) => {
                 let at = at.map(|at| number(at.0));
@@ -127,8 +129,8 @@ fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<(
         ],
     )?;
     let inserted = connection.execute(
-        "INSERT INTO snapshot (uid, bytes) VALUES (?1, ?2)",
-        params![document.uid, document.snapshot],
+        "INSERT INTO snapshot (uid, bytes, sum) VALUES (?1, ?2, ?3)",
+        params![document.uid, document.snapshot, sum(&document.uid, &[&document.snapshot])],
     );
     if let Err(error) = inserted {
         // The transaction may go on without this write, so nothing of it may stay.
@@ -157,6 +159,13 @@ pub(super) fn find(connection: &Connection, find: &Find) -> rusqlite::Result<Vec
     }
 }
 
+/// Returns the bytes of a row that begins with them and their checksum.
+fn checked(what: &'static str, uid: &Uid, row: &Row<'_>) -> rusqlite::Result<Vec<u8>> {
+    let bytes: Vec<u8> = row.get(0)?;
+    sums::check(what, uid, &[&bytes], row.get(1)?)?;
+    Ok(bytes)
+}
+
 /// Returns a document and the number of its last batch (0 if it has none).
 pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option<(StoredDocument, i64)>> {
     let document = connection
@@ -182,17 +191,25 @@ pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option
         .optional()?;
     let Some(mut document) = document else { return Ok(None) };
     document.snapshot = connection
-        .query_row("SELECT bytes FROM snapshot WHERE uid = ?1", params![uid], |row| row.get(0))
+        .query_row("SELECT bytes, sum FROM snapshot WHERE uid = ?1", params![uid], |row| {
+            checked("snapshot", &uid, row)
+        })
         .optional()?;
+    // Each has one from the beginning.
+    if document.snapshot.is_none() {
+        return Err(sums::damaged("document's name"));
+    }
     let mut last = 0;
-    let mut statement = connection.prepare("SELECT n, bytes FROM batch WHERE uid = ?1 ORDER BY n")?;
+    let mut statement = connection.prepare("SELECT bytes, sum, n FROM batch WHERE uid = ?1 ORDER BY n")?;
     let mut rows = statement.query(params![uid])?;
     while let Some(row) = rows.next()? {
-        last = row.get(0)?;
-        document.batches.push(row.get(1)?);
+        last = row.get(2)?;
+        document.batches.push(checked("change", &uid, row)?);
     }
-    let mut statement = connection.prepare("SELECT bytes FROM undo WHERE uid = ?1 ORDER BY n")?;
-    document.undo = statement.query_map(params![uid], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut statement = connection.prepare("SELECT bytes, sum FROM undo WHERE uid = ?1 ORDER BY n")?;
+    document.undo = statement
+        .query_map(params![uid], |row| checked("piece of undo", &uid, row))?
+        .collect::<rusqlite::Result<_>>()?;
     Ok(Some((document, last)))
 }
 

@@ -170,7 +170,7 @@ impl Worker {
                 taken = Some(name);
                 continue;
             }
-            let loaded = self.read(|connection| rows::load(connection, uid));
+            let loaded = self.read_of(Some(&uid), |connection| rows::load(connection, uid));
             match loaded {
                 Ok(Some((document, last))) => {
                     self.lock(uid, last)?;
@@ -225,19 +225,35 @@ impl Worker {
     }
 
     fn read<T>(&mut self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, StorageError> {
+        self.read_of(None, read)
+    }
+
+    /// Reads, perhaps of one document: damage of that alone leaves the rest as it is.
+    fn read_of<T>(
+        &mut self,
+        uid: Option<&Uid>,
+        read: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StorageError> {
         self.share()?;
-        match self.try_read(&read) {
+        match self.try_read(uid, &read) {
             Err(StorageError::Damaged { .. }) => {
                 self.set_aside()?;
-                self.try_read(&read)
+                self.try_read(uid, &read)
             }
             result => result,
         }
     }
 
-    fn try_read<T>(&mut self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, StorageError> {
+    fn try_read<T>(
+        &mut self,
+        uid: Option<&Uid>,
+        read: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StorageError> {
         let result = read(self.group.database.connection()?);
-        result.map_err(|why| self.group.database.error(why))
+        result.map_err(|why| match uid {
+            Some(uid) => self.group.database.error_of(uid, why),
+            None => self.group.database.error(why),
+        })
     }
 
     fn share(&mut self) -> Result<(), StorageError> {

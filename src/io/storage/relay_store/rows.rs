@@ -6,6 +6,7 @@ use super::redo::{Change, Mark};
 use super::{DocId, LoadedDocument, RelayDocument, RelayLink, RelaySnapshot};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
+use crate::io::storage::sums::{self, sum};
 
 /// One change of the store.
 pub(super) enum Write {
@@ -46,18 +47,23 @@ impl group::Write for Write {
             Write::Settled { end } => return settle(connection, *end).map(|()| true),
             Write::Append(Change { doc_id, token, bytes }) => connection
                 .prepare_cached(
-                    "INSERT INTO batch (doc_id, token, bytes)
-                     SELECT doc_id, ?2, ?3 FROM document WHERE doc_id = ?1",
+                    "INSERT INTO batch (doc_id, token, bytes, sum)
+                     SELECT doc_id, ?2, ?3, ?4 FROM document WHERE doc_id = ?1",
                 )?
-                .execute(params![doc_id, number(*token), bytes])?,
+                .execute(params![doc_id, number(*token), bytes, sum(doc_id, &[bytes])])?,
             Write::StoreAccess { doc_id, read_hash, links } => {
                 return store_access(connection, doc_id, read_hash, links);
             }
             Write::StoreSnapshot { doc_id, snapshot, before, upto } => {
                 let n_rows = connection.execute(
-                    "INSERT OR REPLACE INTO snapshot (doc_id, version, bytes)
-                     SELECT doc_id, ?2, ?3 FROM document WHERE doc_id = ?1",
-                    params![doc_id, snapshot.version, snapshot.bytes],
+                    "INSERT OR REPLACE INTO snapshot (doc_id, version, bytes, sum)
+                     SELECT doc_id, ?2, ?3, ?4 FROM document WHERE doc_id = ?1",
+                    params![
+                        doc_id,
+                        snapshot.version,
+                        snapshot.bytes,
+                        sum(doc_id, &[&snapshot.version, &snapshot.bytes])
+                    ],
                 )?;
                 connection.execute(
                     "DELETE FROM batch WHERE doc_id = ?1 AND (n <= ?2 OR token <= ?3)",
@@ -182,22 +188,36 @@ pub(super) fn load(
             },
         )
         .optional()?;
-    let Some(mut document) = document else { return Ok(None) };
+    let Some(mut document) = document else { return no_orphans(connection, &doc_id).map(|()| None) };
     document.links = links(connection, &doc_id)?;
     document.snapshot = connection
-        .query_row("SELECT version, bytes FROM snapshot WHERE doc_id = ?1", params![doc_id], |row| {
-            Ok(RelaySnapshot { version: row.get(0)?, bytes: row.get(1)? })
+        .query_row("SELECT version, bytes, sum FROM snapshot WHERE doc_id = ?1", params![doc_id], |row| {
+            let snapshot = RelaySnapshot { version: row.get(0)?, bytes: row.get(1)? };
+            sums::check("snapshot", &doc_id, &[&snapshot.version, &snapshot.bytes], row.get(2)?)?;
+            Ok(snapshot)
         })
         .optional()?;
     let mut last = 0;
     let mut statement =
-        connection.prepare_cached("SELECT n, bytes FROM batch WHERE doc_id = ?1 ORDER BY n")?;
+        connection.prepare_cached("SELECT n, bytes, sum FROM batch WHERE doc_id = ?1 ORDER BY n")?;
     let mut rows = statement.query(params![doc_id])?;
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
-        document.batches.push(row.get(1)?);
+        let bytes: Vec<u8> = row.get(1)?;
+        sums::check("change", &doc_id, &[&bytes], row.get(2)?)?;
+        document.batches.push(bytes);
     }
     Ok(Some((document, last)))
+}
+
+/// What is kept of a document that is not there says that its row is not as it was written.
+fn no_orphans(connection: &Connection, doc_id: &DocId) -> rusqlite::Result<()> {
+    let is_orphaned: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM batch WHERE doc_id = ?1) OR EXISTS (SELECT 1 FROM snapshot WHERE doc_id = ?1)",
+        )?
+        .query_row(params![doc_id], |row| row.get(0))?;
+    if is_orphaned { Err(sums::damaged("document's name")) } else { Ok(()) }
 }
 
 /// SQLite's integers are signed; numbers beyond are cut to the largest one.

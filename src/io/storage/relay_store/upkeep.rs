@@ -12,7 +12,7 @@ use super::{DocId, LoadedDocument, rows};
 use crate::io::paths::create_private_folder;
 use crate::io::storage::group::Write as _;
 use crate::io::storage::lock::FileLock;
-use crate::io::storage::{BUSY_MS, StorageError, schema};
+use crate::io::storage::{BUSY_MS, StorageError, schema, sums};
 
 /// The name of the database in a relay's folder.
 const DATABASE: &str = "relay.sqlite";
@@ -107,7 +107,10 @@ impl StoreReader {
         if self.is_old {
             return Err(StorageError::TooOld { path: self.path.clone() });
         }
-        let loaded = rows::load(&self.connection, doc_id).map_err(|why| self.error(why))?;
+        let loaded = rows::load(&self.connection, doc_id).map_err(|why| match sums::damaged_row(&why) {
+            Some(row) => StorageError::document_damaged(&self.path, &doc_id, &row.to_string()),
+            None => self.error(why),
+        })?;
         Ok(loaded.map(|(mut document, _)| {
             let pending = self.pending.iter().filter(|(change, _)| change.doc_id == doc_id);
             document.batches.extend(pending.map(|(change, _)| change.bytes.clone()));

@@ -114,7 +114,9 @@ impl Worker {
             return;
         }
         let loaded = match self.group.database.connection() {
-            Ok(connection) => rows::load(connection, doc_id).map_err(|why| self.group.database.error(why)),
+            Ok(connection) => {
+                rows::load(connection, doc_id).map_err(|why| self.group.database.error_of(&doc_id, why))
+            }
             Err(error) => Err(error),
         };
         let event = match loaded {

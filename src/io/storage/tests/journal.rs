@@ -310,12 +310,57 @@ fn journal_of_the_first_format_is_gone_on_with() {
     old.execute_batch(crate::io::storage::schema::JOURNAL[0]).expect("tables");
     old.execute_batch(
         "INSERT INTO document VALUES (zeroblob(16), CAST('/a' AS BLOB), NULL, zeroblob(16), NULL, 'a', 1, X'7b7d');
+         INSERT INTO snapshot VALUES (zeroblob(16), X'0102');
+         INSERT INTO batch (uid, token, bytes) VALUES (zeroblob(16), 1, X'03');
          PRAGMA user_version = 1;",
     )
     .expect("a row");
     drop(old);
     let (journal, _events) = start(&folder);
-    assert!(journal.find_by_path(Path::new("/a")).expect("readable").is_some());
+    let found = journal.find_by_path(Path::new("/a")).expect("readable").expect("there");
+    assert_eq!((found.snapshot, found.batches), (Some(vec![1, 2]), vec![vec![3]]));
     journal.keep_undo([0; 16], vec![1], false).expect("open");
     assert_eq!(journal.find_by_uid([0; 16]).expect("readable").expect("there").undo, [[1]]);
+}
+
+#[test]
+fn row_that_is_not_as_it_was_written_is_an_error_of_its_document_alone() {
+    for table in ["snapshot", "batch", "undo"] {
+        let folder = tempdir().expect("a folder");
+        let (journal, events) = started(&folder);
+        journal.append(UID, vec![1, 2, 3], 1).expect("open");
+        assert_eq!(next(&events), written(1));
+        journal.keep_undo(UID, vec![4], false).expect("open");
+        journal.flush_and_close().expect("written");
+        let other = rusqlite::Connection::open(folder.path().join("journal.sqlite")).expect("opened");
+        other.execute_batch(&format!("UPDATE {table} SET bytes = X'07'")).expect("changed");
+        drop(other);
+        let (journal, _events) = start(&folder);
+        let found = journal.find_by_uid(UID);
+        assert!(matches!(found, Err(StorageError::DocumentDamaged { .. })), "{table}: {found:?}");
+        assert_eq!(journal.list().expect("readable").len(), 1, "the others can be used");
+    }
+}
+
+/// Makes a journal of some documents, each with a snapshot and changes.
+pub(super) fn fill(folder: &TempDir) {
+    let (journal, _events) = start(folder);
+    for n in 1..=3u8 {
+        let mut document = document([n; 16], &format!("/{n}"));
+        document.snapshot = vec![n; 700];
+        journal.create(document).expect("created");
+        (1..=9).for_each(|token| journal.append([n; 16], vec![n; 60], token).expect("open"));
+    }
+    journal.flush_and_close().expect("written");
+}
+
+/// Reads the text of one of the documents.
+pub(super) fn text(folder: &TempDir) -> Result<Option<super::flips::Text>, String> {
+    let (journal, events) = start(folder);
+    let found = journal.find_by_path(Path::new("/2")).map_err(|error| error.to_string())?;
+    // Moved away, and said so.
+    if let Ok(JournalEvent::MovedAside { sentence }) = events.try_recv() {
+        return Err(sentence);
+    }
+    Ok(found.map(|document| (document.snapshot, document.batches)))
 }

@@ -255,3 +255,58 @@ fn requests_that_can_never_be_done_are_refused() {
     store.append(DOC, 1, vec![1]).expect("open");
     assert_eq!(next(&events), persisted(1));
 }
+
+#[test]
+fn row_that_is_not_as_it_was_written_is_an_error_and_not_another_text() {
+    for change in [
+        "UPDATE batch SET bytes = X'07'",
+        "UPDATE snapshot SET version = X'07'",
+        "UPDATE batch SET sum = NULL",
+    ] {
+        let folder = tempdir().expect("a folder");
+        let (store, events) = opened(&folder);
+        let snapshot = RelaySnapshot { version: vec![1], bytes: vec![2] };
+        store.store_snapshot(DOC, snapshot, 0).expect("open");
+        assert!(matches!(next(&events), RelayEvent::SnapshotStored { .. }));
+        store.append(DOC, 1, vec![3]).expect("open");
+        assert_eq!(next(&events), persisted(1));
+        store.shutdown().expect("written");
+        let other = Connection::open(folder.path().join("relay.sqlite")).expect("opened");
+        other.execute_batch(change).expect("changed");
+        drop(other);
+        let (store, events) = open(&folder);
+        store.load(DOC).expect("open");
+        let event = next(&events);
+        let RelayEvent::LoadFailed { doc_id: DOC, sentence } = &event else { panic!("{change}: {event:?}") };
+        assert!(sentence.contains("is not as it was written"), "{sentence}");
+    }
+}
+
+/// Makes a store of some documents, each with a snapshot and changes.
+pub(super) fn fill(folder: &TempDir) {
+    let (store, _events) = open(folder);
+    for n in 1..=3u8 {
+        store.create([n; 16], document(), WallTime(1)).expect("open");
+        let snapshot = RelaySnapshot { version: vec![n; 9], bytes: vec![n; 700] };
+        store.store_snapshot([n; 16], snapshot, 0).expect("open");
+        (1..=9).for_each(|token| store.append([n; 16], token, vec![n; 60]).expect("open"));
+    }
+    store.shutdown().expect("written");
+}
+
+/// Reads the text of one of the documents.
+pub(super) fn text(folder: &TempDir) -> Result<Option<super::flips::Text>, String> {
+    let (sender, events) = mpsc::channel();
+    let on_events =
+        Arc::new(move |news: Vec<RelayEvent>| news.into_iter().for_each(|one| drop(sender.send(one))));
+    let store =
+        RelayStore::open(folder.path().to_path_buf(), on_events).map_err(|error| error.to_string())?;
+    store.load([2; 16]).expect("open");
+    match next(&events) {
+        RelayEvent::Loaded { document, .. } => {
+            Ok(document.map(|document| (document.snapshot.map(|snapshot| snapshot.bytes), document.batches)))
+        }
+        RelayEvent::LoadFailed { sentence, .. } => Err(sentence),
+        event => panic!("{event:?}"),
+    }
+}
