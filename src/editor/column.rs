@@ -24,6 +24,13 @@ pub fn is_long(rope: &Rope, line: usize) -> bool {
     LONG_LINE_CHARS < line_end(rope, line) - rope.line_to_char(line)
 }
 
+/// Returns whether one of some lines is too long to be measured.
+pub fn any_long(rope: &Rope, lines: std::ops::Range<usize>) -> bool {
+    // As a whole they are short most often.
+    LONG_LINE_CHARS < rope.line_to_char(lines.end) - rope.line_to_char(lines.start)
+        && lines.into_iter().any(|line| is_long(rope, line))
+}
+
 /// Returns how many cells lie between the start of the line and `at`.
 pub fn column_of(rope: &Rope, at: usize) -> usize {
     let line = rope.char_to_line(at);

@@ -9,7 +9,7 @@ use ropey::Rope;
 
 use crate::document::TextChange;
 use crate::syntax::grammar::Grammar;
-use crate::syntax::highlighter::{Span, TEXT_BYTES_MAX};
+use crate::syntax::highlighter::Span;
 use crate::syntax::kind::Kind;
 
 use super::{Model, column};
@@ -106,7 +106,7 @@ impl Model {
         let rows = usize::from(self.layout().text_rows);
         let lines = self.scroll.top.saturating_sub(rows)..(self.scroll.top + 2 * rows).min(rope.len_lines());
         let shown = self.scroll.top..(self.scroll.top + rows).min(rope.len_lines());
-        let chars = if shown.into_iter().any(|line| column::is_long(rope, line)) {
+        let chars = if column::any_long(rope, shown) {
             let start = rope.line_to_char(self.line()) + self.scroll.left;
             start..(start + column::LONG_LINE_CHARS).min(rope.len_chars()).max(start)
         } else {
@@ -119,7 +119,6 @@ impl Model {
     pub fn plain_because(&self) -> Option<&'static str> {
         self.language.grammar?;
         match self.highlights.plain {
-            _ if TEXT_BYTES_MAX < self.rope().len_bytes() => Some("too large"),
             Plain::TooSlow => Some("too slow"),
             Plain::No => None,
         }

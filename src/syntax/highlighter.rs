@@ -1,7 +1,7 @@
 //! Keeps the syntax tree of one text in step, and says what its visible part is made of.
 //!
-//! A text is parsed in steps, each as long as the caller lets it. Until the tree is there, the visible part is
-//! parsed alone: right but for what began far above it.
+//! A text is parsed in steps, each as long as the caller lets it. Until the tree is there, and always in a large text, the visible part
+//! is parsed alone: right but for what began far above it.
 
 use std::ops::Range;
 
@@ -12,14 +12,15 @@ use super::grammar::{Compiled, Grammar};
 use super::kind::Kind;
 use super::paint::{self, Canvas, Grammars, point_of};
 
-/// Bytes of a text past which it stays plain: its tree would take some twenty times as much memory.
-pub const TEXT_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a text past which no tree of all of it is made: it would take some forty times as much memory, and each change in its
+/// middle several milliseconds.
+const TREE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that are painted at once at most.
 const PAINTED_BYTES_MAX: usize = 256 << 10;
 
-/// Bytes before the visible part that are parsed with it while the tree is not there.
-const WINDOW_BYTES: usize = 32 << 10;
+/// Bytes before the visible part that are parsed with it where there is no tree.
+const WINDOW_BYTES: usize = 16 << 10;
 
 /// A stretch of characters of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Highlighter {
     /// The last whole tree; while `is_parsing`, with the edits that lead to `parsed` marked in it.
     tree: Option<Tree>,
     is_parsing: bool,
+    /// The text is too large for a tree of all of it.
+    is_large: bool,
 }
 
 impl Default for Highlighter {
@@ -61,6 +64,7 @@ impl Highlighter {
             parsed: Rope::new(),
             tree: None,
             is_parsing: false,
+            is_large: false,
         }
     }
 
@@ -68,13 +72,27 @@ impl Highlighter {
     pub fn set_text(&mut self, grammar: Grammar, text: &Rope) {
         if self.grammar != Some(grammar) {
             let compiled = self.grammars.entry(grammar).or_insert_with(|| Compiled::new(grammar));
-            self.parser.reset();
             let is_set = self.parser.set_language(&compiled.language).is_ok();
-            (self.grammar, self.tree, self.is_parsing) = (is_set.then_some(grammar), None, is_set);
-            self.parsed = text.clone();
+            self.grammar = is_set.then_some(grammar);
+            self.begin(text);
         }
         self.text = text.clone();
-        self.aim();
+        match TREE_BYTES_MAX < text.len_bytes() {
+            true if self.is_large => {}
+            false if !self.is_large => self.aim(),
+            is_large => {
+                self.is_large = is_large;
+                self.begin(text);
+            }
+        }
+    }
+
+    /// Starts on a text of which nothing is parsed.
+    fn begin(&mut self, text: &Rope) {
+        self.parser.reset();
+        self.tree = None;
+        self.is_parsing = self.grammar.is_some() && !self.is_large;
+        self.parsed = if self.is_large { Rope::new() } else { text.clone() };
     }
 
     /// Starts on the text as it is now, unless the parser is busy with an earlier one: that is finished first, or
@@ -114,7 +132,7 @@ impl Highlighter {
         let bytes = start..text.char_to_byte(text.byte_to_char(end));
         let kinds = vec![Kind::Text; bytes.len()];
         let mut canvas = Canvas { rope: &text, bytes: bytes.clone(), kinds };
-        let window = self.is_parsing.then(|| self.parse_window(grammar, &bytes));
+        let window = (self.is_parsing || self.is_large).then(|| self.parse_window(grammar, &bytes));
         let tree = window.as_ref().map_or(self.tree.as_ref(), Option::as_ref);
         if let Some(tree) = tree {
             canvas.paint(tree, grammar, &mut self.grammars, 0);
@@ -125,10 +143,7 @@ impl Highlighter {
     /// Parses what is around a range as if it were the whole text.
     fn parse_window(&self, grammar: Grammar, bytes: &Range<usize>) -> Option<Tree> {
         let compiled = self.grammars.get(&grammar)?;
-        let from = self.text.byte_to_line(bytes.start.saturating_sub(WINDOW_BYTES));
-        let start = self.text.line_to_byte(from).max(bytes.start.saturating_sub(2 * WINDOW_BYTES));
-        // A line of a megabyte is entered in its middle.
-        let start = self.text.char_to_byte(self.text.byte_to_char(start));
+        let start = self.window_start(bytes.start);
         let range = tree_sitter::Range {
             start_byte: start,
             end_byte: bytes.end,
@@ -136,6 +151,24 @@ impl Highlighter {
             end_point: point_of(&self.text, bytes.end),
         };
         paint::parse_range(&mut Parser::new(), compiled, &self.text, range)
+    }
+
+    /// Returns a place some way before `byte` at which something most likely begins: after an empty line, at a line that is not
+    /// indented.
+    fn window_start(&self, byte: usize) -> usize {
+        let from = self.text.byte_to_line(byte.saturating_sub(WINDOW_BYTES));
+        let start = self.text.line_to_byte(from);
+        if start == 0 || start + 2 * WINDOW_BYTES < byte {
+            // A line of a megabyte is entered in its middle.
+            return self
+                .text
+                .char_to_byte(self.text.byte_to_char(start.max(byte.saturating_sub(2 * WINDOW_BYTES))));
+        }
+        let lines = from..self.text.byte_to_line(byte.saturating_sub(WINDOW_BYTES / 2));
+        let is_empty = |line: usize| self.text.line(line).chars().all(char::is_whitespace);
+        let is_outer = |line: usize| self.text.line(line).get_char(0).is_some_and(|c| !c.is_whitespace());
+        let first = lines.clone().find(|&line| is_outer(line + 1) && is_empty(line));
+        first.map_or(start, |line| self.text.line_to_byte(line + 1))
     }
 }
 

@@ -38,13 +38,13 @@ fn colours_follow_what_somebody_else_types() {
 }
 
 #[test]
-fn a_text_too_large_for_colours_says_so_and_takes_keys() {
+fn a_text_of_megabytes_has_its_colours_where_it_is_seen() {
     let ana = Home::new("ana");
     ana.file("a.rs", "fn f() {}\n".repeat(1_700_000));
-    let screen = ana.open_sized(&["a.rs"], 12, 120);
-    screen.wait_for_status("Rust: too large, plain");
-    screen.type_text("x");
-    screen.wait_for_text("xfn f");
+    let screen = ana.open_sized(&["+900000", "a.rs"], 12, 120);
+    screen.wait_for_color("fn", KEYWORD);
+    screen.type_text("// ");
+    screen.wait_for_color("// fn", vt100::Color::Idx(8));
 }
 
 /// Every parameter of every `CSI … m` that was sent.

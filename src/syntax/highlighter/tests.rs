@@ -158,11 +158,29 @@ fn an_edit_during_the_first_parse_is_worked_in_after_it() {
 
 #[test]
 fn a_line_of_megabytes_is_painted_where_it_is_seen() {
-    let text = Rope::from_str(&"[\"é\", 1], ".repeat(100_000));
+    let text = Rope::from_str(&"[\"é\", 1], ".repeat(80_000));
     let mut highlighter = Highlighter::new();
     highlighter.set_text(Grammar::Json, &text);
     assert!(!highlighter.advance(&mut || false));
     assert!(!highlighter.spans(500_000..500_100).is_empty());
     assert!(highlighter.advance(&mut || true));
     assert!(!highlighter.spans(500_000..500_100).is_empty());
+}
+
+#[test]
+fn a_large_text_has_colours_without_a_tree_and_gets_one_when_it_shrinks() {
+    let mut text = Rope::from_str(&"int f(void)\n{\n\treturn 1;\n}\n\n".repeat(60_000));
+    let mut highlighter = Highlighter::new();
+    highlighter.set_text(Grammar::C, &text);
+    assert!(highlighter.advance(&mut || panic!("there is nothing to do")));
+    let from = text.line_to_char(150_000);
+    let shown = drawn(&text, &highlighter.spans(from..from + 30));
+    assert!(shown.starts_with("Type(int) Function(f)"), "{shown}");
+    text.insert(from, "// ");
+    highlighter.set_text(Grammar::C, &text);
+    let shown = drawn(&text, &highlighter.spans(from..from + 30));
+    assert!(shown.starts_with("Comment(// int"), "{shown}");
+    text.remove(1_000..text.len_chars());
+    let kept = painted(&mut highlighter, Grammar::C, &text);
+    assert_eq!(kept, painted(&mut Highlighter::new(), Grammar::C, &text));
 }
