@@ -7,84 +7,70 @@ mod overlay;
 pub mod paint;
 mod picker;
 pub mod safe;
+pub mod screen;
 mod scrollbar;
 mod text;
 pub mod theme;
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::base::time::MonoTime;
 use crate::editor::glyph::glyph;
-use crate::editor::panes::Area;
 use crate::editor::{Model, Overlay};
+use screen::Screen;
 use theme::Theme;
 
-/// Draws the model into an empty buffer. Returns where the terminal's cursor belongs.
-pub fn draw(model: &Model, theme: &Theme, now: MonoTime, buffer: &mut Buffer) -> Option<Position> {
+/// Draws the model into a screen that held an earlier picture of it, or nothing. Returns where the terminal's cursor belongs. O(rows)
+/// and what changed.
+pub fn draw(model: &Model, theme: &Theme, now: MonoTime, screen: &mut Screen) -> Option<Position> {
     let layout = model.layout();
-    buffer.set_style(buffer.area, theme.text);
-    text::draw(model, &layout, theme, now, buffer);
-    scrollbar::draw(model, &layout, theme, buffer);
+    text::draw(model, &layout, theme, now, screen);
+    scrollbar::draw(model, &layout, theme, screen);
     let mut cursor = text::cursor(model, &layout);
     if let Some(row) = layout.title {
-        bars::title(model, theme, row, buffer);
+        bars::title(model, theme, row, screen);
     }
     if let Some(row) = layout.status {
-        bars::status(model, theme, now, row, buffer);
+        bars::status(model, theme, now, row, screen);
     }
     if let Some(row) = layout.prompt {
         match &model.prompt {
-            Some(_) => cursor = bars::prompt(model, theme, row, buffer),
-            None => bars::notice(model, theme, row, buffer),
+            Some(_) => cursor = bars::prompt(model, theme, row, screen),
+            None => bars::notice(model, theme, row, screen),
         }
     }
     match model.overlay {
         Overlay::None => {}
-        Overlay::Help(first) => overlay::help(model, first, theme, buffer),
-        Overlay::People => overlay::people(model, theme, buffer),
+        Overlay::Help(first) => overlay::help(model, first, theme, screen),
+        Overlay::People => overlay::people(model, theme, screen),
     }
     if let Some(open) = &model.picker {
-        let at = picker::draw(open, theme, buffer);
+        let at = picker::draw(open, theme, screen);
         cursor = Some(if model.settings.is_spoken { at.chosen } else { at.input });
     }
-    cursor.filter(|at| buffer.area.contains(*at))
+    cursor.filter(|at| screen.contains(*at))
 }
 
-/// Draws the model into a part of a screen, with a border at its left when there is something. Returns where the terminal's
-/// cursor belongs.
-pub fn draw_in(
-    model: &Model,
-    theme: &Theme,
-    now: MonoTime,
-    area: Area,
-    whole: &mut Buffer,
-) -> Option<Position> {
-    let mut part = blank(area.columns, area.rows);
-    let cursor = draw(model, theme, now, &mut part);
-    for y in 0..area.rows {
-        for x in 0..area.columns {
-            whole[(area.x + x, area.y + y)] = part[(x, y)].clone();
-        }
-        if 0 < area.x && !model.settings.is_spoken {
-            whole[(area.x - 1, area.y + y)].set_symbol("│").set_style(theme.gutter);
-        }
+/// Draws the line between a pane and what is left of it.
+pub fn border(x: u16, rows: std::ops::Range<u16>, theme: &Theme, screen: &mut Screen) {
+    for y in rows {
+        screen.set_beside(x, y, "│", theme.gutter);
     }
-    cursor.map(|at| Position::new(area.x + at.x, area.y + at.y))
 }
 
 /// Draws the names of the open texts into the first row. The one that is shown is always among them.
-pub fn tabs(tabs: &[(String, bool)], current: usize, theme: &Theme, buffer: &mut Buffer) {
-    let width = buffer.area.width;
+pub fn tabs(tabs: &[(String, bool)], current: usize, theme: &Theme, screen: &mut Screen) {
+    let width = screen.width();
+    screen.clear(0, Style::new());
     for (n, range, label) in tab_cells(tabs, current, width) {
         // Colour is never the only sign: the text that is shown stands in brackets.
         let (label, style) = match n == current {
             true => (format!("[{label}]"), theme.title),
             false => (format!(" {label} "), theme.gutter),
         };
-        put(buffer, range.start, width, 0, &label, style);
+        put(screen, range.start, width, 0, &label, style);
     }
 }
 
@@ -123,10 +109,10 @@ fn tab_cells(
 
 /// Writes a text into a row from `x` on, up to `end`. Returns the column after it. A glyph that does not fit
 /// whole is not drawn.
-fn put(buffer: &mut Buffer, x: u16, end: u16, y: u16, text: &str, style: Style) -> u16 {
-    let end = end.min(buffer.area.width);
+fn put(screen: &mut Screen, x: u16, end: u16, y: u16, text: &str, style: Style) -> u16 {
+    let end = end.min(screen.width());
     let mut x = x;
-    if buffer.area.height <= y {
+    if screen.height() <= y {
         return x;
     }
     for cluster in text.graphemes(true) {
@@ -134,29 +120,24 @@ fn put(buffer: &mut Buffer, x: u16, end: u16, y: u16, text: &str, style: Style) 
         if usize::from(end.saturating_sub(x)) < shown.cells {
             break;
         }
-        x = put_glyph(buffer, x, y, &shown.text, style);
+        x = put_glyph(screen, x, y, &shown.text, style);
     }
     x
 }
 
 /// Writes one glyph's harmless text, a cell for each of its clusters. The caller has checked that it fits.
-fn put_glyph(buffer: &mut Buffer, x: u16, y: u16, text: &str, style: Style) -> u16 {
+fn put_glyph(screen: &mut Screen, x: u16, y: u16, text: &str, style: Style) -> u16 {
     let mut x = x;
     for cluster in text.graphemes(true) {
         let cells = unicode_width::UnicodeWidthStr::width(cluster).max(1) as u16;
-        if buffer.area.width < x + cells {
+        if screen.width() < x + cells {
             break;
         }
-        buffer[(x, y)].set_symbol(cluster).set_style(style);
+        screen[(x, y)].set_symbol(cluster).set_style(style);
         for covered in x + 1..x + cells {
-            buffer[(covered, y)].set_symbol(" ").set_style(style);
+            screen[(covered, y)].set_symbol(" ").set_style(style);
         }
         x += cells;
     }
     x
-}
-
-/// Makes a buffer of blanks.
-pub fn blank(columns: u16, rows: u16) -> Buffer {
-    Buffer::empty(Rect::new(0, 0, columns, rows))
 }

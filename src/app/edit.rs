@@ -19,7 +19,7 @@ use crate::app::setting::Setting;
 use crate::app::{share, text, theme};
 use crate::base::time::MonoTime;
 use crate::editor::command::Action;
-use crate::editor::panes::Panes;
+use crate::editor::panes::{Area, Panes};
 use crate::editor::settings::Settings;
 use crate::editor::views::View;
 use crate::editor::{Effect, Msg};
@@ -27,8 +27,8 @@ use crate::io::clock;
 use crate::io::files::{self, Loaded};
 use crate::io::places::Places;
 use crate::io::signals::{Request, Requests};
-use crate::io::terminal::Terminal;
-use crate::view::{paint::Painter, theme::Theme};
+use crate::io::terminal::{self, Terminal, input};
+use crate::view::{paint::Painter, screen::Screen, theme::Theme};
 
 use buffer::{Buffer, BufferId, Happened};
 
@@ -119,6 +119,14 @@ struct Pane {
     buffer: BufferId,
     /// How, while another pane has the keyboard.
     view: Option<View>,
+    /// What is drawn of it, while it is not all of the screen.
+    screen: Screen,
+}
+
+impl Pane {
+    fn new(buffer: BufferId) -> Pane {
+        Pane { buffer, view: None, screen: Screen::new(0, 0) }
+    }
 }
 
 /// The shell around the models. It decides nothing about texts.
@@ -129,6 +137,9 @@ struct Shell {
     panes: Panes<Pane>,
     n_opened: BufferId,
     terminal: Terminal,
+    screen: Screen,
+    /// Where the panes were drawn last; none for a text that has all of the screen.
+    areas: Vec<Area>,
     painter: Painter,
     theme: Theme,
     /// That of the command line, which the configuration does not change.
@@ -150,10 +161,12 @@ impl Shell {
         let theme = theme::load(wanted_theme, &setting.paths.config).map_err(Usage)?;
         Ok(Shell {
             setting: setting.clone(),
-            panes: Panes::new(Pane { buffer: first.id, view: None }),
+            panes: Panes::new(Pane::new(first.id)),
             n_opened: 1,
             buffers: vec![first],
             terminal: Terminal::take().context("coedit needs a terminal for its screen; run it in one")?,
+            screen: Screen::new(0, 0),
+            areas: Vec::new(),
             painter: Painter::new(),
             theme,
             fixed_theme: setting.theme.clone(),
@@ -182,13 +195,13 @@ impl Shell {
         let ending = self.ending.unwrap_or(Ending::Abrupt);
         let is_unsaved = self.buffers.iter().any(|buffer| buffer.model.is_modified());
         self.note_places();
-        let Shell { terminal, buffers, wanted, .. } = self;
         // The terminal first: whatever the journal has to say is then seen.
-        drop(terminal);
-        for buffer in buffers {
+        terminal::give_back();
+        for mut buffer in std::mem::take(&mut self.buffers) {
+            buffer.flush(&mut Vec::new());
             buffer.end(ending).await;
         }
-        for wanted in wanted {
+        for wanted in std::mem::take(&mut self.wanted) {
             if let Wanted::End(buffer) = wanted {
                 buffer.end(Ending::Clean).await;
             }
@@ -203,13 +216,18 @@ impl Shell {
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
-        let mut input = self.terminal.input()?;
+        let mut input = input::open()?;
         let mut requests = Requests::listen()?;
-        self.flush()?;
+        // What it became before anybody listened.
+        self.terminal.measure();
+        self.fit()?;
         while self.ending.is_none() {
             self.settle().await?;
             self.draw()?;
-            // After the frame: nobody waits for colours.
+            // After the frame: it waits for no journal, no room and no colours.
+            if self.flush()? {
+                self.draw()?;
+            }
             for buffer in &mut self.buffers {
                 if let Some(wanted) = buffer.model.wanted_highlights() {
                     buffer.highlights.ask(wanted);
@@ -219,14 +237,13 @@ impl Shell {
             let deadline = self.buffers.iter().filter_map(|buffer| buffer.model.deadline(now)).min();
             let happened = select_all(self.buffers.iter_mut().map(|buffer| Box::pin(buffer.next())));
             let woken = tokio::select! {
-                msgs = drain(&mut input) => Woken::Terminal(msgs),
+                msgs = input.next() => Woken::Terminal(msgs),
                 (happened, n, _) = happened => Woken::Buffer(n, happened),
                 request = requests.next() => Woken::Request(request),
                 Some(files) = self.files.recv() => Woken::Files(files),
                 () = sleep_until(deadline) => Woken::Deadline,
             };
             self.wake(woken)?;
-            self.flush()?;
         }
         Ok(())
     }
@@ -253,7 +270,10 @@ impl Shell {
                 self.terminal.take_again()?;
                 self.redraw_all()?;
             }
-            Woken::Request(Request::Resize) => self.fit()?,
+            Woken::Request(Request::Resize) => {
+                self.terminal.measure();
+                self.fit()?;
+            }
             Woken::Files(files) => self.list_files(files)?,
             Woken::Deadline => {
                 for n in 0..self.buffers.len() {
@@ -266,11 +286,15 @@ impl Shell {
         Ok(())
     }
 
-    /// Tells every session what was edited and where the user is now.
-    fn flush(&mut self) -> anyhow::Result<()> {
+    /// Tells every session what was edited and where the user is now. Returns whether that may have changed the screen.
+    fn flush(&mut self) -> anyhow::Result<bool> {
         let mut out = Vec::new();
-        self.buffers.iter_mut().for_each(|buffer| buffer.flush(&mut out));
-        self.carry_out(out)
+        let mut is_news = false;
+        for buffer in &mut self.buffers {
+            is_news |= buffer.flush(&mut out);
+        }
+        self.carry_out(out)?;
+        Ok(is_news)
     }
 
     /// Tells the text that has the keyboard something.
@@ -321,7 +345,7 @@ impl Shell {
     fn take_theme(&mut self, settings: &Settings) -> Result<(), String> {
         if self.fixed_theme.is_none() && self.buffers[0].model.settings().theme != settings.theme {
             self.theme = theme::load(&settings.theme, &self.setting.paths.config)?;
-            self.painter.forget();
+            self.forget_screen();
         }
         Ok(())
     }
@@ -349,14 +373,11 @@ impl Shell {
     }
 }
 
-/// Waits for what the user does and takes all that is there with it: it shares one frame. `None` when the terminal
-/// is gone.
-async fn drain(input: &mut UnboundedReceiver<Vec<Msg>>) -> Option<Vec<Msg>> {
-    let mut msgs = input.recv().await?;
-    while let Ok(more) = input.try_recv() {
-        msgs.extend(more);
+impl Drop for Shell {
+    /// Where a fault ends the program between a key and the next flush, the key is in the journal all the same.
+    fn drop(&mut self) {
+        self.buffers.iter_mut().for_each(|buffer| _ = buffer.flush(&mut Vec::new()));
     }
-    Some(msgs)
 }
 
 /// Waits until a time; for ever when there is none.

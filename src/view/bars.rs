@@ -1,6 +1,5 @@
 //! The title, the status line and the prompt.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
@@ -10,12 +9,14 @@ use crate::editor::Model;
 use crate::editor::find::COUNT_MAX;
 use crate::editor::prompt::Prompt;
 
+use super::screen::Screen;
 use super::theme::Theme;
 use super::{put, safe};
 
 /// Draws the file's name, whether it is modified, and who is here.
-pub fn title(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
-    let width = buffer.area.width;
+pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
+    let width = screen.width();
+    screen.clear(row, theme.text);
     let mut people: Vec<(String, Style)> = model
         .people
         .iter()
@@ -35,25 +36,25 @@ pub fn title(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
         if left < width / 2 + cells {
             let more = format!("+{}", n_people - i);
             left = left.saturating_sub(more.width() as u16 + 2);
-            put(buffer, left, width, row, &more, theme.title);
+            put(screen, left, width, row, &more, theme.title);
             break;
         }
         left -= cells;
-        put(buffer, left, width, row, &name, style);
+        put(screen, left, width, row, &name, style);
     }
-    let x = put(buffer, 1, left.saturating_sub(3), row, &safe::line(&model.file.name), theme.title);
+    let x = put(screen, 1, left.saturating_sub(3), row, &safe::line(&model.file.name), theme.title);
     if model.is_modified() {
-        put(buffer, x, left, row, " ●", theme.title);
+        put(screen, x, left, row, " ●", theme.title);
     }
     if model.file.read_only.is_some() {
-        put(buffer, x + 3, left, row, "[read only]", theme.mark);
+        put(screen, x + 3, left, row, "[read only]", theme.mark);
     }
 }
 
 /// Draws the state in words: messages and the connection at the left, the place and the file at the right.
-pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mut Buffer) {
-    let width = buffer.area.width;
-    put(buffer, 0, width, row, &" ".repeat(width.into()), theme.status);
+pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mut Screen) {
+    let width = screen.width();
+    screen.clear(row, theme.text.patch(theme.status));
     let line = model.line();
     let column = model.caret() - model.rope().line_to_char(line);
     let place = format!("{}:{}", line + 1, column + 1);
@@ -85,27 +86,29 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, buffer: &mu
     }
     let fits = left.width() < usize::from(start);
     let end = if fits { start } else { start.saturating_sub(2) };
-    let x = put(buffer, 0, end, row, &left, theme.status);
+    let x = put(screen, 0, end, row, &left, theme.status);
     if !fits {
-        put(buffer, x, start, row, "…", theme.status);
+        put(screen, x, start, row, "…", theme.status);
     }
-    put(buffer, start, width, row, right, theme.status);
+    put(screen, start, width, row, right, theme.status);
 }
 
 /// Draws what there is to say on a row of its own.
-pub fn notice(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) {
+pub fn notice(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
+    screen.clear(row, theme.text);
     if let Some(notice) = &model.notice {
-        let width = buffer.area.width;
-        put(buffer, 0, width, row, &safe::line(&notice.text), theme.prompt);
+        let width = screen.width();
+        put(screen, 0, width, row, &safe::line(&notice.text), theme.prompt);
     }
 }
 
 /// Draws the open question and returns where the cursor belongs.
-pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Option<Position> {
+pub fn prompt(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) -> Option<Position> {
     let prompt = model.prompt.as_ref()?;
-    let width = buffer.area.width;
+    let width = screen.width();
+    screen.clear(row, theme.text);
     let mut x =
-        put(buffer, 0, width, row, &format!(" {}", prompt.label(model.is_kept_elsewhere())), theme.prompt);
+        put(screen, 0, width, row, &format!(" {}", prompt.label(model.is_kept_elsewhere())), theme.prompt);
     let input = match prompt {
         Prompt::Find => &model.find.needle,
         Prompt::Replace => &model.find.replacement,
@@ -121,10 +124,10 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, buffer: &mut Buffer) -> Op
     while room < shown.width() && !shown.is_empty() {
         shown.remove(0);
     }
-    x = put(buffer, x, width, row, &shown, theme.text);
+    x = put(screen, x, width, row, &shown, theme.text);
     let cursor = Position::new(x.min(width.saturating_sub(1)), row);
     if matches!(prompt, Prompt::Find | Prompt::Replace) {
-        put(buffer, x + 2, width, row, &about_find(model, prompt), theme.gutter);
+        put(screen, x + 2, width, row, &about_find(model, prompt), theme.gutter);
     }
     Some(cursor)
 }

@@ -1,6 +1,5 @@
 //! Boxes over the text: the keys, and who is here.
 
-use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
@@ -10,24 +9,25 @@ use crate::editor::people::Peer;
 use crate::protocol::presence::Activity;
 use crate::sync::Status;
 
+use super::screen::Screen;
 use super::theme::Theme;
 use super::{put, safe};
 
 /// Draws every command with the keys that are in force.
-pub fn help(model: &Model, first: usize, theme: &Theme, buffer: &mut Buffer) {
+pub fn help(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
     let keys: Vec<String> =
         COMMANDS.iter().map(|command| model.settings.keymap.keys_of(command).join("  ")).collect();
     let wide = keys.iter().map(|keys| keys.width()).max().unwrap_or(0);
     let rows = keys.iter().zip(COMMANDS);
     let rows: Vec<_> =
         rows.map(|(keys, command)| (format!("{keys:<wide$}  {}", command.about), theme.overlay)).collect();
-    let rows_shown = usize::from(buffer.area.height).saturating_sub(6).max(1);
+    let rows_shown = usize::from(screen.height()).saturating_sub(6).max(1);
     let first = first.min(rows.len().saturating_sub(rows_shown));
-    panel("Keys (Up and Down scroll, Esc closes)", &rows[first..], theme, buffer);
+    panel("Keys (Up and Down scroll, Esc closes)", &rows[first..], theme, screen);
 }
 
 /// Draws who is here, each with colour and what they do.
-pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
+pub fn people(model: &Model, theme: &Theme, screen: &mut Screen) {
     let you = if model.own_name.is_empty() {
         "you".to_owned()
     } else {
@@ -46,7 +46,7 @@ pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
         let row = format!("{name:<34} #{:04x}  {activity:<7} {line}", id.0 & 0xffff);
         rows.push((row, theme.overlay.fg(theme.person(presence.color))));
     }
-    let cells = usize::from(buffer.area.width).saturating_sub(4).max(1);
+    let cells = usize::from(screen.width()).saturating_sub(4).max(1);
     let mut wrapped = |text: &str| {
         let text: Vec<char> = safe::line(text).chars().collect();
         rows.push((String::new(), theme.overlay));
@@ -63,22 +63,22 @@ pub fn people(model: &Model, theme: &Theme, buffer: &mut Buffer) {
         wrapped("Others join with: coedit join LINK");
         wrapped(&link.to_string());
     }
-    panel("Who is here (Esc closes)", &rows, theme, buffer);
+    panel("Who is here (Esc closes)", &rows, theme, screen);
 }
 
 /// Draws a box with rows in the middle of the screen, cut to what fits.
-fn panel(title: &str, rows: &[(String, Style)], theme: &Theme, buffer: &mut Buffer) {
-    let (width, height) = (buffer.area.width, buffer.area.height);
+fn panel(title: &str, rows: &[(String, Style)], theme: &Theme, screen: &mut Screen) {
+    let (width, height) = (screen.width(), screen.height());
     let wanted = rows.iter().map(|(row, _)| row.width()).chain([title.width()]).max().unwrap_or(0) as u16 + 4;
     let cells = wanted.min(width);
     let n_rows = (rows.len() as u16 + 2).min(height.saturating_sub(2));
     let (x, y) = ((width - cells) / 2, (height.saturating_sub(n_rows)) / 2);
     let blank = " ".repeat(cells.into());
     for row in y..y + n_rows {
-        put(buffer, x, x + cells, row, &blank, theme.overlay);
+        put(screen, x, x + cells, row, &blank, theme.overlay);
     }
-    put(buffer, x + 2, x + cells, y, title, theme.overlay.patch(theme.title));
+    put(screen, x + 2, x + cells, y, title, theme.overlay.patch(theme.title));
     for (row, (text, style)) in (y + 2..y + n_rows).zip(rows) {
-        put(buffer, x + 2, (x + cells).saturating_sub(1), row, text, *style);
+        put(screen, x + 2, (x + cells).saturating_sub(1), row, text, *style);
     }
 }

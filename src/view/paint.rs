@@ -8,17 +8,26 @@ use ratatui::layout::Position;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
+use super::screen::Screen;
+
 /// Bytes from which a frame is wrapped in a synchronized update; a smaller one is drawn at once anyway.
 const SYNCHRONIZED_BYTES_MIN: usize = 256;
 
 /// Changed blanks at a row's end from which the row is cleared instead.
 const CLEAR_CELLS_MIN: usize = 6;
 
+/// The colours of a text and of what is behind it, and its attributes.
+type Style = (Color, Color, Modifier);
+
 /// What is on the terminal.
 pub struct Painter {
     shown: Option<Buffer>,
     at: Option<Position>,
-    style: Option<(Color, Color, Modifier)>,
+    style: Option<Style>,
+    /// Where the cursor will stay after the frame.
+    cursor: Option<Position>,
+    /// The style that the terminal remembers together with that place, once it does.
+    saved: Option<Option<Style>>,
     /// `None` while nobody knows.
     is_cursor_shown: Option<bool>,
 }
@@ -32,7 +41,7 @@ impl Default for Painter {
 impl Painter {
     /// Makes a painter for a terminal of which nothing is known.
     pub fn new() -> Painter {
-        Painter { shown: None, at: None, style: None, is_cursor_shown: None }
+        Painter { shown: None, at: None, style: None, cursor: None, saved: None, is_cursor_shown: None }
     }
 
     /// Forgets what is on the terminal: the next frame is drawn whole.
@@ -40,22 +49,29 @@ impl Painter {
         *self = Painter::new();
     }
 
-    /// Returns the bytes that turn what is shown into `next`, with the cursor at `cursor` (hidden for `None`).
-    pub fn frame(&mut self, next: Buffer, cursor: Option<Position>) -> Vec<u8> {
+    /// Returns the bytes that turn what is shown into `next`, with the cursor at `cursor` (hidden for `None`). Only the rows of
+    /// `next` that changed since the last frame are looked at.
+    pub fn frame(&mut self, next: &mut Screen, cursor: Option<Position>) -> Vec<u8> {
         let mut out = Vec::new();
+        let changed = next.take_changed();
+        let next = next.cells();
         let before = self.shown.take().filter(|shown| shown.area == next.area);
-        let before = before.unwrap_or_else(|| {
+        let rows = if before.is_some() { changed } else { (0..next.area.height).collect() };
+        let mut before = before.unwrap_or_else(|| {
             out.extend_from_slice(b"\x1b[m\x1b[2J");
             self.style = Some((Color::Reset, Color::Reset, Modifier::empty()));
             self.at = None;
             Buffer::empty(next.area)
         });
-        for y in 0..next.area.height {
-            self.row(&before, &next, y, &mut out);
+        (self.cursor, self.saved) = (cursor, None);
+        for y in rows {
+            self.row(&before, next, y, &mut out);
+            let cells = before.index_of(0, y)..before.index_of(0, y) + usize::from(next.area.width);
+            before.content[cells.clone()].clone_from_slice(&next.content[cells]);
         }
-        self.shown = Some(next);
+        self.shown = Some(before);
         if let Some(cursor) = cursor {
-            self.go(cursor, &mut out);
+            self.go_back(cursor, &mut out);
         }
         let is_long = SYNCHRONIZED_BYTES_MIN <= out.len();
         if is_long {
@@ -106,7 +122,23 @@ impl Painter {
         }
     }
 
+    /// Goes to where the cursor stays, by the shortest way.
+    fn go_back(&mut self, to: Position, out: &mut Vec<u8>) {
+        match self.saved.take() {
+            Some(style) if self.at != Some(to) => {
+                out.extend_from_slice(b"\x1b8");
+                (self.at, self.style) = (Some(to), style);
+            }
+            _ => self.go(to, out),
+        }
+    }
+
     fn go(&mut self, to: Position, out: &mut Vec<u8>) {
+        if self.at.is_some() && self.at == self.cursor && self.at != Some(to) {
+            // The frame goes on elsewhere and comes back here: the terminal remembers place and style in fewer bytes.
+            out.extend_from_slice(b"\x1b7");
+            self.saved = Some(self.style);
+        }
         let from = self.at.replace(to);
         let bytes = match from {
             Some(from) if from == to => String::new(),
@@ -203,10 +235,11 @@ mod tests {
     use super::*;
     use ratatui::style::Style;
 
-    fn screen(rows: &[&str]) -> Buffer {
-        let mut buffer = Buffer::with_lines(rows.iter().copied());
-        buffer.set_style(buffer.area, Style::new());
-        buffer
+    fn draw(rows: &[&str], screen: &mut Screen) {
+        for (y, row) in (0..).zip(rows) {
+            screen.clear(y, Style::new());
+            crate::view::put(screen, 0, 20, y, row, Style::new());
+        }
     }
 
     /// What a terminal shows after the frames, against what the buffers say.
@@ -215,18 +248,15 @@ mod tests {
         let (rows, columns) = (frames[0].len() as u16, 20_u16);
         let mut terminal =
             vt100::Parser::new(rows.try_into().expect("rows"), columns.try_into().expect("columns"), 0);
-        let mut painter = Painter::new();
+        let (mut painter, mut screen) = (Painter::new(), Screen::new(columns, rows));
         let mut sizes = Vec::new();
         for frame in frames {
-            let padded: Vec<String> =
-                frame.iter().map(|row| format!("{row}{}", " ".repeat(20 - row.width()))).collect();
-            let padded: Vec<&str> = padded.iter().map(String::as_str).collect();
-            let bytes = painter.frame(screen(&padded), Some(Position::new(1, 0)));
+            draw(frame, &mut screen);
+            let bytes = painter.frame(&mut screen, Some(Position::new(1, 0)));
             terminal.process(&bytes);
             sizes.push(bytes.len());
             let shown: Vec<String> = terminal.screen().rows(0, columns).collect();
-            let wanted: Vec<String> = padded.iter().map(|row| row.trim_end().to_owned()).collect();
-            assert_eq!(shown, wanted);
+            assert_eq!(shown, *frame);
             assert_eq!(terminal.screen().cursor_position(), (0, 1));
         }
         sizes
@@ -249,5 +279,29 @@ mod tests {
         let sizes = check(&[&["h", "", ""], &["he", "", ""], &["he", "", ""]]);
         assert!(sizes[1] <= 5, "{sizes:?}");
         assert_eq!(sizes[2], 0);
+    }
+
+    #[test]
+    fn after_a_change_elsewhere_the_terminal_goes_back_to_the_place_and_the_style_of_before() {
+        let red = Style::new().fg(Color::Red);
+        let (mut painter, mut screen) = (Painter::new(), Screen::new(20, 4));
+        let mut terminal =
+            vt100::Parser::new(4.try_into().expect("rows"), 20.try_into().expect("columns"), 0);
+        let mut frame = |text: &str, status: &str, screen: &mut Screen| {
+            crate::view::put(screen, 0, 20, 1, text, red);
+            crate::view::put(screen, 5, 20, 3, status, Style::new().add_modifier(Modifier::REVERSED));
+            let bytes = painter.frame(screen, Some(Position::new(text.len() as u16, 1)));
+            terminal.process(&bytes);
+            let cell = terminal.screen().cell(1, text.len() as u16 - 1).expect("on the screen");
+            assert_eq!(cell.fgcolor(), vt100::Color::Idx(1));
+            assert_eq!(terminal.screen().cursor_position(), (1, text.len() as u16));
+            assert_eq!(terminal.screen().contents().trim(), format!("{text}\n\n     {status}"));
+            bytes.len()
+        };
+        frame("a", "1", &mut screen);
+        frame("ab", "2", &mut screen);
+        let n_bytes = frame("abc", "3", &mut screen);
+        // A letter, away, a style, a digit, and back.
+        assert!(n_bytes <= 1 + 2 + 6 + 6 + 1 + 2, "{n_bytes}");
     }
 }

@@ -1,6 +1,5 @@
 //! The bar at the right edge: which part of the text is shown, where the others are, where what was found is.
 
-use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -8,26 +7,29 @@ use unicode_width::UnicodeWidthStr;
 use crate::editor::Model;
 use crate::editor::layout::Layout;
 
+use super::safe;
+use super::screen::Screen;
 use super::theme::Theme;
-use super::{put, safe};
 
 /// Bytes up to which a text is searched whole for marks, which each frame of an open search does.
 const SEARCHED_BYTES_MAX: usize = 1 << 20;
 
 /// Draws the bar: the part that is shown solid, a dash for what was found, an initial for each person.
-pub fn draw(model: &Model, layout: &Layout, theme: &Theme, buffer: &mut Buffer) {
+pub fn draw(model: &Model, layout: &Layout, theme: &Theme, screen: &mut Screen) {
     let (Some(x), rope, rows) = (layout.scrollbar, model.rope(), usize::from(layout.text_rows)) else {
         return;
     };
     let n_lines = rope.len_lines();
     let row_of = |line: usize| (line * rows / n_lines).min(rows.saturating_sub(1));
     let shown = row_of(model.scroll.top)..=row_of(model.scroll.top + rows.saturating_sub(1));
+    let mut marks: Vec<(String, Style)> = Vec::new();
+    marks
+        .extend((0..rows).map(|row| (if shown.contains(&row) { "█" } else { "│" }.to_owned(), theme.scroll)));
     let mut mark = |row: usize, symbol: &str, style: Style| {
-        put(buffer, x, x + 1, layout.text_top + row as u16, symbol, style);
+        if let Some(mark) = marks.get_mut(row) {
+            *mark = (symbol.to_owned(), style);
+        }
     };
-    for row in 0..rows {
-        mark(row, if shown.contains(&row) { "█" } else { "│" }, theme.scroll);
-    }
     if rope.len_bytes() <= SEARCHED_BYTES_MAX {
         for found in model.lit_matches(0..rope.len_chars()) {
             mark(row_of(rope.char_to_line(found.start.min(rope.len_chars()))), "-", theme.found);
@@ -39,6 +41,9 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, buffer: &mut Buffer) 
         let name = safe::name(&peer.presence.name, peer.id.0);
         let initial = name.graphemes(true).next().filter(|initial| initial.width() == 1).unwrap_or("@");
         mark(row_of(rope.char_to_line(at)), initial, theme.on_person(peer.presence.color));
+    }
+    for (y, (symbol, style)) in (layout.text_top..).zip(marks) {
+        screen.set_beside(x, y, &symbol, theme.text.patch(style));
     }
 }
 
@@ -59,9 +64,9 @@ mod tests {
         update(&mut model, Msg::Resize(40, 12), MonoTime(0));
         model.go_to(line, 1);
         update(&mut model, Msg::Tick, MonoTime(0));
-        let mut buffer = crate::view::blank(40, 12);
-        crate::view::draw(&model, &Theme::default(), MonoTime(0), &mut buffer);
-        (1..11).map(|y| buffer[(39, y)].symbol().to_owned()).collect()
+        let mut screen = Screen::new(40, 12);
+        crate::view::draw(&model, &Theme::default(), MonoTime(0), &mut screen);
+        (1..11).map(|y| screen[(39, y)].symbol().to_owned()).collect()
     }
 
     #[test]

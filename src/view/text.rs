@@ -1,8 +1,8 @@
 //! The text with its line numbers, selections and everybody's cursors.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
@@ -12,6 +12,7 @@ use crate::editor::glyph::{GlyphKind, glyph};
 use crate::editor::layout::Layout;
 use crate::editor::{Model, column, grapheme};
 
+use super::screen::Screen;
 use super::theme::Theme;
 use super::{put, put_glyph, safe};
 
@@ -21,29 +22,93 @@ struct Lit {
     style: Style,
 }
 
-/// Draws the visible lines.
-pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, buffer: &mut Buffer) {
+/// A visible line.
+struct Line {
+    /// Its number, from 0.
+    number: usize,
+    /// The row that it is on.
+    y: u16,
+    /// Its characters, without the line feed.
+    chars: Range<usize>,
+    /// The first character that may be on the screen.
+    from: usize,
+    /// That one's column.
+    column: usize,
+    /// What may be on the screen of it.
+    text: String,
+    /// Whether its line feed is selected, which shows as one cell.
+    is_end_selected: bool,
+}
+
+/// Draws the visible lines that are not what they were.
+pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, screen: &mut Screen) {
     let rope = model.rope();
     let last = (model.scroll.top + usize::from(layout.text_rows)).min(rope.len_lines());
     let lit = lit(model, theme, model.scroll.top..last);
-    for (y, line) in (layout.text_top..).zip(model.scroll.top..last) {
-        number(line + 1, layout, theme, y, buffer);
-        draw_line(model, layout, theme, line, y, &lit, buffer);
+    let mut start = rope.line_to_char(model.scroll.top.min(rope.len_lines()));
+    let mut slices = rope.lines_at(model.scroll.top.min(rope.len_lines()));
+    for y in layout.text_top..layout.text_top + layout.text_rows {
+        let Some(slice) = slices.next() else {
+            // Below the text: the same until the bar at its right comes or goes.
+            let source = u64::from(layout.text_columns);
+            if screen.starts(y, source, theme.text) {
+                screen.ends(y, source);
+            }
+            continue;
+        };
+        let number = model.scroll.top + usize::from(y - layout.text_top);
+        let next = start + slice.len_chars();
+        let has_end = start < next && slice.char(next - start - 1) == '\n';
+        let line = line_of(model, layout, number, y, start..next - usize::from(has_end));
+        let source = source_of(model, layout, &line, &lit);
+        if screen.starts(y, source, theme.text) {
+            draw_number(number + 1, layout, theme, y, screen);
+            draw_line(model, layout, theme, &line, &lit, screen);
+            screen.ends(y, source);
+        }
+        start = next;
     }
     for other in &model.others {
-        if let Some(cell) = cell_of(model, layout, other.head).filter(|&cell| buffer.area.contains(cell)) {
-            buffer[cell].set_style(Style::new().add_modifier(Modifier::REVERSED));
+        if let Some(cell) = cell_of(model, layout, other.head).filter(|&cell| screen.contains(cell)) {
+            screen[cell].set_style(Style::new().add_modifier(Modifier::REVERSED));
         }
     }
     for peer in &model.people {
-        cursor_of(model, layout, theme, now, peer, buffer);
+        cursor_of(model, layout, theme, now, peer, screen);
     }
 }
 
-fn number(number: usize, layout: &Layout, theme: &Theme, y: u16, buffer: &mut Buffer) {
+fn line_of(model: &Model, layout: &Layout, number: usize, y: u16, chars: Range<usize>) -> Line {
+    let rope = model.rope();
+    let (from, column) = first_shown(model, number, &chars);
+    // A cluster takes a cell at least, and a cluster of very many characters is cut anyway.
+    let n_chars_max = usize::from(layout.text_columns) * 8 + 1_024;
+    let text = rope.slice(from..chars.end.min(from + n_chars_max)).to_string();
+    let is_end_selected = model.selection.range().contains(&chars.end) && chars.end < rope.len_chars();
+    Line { number, y, chars, from, column, text, is_end_selected }
+}
+
+/// Returns a number for everything that a line is drawn from: equal lines look equal.
+fn source_of(model: &Model, layout: &Layout, line: &Line, lit: &[Lit]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let Line { number, chars, from, column, text, is_end_selected, y: _ } = line;
+    (1, number, layout.gutter, layout.text_columns, model.scroll.left).hash(&mut hasher);
+    (chars.end - from, column, text, is_end_selected).hash(&mut hasher);
+    let within = |range: &Range<usize>| range.start < chars.end && *from < range.end;
+    for span in model.highlights.from(*from).iter().take_while(|span| span.chars.start < chars.end) {
+        (span.chars.start.max(*from) - from, span.chars.end.min(chars.end) - from, span.kind)
+            .hash(&mut hasher);
+    }
+    for Lit { range, style } in lit.iter().filter(|lit| within(&lit.range)) {
+        (range.start.max(*from) - from, range.end.min(chars.end) - from, style).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn draw_number(number: usize, layout: &Layout, theme: &Theme, y: u16, screen: &mut Screen) {
     if 0 < layout.gutter {
         let width = usize::from(layout.gutter) - 3;
-        put(buffer, 0, layout.gutter, y, &format!("{number:>width$} │"), theme.gutter);
+        put(screen, 0, layout.gutter, y, &format!("{number:>width$} │"), theme.gutter);
     }
 }
 
@@ -52,7 +117,7 @@ fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
     let rope = model.rope();
     let start = rope.line_to_char(lines.start);
     // A long line is not searched whole: what is lit of it is what is near its visible part.
-    let is_long = lines.clone().any(|line| column::is_long(rope, line));
+    let is_long = column::any_long(rope, lines.clone());
     let (start, end) = if is_long {
         let from = rope.line_to_char(model.line()) + model.scroll.left;
         (from.min(rope.len_chars()), (from + column::LONG_LINE_CHARS).min(rope.len_chars()))
@@ -81,13 +146,12 @@ fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
 }
 
 /// Returns the first character of a line that may be on the screen, and its column.
-fn first_shown(model: &Model, line: usize) -> (usize, usize) {
-    let rope = model.rope();
-    let (start, end) = (rope.line_to_char(line), column::line_end(rope, line));
+fn first_shown(model: &Model, line: usize, chars: &Range<usize>) -> (usize, usize) {
+    let (rope, start, end) = (model.rope(), chars.start, chars.end);
     if model.scroll.left == 0 {
         return (start, 0);
     }
-    if column::is_long(rope, line) {
+    if column::LONG_LINE_CHARS < chars.len() {
         let at = grapheme::floor(rope, (start + model.scroll.left).min(end));
         return (at, model.scroll.left);
     }
@@ -95,22 +159,9 @@ fn first_shown(model: &Model, line: usize) -> (usize, usize) {
     (at, column::column_of(rope, at))
 }
 
-fn draw_line(
-    model: &Model,
-    layout: &Layout,
-    theme: &Theme,
-    line: usize,
-    y: u16,
-    lit: &[Lit],
-    buffer: &mut Buffer,
-) {
-    let rope = model.rope();
-    let (mut at, mut column) = first_shown(model, line);
-    let end = column::line_end(rope, line);
-    let right = (layout.gutter + layout.text_columns).min(buffer.area.width);
-    // A cluster takes a cell at least, and a cluster of very many characters is cut anyway.
-    let n_chars_max = usize::from(layout.text_columns) * 8 + 1_024;
-    let text = rope.slice(at..end.min(at + n_chars_max)).to_string();
+fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[Lit], screen: &mut Screen) {
+    let (y, mut at, mut column) = (line.y, line.from, line.column);
+    let right = (layout.gutter + layout.text_columns).min(screen.width());
     let mut x = layout.gutter as usize + column - model.scroll.left.min(column);
     let mut hidden = model.scroll.left.saturating_sub(column);
     let mut spans = model.highlights.from(at).iter().peekable();
@@ -123,7 +174,7 @@ fn draw_line(
         };
         lit.iter().filter(|lit| lit.range.contains(&at)).fold(base, |style, lit| style.patch(lit.style))
     };
-    for cluster in text.graphemes(true) {
+    for cluster in line.text.graphemes(true) {
         let shown = glyph(cluster, column);
         let style = style_at(at, shown.kind);
         column += shown.cells;
@@ -132,22 +183,21 @@ fn draw_line(
             // Cut by the left edge: blanks in place of its right part.
             let n = shown.cells.saturating_sub(hidden);
             hidden = hidden.saturating_sub(shown.cells);
-            x = put_glyph(buffer, x as u16, y, &" ".repeat(n), style) as usize;
+            x = put_glyph(screen, x as u16, y, &" ".repeat(n), style) as usize;
             continue;
         }
         if usize::from(right) < x + shown.cells {
             // The line goes on: said in the last cell, whatever half of it would be there.
             if layout.gutter < right {
-                buffer[(right - 1, y)].set_symbol(">").set_style(theme.gutter);
+                screen[(right - 1, y)].set_symbol(">").set_style(theme.gutter);
             }
             return;
         }
-        x = put_glyph(buffer, x as u16, y, &shown.text, style) as usize;
+        x = put_glyph(screen, x as u16, y, &shown.text, style) as usize;
     }
     // A selected line feed shows as one cell, so that selected empty lines are seen.
-    if at == end && x < usize::from(right) && model.selection.range().contains(&at) && end < rope.len_chars()
-    {
-        buffer[(x as u16, y)].set_style(theme.selection);
+    if at == line.chars.end && x < usize::from(right) && line.is_end_selected {
+        screen[(x as u16, y)].set_style(theme.selection);
     }
 }
 
@@ -156,7 +206,7 @@ fn cell_of(model: &Model, layout: &Layout, at: usize) -> Option<Position> {
     let rope = model.rope();
     let line = rope.char_to_line(at.min(rope.len_chars()));
     let row = line.checked_sub(model.scroll.top).filter(|&row| row < usize::from(layout.text_rows))?;
-    let (first, column) = first_shown(model, line);
+    let (first, column) = first_shown(model, line, &(rope.line_to_char(line)..column::line_end(rope, line)));
     let cells = if column::is_long(rope, line) {
         // Beyond this it is off the screen whatever it holds.
         let is_near = first <= at && at - first <= usize::from(layout.text_columns) * 8 + 1_024;
@@ -180,14 +230,14 @@ fn cursor_of(
     theme: &Theme,
     now: MonoTime,
     peer: &crate::editor::people::Peer,
-    buffer: &mut Buffer,
+    screen: &mut Screen,
 ) {
     let Some(anchor) = peer.presence.cursor else { return };
     let Some(at) = model.document().resolve(anchor).or(peer.at) else { return };
     let at = grapheme::floor(model.rope(), at);
-    let Some(cell) = cell_of(model, layout, at).filter(|&cell| buffer.area.contains(cell)) else { return };
+    let Some(cell) = cell_of(model, layout, at).filter(|&cell| screen.contains(cell)) else { return };
     let style = theme.on_person(peer.presence.color);
-    buffer[cell].set_style(style);
+    screen[cell].set_style(style);
     if peer.label_until.is_none_or(|until| until <= now) {
         return;
     }
@@ -196,7 +246,7 @@ fn cursor_of(
     if y < last {
         let label = format!(" {} ", safe::name(&peer.presence.name, peer.id.0));
         let cells = unicode_width::UnicodeWidthStr::width(label.as_str()) as u16;
-        let x = cell.x.min(buffer.area.width.saturating_sub(cells)).max(layout.gutter);
-        put(buffer, x, buffer.area.width, y, &label, style);
+        let x = cell.x.min(screen.width().saturating_sub(cells)).max(layout.gutter);
+        put(screen, x, screen.width(), y, &label, style);
     }
 }

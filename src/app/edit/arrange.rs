@@ -98,7 +98,7 @@ impl Shell {
         }
         let focus = self.panes.focus();
         if let Some(pane) = self.panes.all_mut().into_iter().nth(focus) {
-            *pane = Pane { buffer: id, view: None };
+            *pane = Pane::new(id);
         }
         self.fit()
     }
@@ -171,7 +171,7 @@ impl Shell {
                 if let Some(pane) = self.panes.all_mut().into_iter().nth(focus) {
                     pane.view = Some(view);
                 }
-                self.panes.split(axis, Pane { buffer, view: None });
+                self.panes.split(axis, Pane::new(buffer));
                 self.fit()
             }
             Arrange::FocusNext => self.focus(|panes| panes.step(true)),
@@ -206,7 +206,7 @@ impl Shell {
             self.panes.close();
         }
         for pane in self.panes.all_mut().into_iter().filter(|pane| pane.buffer == closed.id) {
-            *pane = Pane { buffer: next, view: None };
+            *pane = Pane::new(next);
         }
         self.wanted.push(Wanted::End(Box::new(closed)));
         self.fit()

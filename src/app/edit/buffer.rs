@@ -144,14 +144,15 @@ impl Buffer {
         }
     }
 
-    /// Lends the document to the session and works in what comes of it.
+    /// Lends the document to the session and works in what comes of it, if anything.
     fn lend(
         &mut self,
         out: &mut Vec<Effect>,
         work: impl FnOnce(&mut Session, &mut Document, &mut Vec<News>),
-    ) {
+    ) -> bool {
         let mut news = Vec::new();
         work(&mut self.session, self.model.document_mut(), &mut news);
+        let is_news = !news.is_empty();
         for item in news {
             let msg = match item {
                 News::TextChanged(applied) => Msg::RemoteApplied(applied),
@@ -161,17 +162,21 @@ impl Buffer {
             };
             self.handle(msg, out);
         }
+        is_news
     }
 
-    /// Tells the session what was edited and where the user is now: once for all that came together.
-    pub fn flush(&mut self, out: &mut Vec<Effect>) {
+    /// Tells the session what was edited and where the user is now: once for all that came together. Returns whether the session
+    /// had something to say to that.
+    pub fn flush(&mut self, out: &mut Vec<Effect>) -> bool {
+        let mut is_news = false;
         if std::mem::take(&mut self.is_edited) {
-            self.lend(out, |session, doc, news| session.edited(doc, news));
+            is_news |= self.lend(out, |session, doc, news| session.edited(doc, news));
         }
         if std::mem::take(&mut self.is_moved) && self.session.link().is_some() {
             let presence = self.model.presence();
-            self.lend(out, |session, doc, news| session.presence(Some(presence), doc, news));
+            is_news |= self.lend(out, |session, doc, news| session.presence(Some(presence), doc, news));
         }
+        is_news
     }
 
     /// Works a message in and carries out what concerns this text alone. The rest is appended to `out`.
@@ -218,7 +223,9 @@ impl Buffer {
             }
             Effect::DocumentEdited => self.is_edited = true,
             Effect::PresenceChanged => self.is_moved = true,
-            Effect::RetryNow => self.lend(out, |session, doc, news| session.retry_now(doc, news)),
+            Effect::RetryNow => {
+                self.lend(out, |session, doc, news| session.retry_now(doc, news));
+            }
             other => out.push(other),
         }
     }

@@ -1,5 +1,8 @@
 //! The panes on the screen: where each is drawn, and whose a click is.
 
+use ratatui::layout::Position;
+
+use crate::base::time::MonoTime;
 use crate::editor::Msg;
 use crate::editor::key::{Mouse, MouseKind};
 use crate::editor::panes::Area;
@@ -19,6 +22,10 @@ impl Shell {
                 Some(mouse) => Msg::Mouse(mouse),
                 None => return Ok(()),
             },
+            Msg::Resize(..) => {
+                self.terminal.measure();
+                return self.fit();
+            }
             msg => msg,
         };
         self.tell(msg)?;
@@ -73,43 +80,67 @@ impl Shell {
         self.tell(Msg::Resize(area.columns, area.rows))
     }
 
-    pub(super) fn redraw_all(&mut self) -> anyhow::Result<()> {
+    /// Nothing is known of what the terminal shows, or everything looks different from now on.
+    pub(super) fn forget_screen(&mut self) {
         self.painter.forget();
+        self.screen.forget();
+        self.areas.clear();
+    }
+
+    pub(super) fn redraw_all(&mut self) -> anyhow::Result<()> {
+        self.forget_screen();
         self.fit()
     }
 
     pub(super) fn draw(&mut self) -> anyhow::Result<()> {
         let (columns, rows) = self.terminal.size();
         let now = clock::mono_now();
-        let (current, focus) = (self.current(), self.panes.focus());
-        let mut whole = view::blank(columns, rows);
+        let current = self.current();
+        self.screen.fit(columns, rows);
         let is_alone = self.panes.all().len() == 1 && !self.has_tabs();
         let cursor = if is_alone {
-            view::draw(&self.buffers[current].model, &self.theme, now, &mut whole)
+            self.areas.clear();
+            view::draw(&self.buffers[current].model, &self.theme, now, &mut self.screen)
         } else {
-            let area = self.area_of_panes();
-            if self.has_tabs() {
-                view::tabs(&self.tabs(), current, &self.theme, &mut whole);
-            }
-            let areas = self.panes.areas(area);
-            let own = self.buffers[current].model.view();
-            for (n, area) in areas.iter().enumerate().filter(|(n, _)| *n != focus) {
-                let pane = &self.panes.all()[n];
-                let Some(at) = self.buffers.iter().position(|buffer| buffer.id == pane.buffer) else {
-                    continue;
-                };
-                let view = pane.view.clone().unwrap_or_else(|| self.buffers[at].model.view());
-                let model = &mut self.buffers[at].model;
-                model.show(&view, (area.columns, area.rows));
-                view::draw_in(model, &self.theme, now, *area, &mut whole);
-            }
-            // Last, so that the model is as its user left it.
-            let area = areas[focus];
-            let model = &mut self.buffers[current].model;
-            model.show(&own, (area.columns, area.rows));
-            view::draw_in(model, &self.theme, now, area, &mut whole)
+            self.draw_panes(now)
         };
-        let frame = self.painter.frame(whole, cursor);
+        let frame = self.painter.frame(&mut self.screen, cursor);
         Ok(self.terminal.write(&frame)?)
+    }
+
+    fn draw_panes(&mut self, now: MonoTime) -> Option<Position> {
+        let (current, focus) = (self.current(), self.panes.focus());
+        let areas = self.panes.areas(self.area_of_panes());
+        if self.areas != areas {
+            self.screen.forget();
+            self.panes.all_mut().into_iter().for_each(|pane| pane.screen.forget());
+            self.areas.clone_from(&areas);
+        }
+        if self.has_tabs() {
+            view::tabs(&self.tabs(), current, &self.theme, &mut self.screen);
+        }
+        let own = self.buffers[current].model.view();
+        let mut cursor = None;
+        // That with the keyboard last, so that its model is as its user left it.
+        let order = (0..areas.len()).filter(|&n| n != focus).chain([focus]);
+        for n in order {
+            let area = areas[n];
+            let Some(pane) = self.panes.all_mut().into_iter().nth(n) else { continue };
+            let Some(at) = self.buffers.iter().position(|buffer| buffer.id == pane.buffer) else { continue };
+            let model = &mut self.buffers[at].model;
+            let view = match n == focus {
+                true => own.clone(),
+                false => pane.view.clone().unwrap_or_else(|| model.view()),
+            };
+            model.show(&view, (area.columns, area.rows));
+            pane.screen.fit(area.columns, area.rows);
+            cursor = view::draw(model, &self.theme, now, &mut pane.screen);
+            self.screen.paste(&mut pane.screen, area.x, area.y);
+            if 0 < area.x && !model.settings().is_spoken {
+                view::border(area.x - 1, area.y..area.y + area.rows, &self.theme, &mut self.screen);
+            }
+        }
+        let area = areas[focus];
+        cursor.map(|at| Position::new(area.x + at.x, area.y + at.y))
     }
 }
