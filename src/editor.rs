@@ -35,6 +35,7 @@ pub mod settings;
 mod update;
 pub mod views;
 pub mod vim;
+pub mod wrap;
 
 #[cfg(test)]
 mod tests;
@@ -216,6 +217,8 @@ pub enum Overlay {
 pub struct Scroll {
     /// The first line shown.
     pub top: usize,
+    /// Which of its rows is the first, where lines are wrapped. May be more than it has, once it is shorter: see `Model::top`.
+    pub row: usize,
     /// The first column shown.
     pub left: usize,
 }
@@ -238,6 +241,8 @@ pub struct Model {
     /// The others, in no order.
     pub(crate) others: Vec<Selection>,
     pub(crate) scroll: Scroll,
+    /// Whether long lines are wrapped, where the user said so for this text.
+    wraps: Option<bool>,
     size: (u16, u16),
     pub(crate) prompt: Option<Prompt>,
     pub(crate) overlay: Overlay,
@@ -299,6 +304,7 @@ impl Model {
             selection: Selection::default(),
             others: Vec::new(),
             scroll: Scroll::default(),
+            wraps: None,
             size: (80, 24),
             prompt: None,
             overlay: Overlay::None,

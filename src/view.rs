@@ -14,10 +14,10 @@ pub mod theme;
 
 use ratatui::layout::Position;
 use ratatui::style::Style;
-use unicode_segmentation::UnicodeSegmentation;
 
 use crate::base::time::MonoTime;
 use crate::editor::glyph::glyph;
+use crate::editor::grapheme::clusters;
 use crate::editor::{Model, Overlay};
 use screen::Screen;
 use theme::Theme;
@@ -115,7 +115,7 @@ fn put(screen: &mut Screen, x: u16, end: u16, y: u16, text: &str, style: Style) 
     if screen.height() <= y {
         return x;
     }
-    for cluster in text.graphemes(true) {
+    for cluster in clusters(text) {
         let shown = glyph(cluster, 0);
         if usize::from(end.saturating_sub(x)) < shown.cells {
             break;
@@ -128,7 +128,7 @@ fn put(screen: &mut Screen, x: u16, end: u16, y: u16, text: &str, style: Style) 
 /// Writes one glyph's harmless text, a cell for each of its clusters. The caller has checked that it fits.
 fn put_glyph(screen: &mut Screen, x: u16, y: u16, text: &str, style: Style) -> u16 {
     let mut x = x;
-    for cluster in text.graphemes(true) {
+    for cluster in clusters(text) {
         let cells = unicode_width::UnicodeWidthStr::width(cluster).max(1) as u16;
         if screen.width() < x + cells {
             break;

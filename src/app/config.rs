@@ -97,6 +97,12 @@ pub static OPTIONS: &[Opt] = &[
         get: |config| Some(config.editor.is_spoken.to_string()),
     },
     Opt {
+        name: "wrap",
+        about: "Whether long lines go on in the next row, cut between words; Alt-L changes it for one text",
+        set: |config, value| switch(value).map(|is_on| config.editor.wrap = is_on),
+        get: |config| Some(config.editor.wrap.to_string()),
+    },
+    Opt {
         name: "indent",
         about: "What Tab inserts where neither .editorconfig nor the text itself says: \"tab\", or so many blanks, 1 to 16; what is usual in the language when it is not set",
         set: |config, value| match value.as_str() {
@@ -316,7 +322,7 @@ mod tests {
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
         let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nscreen_reader = true\ntheme = \"dark\"\nscrollbar = false\n\
-                    indent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\n";
+                    wrap = true\nindent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);

@@ -5,6 +5,7 @@ use ropey::Rope;
 use super::column::{self, at_column, column_of, line_end};
 use super::command::Motion;
 use super::selection::Selection;
+use super::wrap::Place;
 use super::{Model, bracket, grapheme};
 
 /// The first character of the line that is not blank, or the line's start when already there.
@@ -19,29 +20,54 @@ impl Model {
     pub(crate) fn move_caret(&mut self, motion: Motion, extend: bool) {
         let page = usize::from(self.layout().text_rows).saturating_sub(1).max(1);
         self.each_selection(|model, before| model.moved(before, motion, extend, page));
-        let last = self.rope().len_lines() - 1;
-        match motion {
-            Motion::PageUp => self.scroll.top = self.scroll.top.saturating_sub(page),
-            Motion::PageDown => self.scroll.top = (self.scroll.top + page).min(last),
-            _ => {}
-        }
+        let by = match motion {
+            Motion::PageUp => -(page as isize),
+            Motion::PageDown => page as isize,
+            _ => 0,
+        };
+        self.scroll_by(by);
         self.end_run();
     }
 
-    /// Returns a selection after a motion; `page` is how many lines a page is.
+    /// Scrolls by so many rows, down or up.
+    pub(crate) fn scroll_by(&mut self, rows: isize) {
+        if rows != 0 {
+            self.set_top(self.row_from(self.top(), rows));
+        }
+    }
+
+    /// Returns where a caret goes that moves by so many rows and keeps its column, which is returned too.
+    fn moved_rows(&self, before: Selection, by: isize) -> (usize, Option<usize>) {
+        let (rope, head) = (self.rope(), before.head);
+        if !self.is_wrapped() {
+            let column = before.goal.unwrap_or_else(|| column_of(rope, head));
+            let (line, last) = (rope.char_to_line(head), rope.len_lines() - 1);
+            let at = match line.saturating_add_signed(by).min(last) {
+                to if to == line && by < 0 => 0,
+                to if to == line => rope.len_chars(),
+                to => at_column(rope, to, column),
+            };
+            return (at, Some(column));
+        }
+        let (from, row) = self.place_of(head);
+        let x = before.goal.unwrap_or_else(|| row.cells_before(rope, head));
+        let at = match self.row_from(from, by) {
+            to if to == from && by < 0 => 0,
+            to if to == from => rope.len_chars(),
+            to => self.position_on(to, x),
+        };
+        (at, Some(x))
+    }
+
+    /// Returns a selection after a motion; `page` is how many rows a page is.
     pub(crate) fn moved(&self, before: Selection, motion: Motion, extend: bool, page: usize) -> Selection {
         let rope = self.document.rope();
         let head = before.head;
         let mut goal = None;
         let mut vertical = |by: isize| {
-            let column = before.goal.unwrap_or_else(|| column_of(rope, head));
-            goal = Some(column);
-            let (line, last) = (rope.char_to_line(head), rope.len_lines() - 1);
-            match line.saturating_add_signed(by).min(last) {
-                to if to == line && by < 0 => 0,
-                to if to == line => rope.len_chars(),
-                to => at_column(rope, to, column),
-            }
+            let (at, column) = self.moved_rows(before, by);
+            goal = column;
+            at
         };
         let head = match motion {
             // Without Shift, an arrow first collapses a selection to its edge.
@@ -78,12 +104,12 @@ impl Model {
         grapheme::floor(rope, at)
     }
 
-    /// Scrolls so that the caret's line is in the middle, unless it is on the screen anyway.
+    /// Scrolls so that the caret's row is in the middle, unless it is on the screen anyway.
     pub(crate) fn center(&mut self) {
         let rows = usize::from(self.layout().text_rows).max(1);
-        let line = self.line();
-        if line < self.scroll.top || self.scroll.top + rows <= line {
-            self.scroll.top = line.saturating_sub(rows / 2);
+        let (place, _) = self.place_of(self.selection.head);
+        if self.rows_between(self.top(), place, rows).is_none() {
+            self.set_top(self.row_from(place, -((rows / 2) as isize)));
         }
     }
 
@@ -92,7 +118,16 @@ impl Model {
         let layout = self.layout();
         let rows = usize::from(layout.text_rows).max(1);
         let line = self.line();
-        self.scroll.top = self.scroll.top.min(line).max((line + 1).saturating_sub(rows));
+        let (place, top) = (self.place_of(self.selection.head).0, self.top());
+        self.set_top(match self.rows_between(top, place, rows) {
+            Some(_) => top,
+            None if place < top => place,
+            None => self.row_from(place, 1 - rows as isize),
+        });
+        if self.is_wrapped() && !column::is_long(self.rope(), line) {
+            self.scroll.left = 0;
+            return;
+        }
         let width = usize::from(layout.text_columns).max(1);
         let rope = self.document.rope();
         let column = column_of(rope, self.selection.head);
@@ -120,15 +155,18 @@ impl Model {
         self.scroll.left = grapheme::floor(rope, left) - start;
     }
 
-    /// Returns the position that is drawn in a line at a column of the text area, `x` from its left edge.
-    pub(crate) fn position_in(&self, x: usize, line: usize) -> usize {
+    /// Returns the position that is drawn at a column of the text area, `x` from its left edge, on a row of the text.
+    pub(crate) fn position_in(&self, x: usize, place: Place) -> usize {
         let rope = self.rope();
-        let line = line.min(rope.len_lines() - 1);
-        if column::is_long(rope, line) {
-            let end = line_end(rope, line);
-            let left = grapheme::floor(rope, (rope.line_to_char(line) + self.scroll.left).min(end));
+        if column::is_long(rope, place.line) {
+            let end = line_end(rope, place.line);
+            let left = grapheme::floor(rope, (rope.line_to_char(place.line) + self.scroll.left).min(end));
             return column::at_cell(rope, left, end, x);
         }
-        at_column(rope, line, self.scroll.left + x)
+        if self.is_wrapped() {
+            self.position_on(place, x)
+        } else {
+            at_column(rope, place.line, self.scroll.left + x)
+        }
     }
 }

@@ -5,9 +5,9 @@
 //! first visible character.
 
 use ropey::Rope;
-use unicode_segmentation::UnicodeSegmentation;
 
 use super::glyph::glyph;
+use super::grapheme::clusters;
 
 /// Characters up to which a line's columns are measured exactly.
 pub const LONG_LINE_CHARS: usize = 10_000;
@@ -55,7 +55,7 @@ pub fn at_cell(rope: &Rope, start: usize, end: usize, cell: usize) -> usize {
     // A cluster is at least one cell wide but may have many characters; lines are bounded by the callers.
     let text = rope.slice(start..end.min(start + LONG_LINE_CHARS)).to_string();
     let (mut at, mut cells) = (start, 0);
-    for cluster in text.graphemes(true) {
+    for cluster in clusters(&text) {
         cells += glyph(cluster, cells).cells;
         if cell < cells {
             break;
@@ -73,7 +73,7 @@ pub fn cells_between(rope: &Rope, start: usize, end: usize) -> usize {
     {
         return text.len();
     }
-    slice.to_string().graphemes(true).fold(0, |cells, cluster| cells + glyph(cluster, cells).cells)
+    clusters(&slice.to_string()).fold(0, |cells, cluster| cells + glyph(cluster, cells).cells)
 }
 
 #[cfg(test)]

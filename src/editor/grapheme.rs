@@ -11,6 +11,13 @@ const CLUSTER_CHARS_MAX: usize = 512;
 /// Characters that one word motion crosses at most.
 const WORD_CHARS_MAX: usize = 10_000;
 
+/// Returns the clusters of a text, in order. One of plain ASCII, as most are, is not searched for them.
+pub fn clusters(text: &str) -> impl Iterator<Item = &str> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii() && byte != b'\r');
+    let (plain, rest) = if is_plain { (text, "") } else { ("", text) };
+    (0..plain.len()).map(|at| &plain[at..=at]).chain(rest.graphemes(true))
+}
+
 /// Returns the end of the cluster that starts at `at`; the text's end when there is none.
 pub fn next(rope: &Rope, at: usize) -> usize {
     let mut chars = rope.chars_at(at.min(rope.len_chars()));
@@ -143,6 +150,13 @@ mod tests {
     use super::*;
 
     const FAMILY: &str = "👩‍👩‍👧";
+
+    #[test]
+    fn plain_text_has_the_clusters_that_any_text_has() {
+        for text in ["", "a b\tc", "a\r\nb", "e\u{301}x", "日本", "\u{7f}\0"] {
+            assert!(clusters(text).eq(text.graphemes(true)), "{text:?}");
+        }
+    }
 
     #[test]
     fn clusters_are_stepped_over_whole() {

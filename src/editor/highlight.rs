@@ -17,6 +17,9 @@ use super::{Model, column};
 /// Edits after which old spans are dropped rather than moved on: each costs a walk over all of them.
 const EDITS_MAX: usize = 256;
 
+/// Lines above and below the screen whose colours are kept while one types.
+const TYPING_LINES: usize = 4;
+
 /// What to find out, and of which text.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -24,7 +27,7 @@ pub struct Wanted {
     pub text: Rope,
     /// To be handed back in `Painted`.
     pub revision: u64,
-    /// Which characters: what is shown, and a screen on either side.
+    /// Which characters: what is shown, and some on either side.
     pub chars: Range<usize>,
     /// How to read it.
     pub grammar: Grammar,
@@ -104,7 +107,10 @@ impl Model {
         let grammar = self.language.grammar.filter(|_| self.plain_because().is_none())?;
         let rope = self.rope();
         let rows = usize::from(self.layout().text_rows);
-        let lines = self.scroll.top.saturating_sub(rows)..(self.scroll.top + 2 * rows).min(rope.len_lines());
+        // A page on either side, so that paging finds its colours there; while one types, only what is shown and a little.
+        let beside = if self.run.is_some() { rows.min(TYPING_LINES) } else { rows };
+        let lines =
+            self.scroll.top.saturating_sub(beside)..(self.scroll.top + rows + beside).min(rope.len_lines());
         let shown = self.scroll.top..(self.scroll.top + rows).min(rope.len_lines());
         let chars = if column::any_long(rope, shown) {
             let start = rope.line_to_char(self.line()) + self.scroll.left;

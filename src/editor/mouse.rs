@@ -10,8 +10,8 @@ use super::{Model, grapheme};
 /// Milliseconds within which a further click at the same cell counts as the next of a series.
 const SERIES_MS: u64 = 400;
 
-/// Lines that one notch of the wheel scrolls.
-const WHEEL_LINES: usize = 3;
+/// Rows that one notch of the wheel scrolls.
+const WHEEL_ROWS: isize = 3;
 
 /// The series of clicks that is going on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,10 +29,9 @@ impl Model {
     /// Works a mouse event in. Returns whether the caret may be off the screen afterwards, as after the wheel.
     pub(crate) fn mouse(&mut self, mouse: Mouse, now: MonoTime) -> bool {
         let layout = self.layout();
-        let n_lines = self.rope().len_lines();
         match mouse.kind {
-            MouseKind::WheelUp => self.scroll.top = self.scroll.top.saturating_sub(WHEEL_LINES),
-            MouseKind::WheelDown => self.scroll.top = (self.scroll.top + WHEEL_LINES).min(n_lines - 1),
+            MouseKind::WheelUp => self.scroll_by(-WHEEL_ROWS),
+            MouseKind::WheelDown => self.scroll_by(WHEEL_ROWS),
             MouseKind::Release => {}
             MouseKind::Press | MouseKind::Drag => {
                 let below = layout.text_top + layout.text_rows;
@@ -41,13 +40,13 @@ impl Model {
                 }
                 let x = usize::from(mouse.x.saturating_sub(layout.gutter));
                 // A drag past the first or the last row goes on into the text that is not shown: the view follows.
-                let line = (self.scroll.top + usize::from(mouse.y.min(below)))
-                    .saturating_sub(usize::from(layout.text_top));
-                let at = self.position_in(x, line);
+                let rows = i32::from(mouse.y.min(below)) - i32::from(layout.text_top);
+                let place = self.row_from(self.top(), rows as isize);
+                let at = self.position_in(x, place);
                 self.end_run();
                 match mouse.kind {
                     MouseKind::Press => self.press(mouse, at, now),
-                    _ if mouse.alt => self.drag_column(x, line),
+                    _ if mouse.alt => self.drag_column(x, place.line),
                     _ => self.drag(mouse, at),
                 }
                 return false;

@@ -18,6 +18,8 @@ pub struct Settings {
     pub scrollbar: bool,
     /// Whether the screen is for somebody who hears it: no lines drawn, no numbers, messages on a row of their own.
     pub is_spoken: bool,
+    /// Whether long lines go on in the next row.
+    pub wrap: bool,
     /// One step of indentation where a text shows none of its own: so many blanks, or a tab for 0. `None` is what is usual
     /// in its language.
     pub indent: Option<u8>,
@@ -56,6 +58,7 @@ impl Default for Settings {
             theme: "terminal".to_owned(),
             scrollbar: true,
             is_spoken: false,
+            wrap: false,
             indent: None,
             auto_indent: true,
             trim_blanks: false,

@@ -299,6 +299,13 @@ impl Model {
                 self.notify(format!("{ending}, {encoding}, indented by {}", self.indentation.words()), now);
             }
             Action::EndLines(ending) => self.end_lines_with(ending, now),
+            Action::ToggleWrap => {
+                self.toggle_wrap();
+                self.notify(
+                    if self.is_wrapped() { "long lines are wrapped" } else { "long lines are not wrapped" },
+                    now,
+                );
+            }
             Action::Help => self.overlay = Overlay::Help(0),
             Action::People => self.overlay = Overlay::People,
             Action::Suspend => effects.push(Effect::Suspend),

@@ -3,7 +3,7 @@
 use crate::document::{Anchor, Bias};
 
 use super::selection::Selection;
-use super::{Clipboard, Model};
+use super::{Clipboard, Model, Scroll};
 
 /// Selections and scroll position, as anchors: they stay on their text while others, or another pane, edit it.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct View {
     selection: (Anchor, Anchor),
     others: Vec<(Anchor, Anchor)>,
     top: Anchor,
+    /// Which row of the top line is the first.
+    row: usize,
     left: usize,
 }
 
@@ -32,6 +34,7 @@ impl Model {
             selection: anchors(&self.selection),
             others: self.others.iter().map(anchors).collect(),
             top: self.document.anchor(top, Bias::Right),
+            row: self.scroll.row,
             left: self.scroll.left,
         }
     }
@@ -49,7 +52,7 @@ impl Model {
             primary.goal = goal;
         }
         (self.selection, self.others) = (primary, others);
-        (self.scroll.top, self.scroll.left) = (top, view.left);
+        self.scroll = Scroll { top, row: view.row, left: view.left };
         self.size = size;
     }
 

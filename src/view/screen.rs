@@ -152,6 +152,7 @@ mod tests {
     use crate::editor::file::FileMeta;
     use crate::editor::highlight::Painted;
     use crate::editor::key::{Key, KeyCode};
+    use crate::editor::settings::Settings;
     use crate::editor::{Model, Msg, update};
     use crate::protocol::ConnectionId;
     use crate::protocol::presence::{Activity, Presence};
@@ -227,6 +228,7 @@ mod tests {
             document.insert(0, &text).expect("it fits");
             let meta = FileMeta { name: "a.rs".to_owned(), ..FileMeta::default() };
             let mut model = Model::new(document, meta);
+            model.set_settings(Settings { wrap: seed % 2 == 1, ..Settings::default() });
             let (theme, mut now) = (Theme::default(), MonoTime(0));
             update(&mut model, Msg::Resize(columns, rows), now);
             let (mut screen, mut painter) = (Screen::new(columns, rows), Painter::new());

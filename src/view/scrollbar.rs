@@ -21,7 +21,7 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, screen: &mut Screen) 
     };
     let n_lines = rope.len_lines();
     let row_of = |line: usize| (line * rows / n_lines).min(rows.saturating_sub(1));
-    let shown = row_of(model.scroll.top)..=row_of(model.scroll.top + rows.saturating_sub(1));
+    let shown = row_of(model.scroll.top)..=row_of(model.row_from(model.top(), rows as isize - 1).line);
     let mut marks: Vec<(String, Style)> = Vec::new();
     marks
         .extend((0..rows).map(|row| (if shown.contains(&row) { "█" } else { "│" }.to_owned(), theme.scroll)));

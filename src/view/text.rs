@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use ratatui::layout::Position;
 use ratatui::style::{Modifier, Style};
-use unicode_segmentation::UnicodeSegmentation;
 
 use crate::base::time::MonoTime;
 use crate::editor::glyph::{GlyphKind, glyph};
+use crate::editor::grapheme::clusters;
 use crate::editor::layout::Layout;
 use crate::editor::{Model, column, grapheme};
 
@@ -22,51 +22,51 @@ struct Lit {
     style: Style,
 }
 
-/// A visible line.
+/// A visible row of the text.
 struct Line {
-    /// Its number, from 0.
-    number: usize,
-    /// The row that it is on.
+    /// Its line's number, from 0; `None` where a line goes on.
+    number: Option<usize>,
+    /// The row of the screen that it is on.
     y: u16,
     /// Its characters, without the line feed.
     chars: Range<usize>,
     /// The first character that may be on the screen.
     from: usize,
-    /// That one's column.
+    /// That one's column in the line.
     column: usize,
+    /// How many cells right of the text's left edge it is; less than none for one that the edge cuts.
+    x: isize,
     /// What may be on the screen of it.
     text: String,
+    /// Whether the line goes on in the next row.
+    goes_on: bool,
     /// Whether its line feed is selected, which shows as one cell.
     is_end_selected: bool,
 }
 
 /// Draws the visible lines that are not what they were.
 pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, screen: &mut Screen) {
+    let lines = match model.is_wrapped() {
+        true => wrapped_lines(model, layout),
+        false => lines(model, layout),
+    };
     let rope = model.rope();
-    let last = (model.scroll.top + usize::from(layout.text_rows)).min(rope.len_lines());
-    let lit = lit(model, theme, model.scroll.top..last);
-    let mut start = rope.line_to_char(model.scroll.top.min(rope.len_lines()));
-    let mut slices = rope.lines_at(model.scroll.top.min(rope.len_lines()));
-    for y in layout.text_top..layout.text_top + layout.text_rows {
-        let Some(slice) = slices.next() else {
-            // Below the text: the same until the bar at its right comes or goes.
-            let source = u64::from(layout.text_columns);
-            if screen.starts(y, source, theme.text) {
-                screen.ends(y, source);
-            }
-            continue;
-        };
-        let number = model.scroll.top + usize::from(y - layout.text_top);
-        let next = start + slice.len_chars();
-        let has_end = start < next && slice.char(next - start - 1) == '\n';
-        let line = line_of(model, layout, number, y, start..next - usize::from(has_end));
-        let source = source_of(model, layout, &line, &lit);
+    let last = model.scroll.top + usize::from(layout.text_rows);
+    let lit = lit(model, theme, model.scroll.top.min(rope.len_lines())..last.min(rope.len_lines()));
+    for line in &lines {
+        let source = source_of(model, layout, line, &lit);
+        if screen.starts(line.y, source, theme.text) {
+            draw_number(line, layout, theme, screen);
+            draw_line(model, layout, theme, line, &lit, screen);
+            screen.ends(line.y, source);
+        }
+    }
+    for y in layout.text_top + lines.len() as u16..layout.text_top + layout.text_rows {
+        // Below the text: the same until the bar at its right comes or goes.
+        let source = u64::from(layout.text_columns);
         if screen.starts(y, source, theme.text) {
-            draw_number(number + 1, layout, theme, y, screen);
-            draw_line(model, layout, theme, &line, &lit, screen);
             screen.ends(y, source);
         }
-        start = next;
     }
     for other in &model.others {
         if let Some(cell) = cell_of(model, layout, other.head).filter(|&cell| screen.contains(cell)) {
@@ -78,22 +78,79 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, screen
     }
 }
 
-fn line_of(model: &Model, layout: &Layout, number: usize, y: u16, chars: Range<usize>) -> Line {
+/// The visible lines, each on one row.
+fn lines(model: &Model, layout: &Layout) -> Vec<Line> {
     let rope = model.rope();
-    let (from, column) = first_shown(model, number, &chars);
+    let first = model.scroll.top.min(rope.len_lines());
+    let mut start = rope.line_to_char(first);
+    let rows = layout.text_top..layout.text_top + layout.text_rows;
+    let visible = rope.lines_at(first).zip(first..).zip(rows);
+    let line = |((slice, number), y): ((ropey::RopeSlice, usize), u16)| {
+        let next = start + slice.len_chars();
+        let has_end = start < next && slice.char(next - start - 1) == '\n';
+        let chars = start..next - usize::from(has_end);
+        start = next;
+        let (from, column) = first_shown(model, number, &chars);
+        let x = column as isize - model.scroll.left as isize;
+        line_of(model, layout, Line { number: Some(number), y, from, column, x, ..blank_line(chars) })
+    };
+    visible.map(line).collect()
+}
+
+/// The visible rows of lines that are wrapped.
+fn wrapped_lines(model: &Model, layout: &Layout) -> Vec<Line> {
+    let top = model.top();
+    let (mut lines, mut skip) = (Vec::new(), top.row);
+    for number in top.line..model.rope().len_lines() {
+        let rows = model.rows_of(number);
+        let n = rows.len();
+        for (i, row) in rows.into_iter().enumerate().skip(std::mem::take(&mut skip)) {
+            if lines.len() == usize::from(layout.text_rows) {
+                return lines;
+            }
+            let (mut from, mut column, mut x) = (row.chars.start, row.column, row.indent as isize);
+            if n == 1 {
+                // A line too long to be measured is not wrapped: its left part may be off the screen.
+                (from, column) = first_shown(model, number, &row.chars);
+                x = column as isize - model.scroll.left as isize;
+            }
+            let y = layout.text_top + lines.len() as u16;
+            let line = Line {
+                number: (i == 0).then_some(number),
+                y,
+                from,
+                column,
+                x,
+                goes_on: i + 1 < n,
+                ..blank_line(row.chars)
+            };
+            lines.push(line_of(model, layout, line));
+        }
+    }
+    lines
+}
+
+fn blank_line(chars: Range<usize>) -> Line {
+    let (number, y, from, column, x) = (None, 0, chars.start, 0, 0);
+    Line { number, y, chars, from, column, x, text: String::new(), goes_on: false, is_end_selected: false }
+}
+
+/// Fills in what is on the screen of a row.
+fn line_of(model: &Model, layout: &Layout, line: Line) -> Line {
+    let (rope, from, end) = (model.rope(), line.from, line.chars.end);
     // A cluster takes a cell at least, and a cluster of very many characters is cut anyway.
     let n_chars_max = usize::from(layout.text_columns) * 8 + 1_024;
-    let text = rope.slice(from..chars.end.min(from + n_chars_max)).to_string();
-    let is_end_selected = model.selection.range().contains(&chars.end) && chars.end < rope.len_chars();
-    Line { number, y, chars, from, column, text, is_end_selected }
+    let text = rope.slice(from..end.min(from + n_chars_max)).to_string();
+    let is_end_selected = !line.goes_on && end < rope.len_chars() && model.selection.range().contains(&end);
+    Line { text, is_end_selected, ..line }
 }
 
 /// Returns a number for everything that a line is drawn from: equal lines look equal.
 fn source_of(model: &Model, layout: &Layout, line: &Line, lit: &[Lit]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let Line { number, chars, from, column, text, is_end_selected, y: _ } = line;
-    (1, number, layout.gutter, layout.text_columns, model.scroll.left).hash(&mut hasher);
-    (chars.end - from, column, text, is_end_selected).hash(&mut hasher);
+    let Line { number, chars, from, column, x, text, goes_on, is_end_selected, y: _ } = line;
+    (1, number, layout.gutter, layout.text_columns, x).hash(&mut hasher);
+    (chars.end - from, column, text, goes_on, is_end_selected).hash(&mut hasher);
     let within = |range: &Range<usize>| range.start < chars.end && *from < range.end;
     for span in model.highlights.from(*from).iter().take_while(|span| span.chars.start < chars.end) {
         (span.chars.start.max(*from) - from, span.chars.end.min(chars.end) - from, span.kind)
@@ -105,10 +162,11 @@ fn source_of(model: &Model, layout: &Layout, line: &Line, lit: &[Lit]) -> u64 {
     hasher.finish()
 }
 
-fn draw_number(number: usize, layout: &Layout, theme: &Theme, y: u16, screen: &mut Screen) {
+fn draw_number(line: &Line, layout: &Layout, theme: &Theme, screen: &mut Screen) {
     if 0 < layout.gutter {
         let width = usize::from(layout.gutter) - 3;
-        put(screen, 0, layout.gutter, y, &format!("{number:>width$} │"), theme.gutter);
+        let number = line.number.map_or(String::new(), |number| (number + 1).to_string());
+        put(screen, 0, layout.gutter, line.y, &format!("{number:>width$} │"), theme.gutter);
     }
 }
 
@@ -162,8 +220,8 @@ fn first_shown(model: &Model, line: usize, chars: &Range<usize>) -> (usize, usiz
 fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[Lit], screen: &mut Screen) {
     let (y, mut at, mut column) = (line.y, line.from, line.column);
     let right = (layout.gutter + layout.text_columns).min(screen.width());
-    let mut x = layout.gutter as usize + column - model.scroll.left.min(column);
-    let mut hidden = model.scroll.left.saturating_sub(column);
+    let mut x = usize::from(layout.gutter).saturating_add_signed(line.x.max(0));
+    let mut hidden = line.x.min(0).unsigned_abs();
     let mut spans = model.highlights.from(at).iter().peekable();
     let mut style_at = |at: usize, glyph: GlyphKind| {
         while spans.next_if(|span| span.chars.end <= at).is_some() {}
@@ -174,7 +232,7 @@ fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[
         };
         lit.iter().filter(|lit| lit.range.contains(&at)).fold(base, |style, lit| style.patch(lit.style))
     };
-    for cluster in line.text.graphemes(true) {
+    for cluster in clusters(&line.text) {
         let shown = glyph(cluster, column);
         let style = style_at(at, shown.kind);
         column += shown.cells;
@@ -188,7 +246,7 @@ fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[
         }
         if usize::from(right) < x + shown.cells {
             // The line goes on: said in the last cell, whatever half of it would be there.
-            if layout.gutter < right {
+            if layout.gutter < right && !line.goes_on && line.number.is_some() {
                 screen[(right - 1, y)].set_symbol(">").set_style(theme.gutter);
             }
             return;
@@ -204,18 +262,21 @@ fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[
 /// Returns the cell at which a position is drawn, if it is on the screen.
 fn cell_of(model: &Model, layout: &Layout, at: usize) -> Option<Position> {
     let rope = model.rope();
-    let line = rope.char_to_line(at.min(rope.len_chars()));
-    let row = line.checked_sub(model.scroll.top).filter(|&row| row < usize::from(layout.text_rows))?;
-    let (first, column) = first_shown(model, line, &(rope.line_to_char(line)..column::line_end(rope, line)));
-    let cells = if column::is_long(rope, line) {
+    let (place, row) = model.place_of(at.min(rope.len_chars()));
+    let y = model.rows_between(model.top(), place, usize::from(layout.text_rows))?;
+    let columns = usize::from(layout.text_columns);
+    let (first, column) = first_shown(model, place.line, &row.chars);
+    let cells = if column::is_long(rope, place.line) {
         // Beyond this it is off the screen whatever it holds.
-        let is_near = first <= at && at - first <= usize::from(layout.text_columns) * 8 + 1_024;
+        let is_near = first <= at && at - first <= columns * 8 + 1_024;
         is_near.then(|| column::cells_between(rope, first, at))?
+    } else if model.is_wrapped() {
+        // Blanks that hang over the row's end have no cells of their own.
+        row.cells_before(rope, at).min(columns.saturating_sub(1))
     } else {
         column::column_of(rope, at).checked_sub(model.scroll.left.min(column.max(model.scroll.left)))?
     };
-    let is_shown = cells < usize::from(layout.text_columns);
-    is_shown.then(|| Position::new(layout.gutter + cells as u16, layout.text_top + row as u16))
+    (cells < columns).then(|| Position::new(layout.gutter + cells as u16, layout.text_top + y as u16))
 }
 
 /// Returns where one's own caret is drawn.

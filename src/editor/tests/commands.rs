@@ -87,3 +87,50 @@ fn a_drag_past_the_last_row_scrolls() {
     update(&mut bench.model, mouse(MouseKind::Drag, 0), bench.now);
     assert_eq!(bench.model.scroll.top, 1);
 }
+
+/// An editor of 20 columns and 8 rows whose lines are wrapped.
+fn narrow(drawn: &str) -> Bench {
+    let mut bench = Bench::new(drawn, Settings { wrap: true, ..Settings::default() });
+    update(&mut bench.model, Msg::Resize(20, 8), bench.now);
+    bench
+}
+
+#[test]
+fn where_lines_are_wrapped_the_caret_moves_by_rows() {
+    let mut bench = narrow("one |two three four five six seven\nend");
+    bench.press("<Down>");
+    assert_eq!(bench.drawn(), "one two three four five| six seven\nend");
+    bench.press("<Down>");
+    assert_eq!(bench.drawn(), "one two three four five six seven\nend|");
+    bench.press("<Up><Up>");
+    assert_eq!(bench.drawn(), "one |two three four five six seven\nend");
+    bench.press("<Up>");
+    assert_eq!(bench.drawn(), "|one two three four five six seven\nend");
+}
+
+#[test]
+fn a_wrapped_line_scrolls_by_its_rows_and_the_caret_stays_on_the_screen() {
+    let mut bench = narrow(&("|".to_owned() + &"word word word word ".repeat(30) + "\nend"));
+    for _ in 0..40 {
+        bench.press("<Down>");
+        let layout = bench.model.layout();
+        let (place, _) = bench.model.place_of(bench.model.selection.head);
+        assert!(bench.model.rows_between(bench.model.top(), place, layout.text_rows.into()).is_some());
+    }
+    assert!(bench.drawn().ends_with("end|"));
+    bench.press("<PageUp><PageUp>");
+    assert_eq!(bench.model.top().line, 0);
+    assert!(0 < bench.model.top().row);
+}
+
+#[test]
+fn wrapping_is_switched_for_one_text_and_clicks_land_on_what_is_drawn() {
+    let mut bench = narrow("one two three four five six|");
+    let click = |x, y| Msg::Mouse(Mouse { kind: MouseKind::Press, x, y, shift: false, alt: false });
+    update(&mut bench.model, click(4, 2), bench.now);
+    assert_eq!(bench.drawn(), "one two three four five| six");
+    bench.press("<Alt-L><Home>");
+    assert!(!bench.model.is_wrapped());
+    update(&mut bench.model, click(5, 1), bench.now);
+    assert_eq!(bench.drawn(), "one t|wo three four five six");
+}
