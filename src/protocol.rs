@@ -9,6 +9,7 @@ pub mod frame;
 pub mod greeting;
 pub mod ids;
 pub mod link_url;
+pub mod packed;
 pub mod presence;
 
 pub use ids::{ConnectionId, DocumentId, Epoch, SessionId};

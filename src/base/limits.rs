@@ -27,6 +27,12 @@ pub const FRAME_BYTES_MAX: usize = PACKET_BYTES_MAX - 3;
 /// quarter of the packet, so that frames of other kinds find room between two fragments.
 pub const FRAGMENT_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of a batch from which on it is worth to compress it.
+pub const PACK_BYTES_MIN: usize = 4 << 10;
+
+/// The largest window that a compressed transfer may ask its reader to keep: 8 MiB, what RFC 8878 recommends.
+pub const PACKED_WINDOW_LOG_MAX: u32 = 23;
+
 /// Bytes of one fragmented batch or snapshot that a client accepts from whoever serves it: a text of
 /// 100 MB with its history, and as much again.
 pub const TRANSFER_BYTES_MAX: usize = 256 << 20;

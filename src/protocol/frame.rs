@@ -86,7 +86,9 @@ pub enum Whole {
 pub struct Fragment<'a> {
     /// Of what.
     pub whole: Whole,
-    /// Bytes of the whole.
+    /// Whether the whole is compressed (see [`super::packed`]).
+    pub is_packed: bool,
+    /// Bytes of the whole, as it travels.
     pub total: u64,
     /// Bytes of the whole before this piece.
     pub offset: u64,
@@ -291,18 +293,23 @@ fn ack(reader: &mut Reader<'_>) -> Result<Vec<AckEntry>, DecodeError> {
     Ok(entries)
 }
 
+/// The bit that says that a whole is compressed.
+const PACKED: u8 = 2;
+
 fn put_fragment_head(out: &mut Vec<u8>, fragment: &Fragment<'_>) {
-    out.push(match fragment.whole {
+    let whole = match fragment.whole {
         Whole::Batch => 0,
         Whole::Snapshot => 1,
-    });
+    };
+    out.push(whole | if fragment.is_packed { PACKED } else { 0 });
     put_varint(out, fragment.total);
     put_varint(out, fragment.offset);
 }
 
 fn fragment<'a>(reader: &mut Reader<'a>) -> Result<Fragment<'a>, DecodeError> {
     let what = "a fragment";
-    let whole = match reader.byte(what)? {
+    let first = reader.byte(what)?;
+    let whole = match first & !PACKED {
         0 => Whole::Batch,
         1 => Whole::Snapshot,
         _ => return Err(DecodeError::Invalid("a fragment's kind")),
@@ -313,7 +320,7 @@ fn fragment<'a>(reader: &mut Reader<'a>) -> Result<Fragment<'a>, DecodeError> {
     if bytes.is_empty() || total - offset < bytes.len() as u64 {
         return Err(DecodeError::Invalid("a fragment's length"));
     }
-    Ok(Fragment { whole, total, offset, bytes })
+    Ok(Fragment { whole, is_packed: first & PACKED != 0, total, offset, bytes })
 }
 
 fn presence<'a>(reader: &mut Reader<'a>) -> Result<PresenceFrame<'a>, DecodeError> {

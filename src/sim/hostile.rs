@@ -125,7 +125,7 @@ impl World {
     /// A transfer that claims much and never ends.
     fn hostile_fragment(&mut self) -> Vec<u8> {
         let total = 1 + (self.rng.next_u64() >> (36 + self.rng.below(28)));
-        let fragment = Fragment { whole: Whole::Batch, total, offset: 0, bytes: b"x" };
+        let fragment = Fragment { whole: Whole::Batch, is_packed: false, total, offset: 0, bytes: b"x" };
         Frame::Fragment(fragment).to_packet()
     }
 

@@ -7,6 +7,7 @@ use crate::base::time::{Millis, MonoTime};
 use crate::crdt::VersionVector;
 use crate::protocol::codec::DecodeError;
 use crate::protocol::frame::{Fragment, Frame, Whole};
+use crate::protocol::packed::{pack, unpack};
 use crate::sync::event::{LinkId, Output};
 
 /// One connection.
@@ -25,10 +26,26 @@ pub(super) struct Wire {
     pub(super) sent_at: MonoTime,
 }
 
+/// A batch or a snapshot as it travels.
+#[derive(Clone, Debug)]
+pub(super) struct Parcel {
+    whole: Whole,
+    is_packed: bool,
+    bytes: Bytes,
+}
+
+impl Parcel {
+    /// Compresses what is worth it. O(bytes), some 3 ms for a megabyte.
+    pub(super) fn new(whole: Whole, bytes: Bytes) -> Parcel {
+        let packed = if limits::PACK_BYTES_MIN <= bytes.len() { pack(&bytes) } else { None };
+        let is_packed = packed.is_some();
+        Parcel { whole, is_packed, bytes: packed.map_or(bytes, Bytes::from) }
+    }
+}
+
 #[derive(Debug)]
 struct Transfer {
-    whole: Whole,
-    bytes: Bytes,
+    parcel: Parcel,
     offset: usize,
     /// What the other side has once all pieces are there.
     then: VersionVector,
@@ -37,6 +54,7 @@ struct Transfer {
 #[derive(Debug)]
 struct Assembly {
     whole: Whole,
+    is_packed: bool,
     total: usize,
     bytes: Vec<u8>,
 }
@@ -62,18 +80,18 @@ impl Wire {
     /// already; otherwise `pump` returns it later.
     pub(super) fn send_whole(
         &mut self,
-        whole: Whole,
-        bytes: Bytes,
+        parcel: Parcel,
         then: VersionVector,
         now: MonoTime,
         out: &mut Vec<Output>,
     ) -> Option<VersionVector> {
         assert!(self.transfer.is_none(), "a second transfer on link {:?}", self.link);
-        if whole == Whole::Batch && bytes.len() <= limits::FRAGMENT_BYTES_MAX {
-            self.send_frame(&Frame::Batch(&bytes), now, out);
+        let fits_a_frame = parcel.whole == Whole::Batch && parcel.bytes.len() <= limits::FRAGMENT_BYTES_MAX;
+        if fits_a_frame && !parcel.is_packed {
+            self.send_frame(&Frame::Batch(&parcel.bytes), now, out);
             return Some(then);
         }
-        self.transfer = Some(Transfer { whole, bytes, offset: 0, then });
+        self.transfer = Some(Transfer { parcel, offset: 0, then });
         self.pump(now, out)
     }
 
@@ -83,16 +101,18 @@ impl Wire {
             if limits::LINK_QUEUE_BYTES_LOW < self.n_queued {
                 return None;
             }
-            let end = transfer.bytes.len().min(transfer.offset + limits::FRAGMENT_BYTES_MAX);
+            let Parcel { whole, is_packed, ref bytes } = transfer.parcel;
+            let end = bytes.len().min(transfer.offset + limits::FRAGMENT_BYTES_MAX);
             let packet = Frame::Fragment(Fragment {
-                whole: transfer.whole,
-                total: transfer.bytes.len() as u64,
+                whole,
+                is_packed,
+                total: bytes.len() as u64,
                 offset: transfer.offset as u64,
-                bytes: &transfer.bytes[transfer.offset..end],
+                bytes: &bytes[transfer.offset..end],
             })
             .to_packet();
             transfer.offset = end;
-            let finished = if end == transfer.bytes.len() { self.transfer.take() } else { None };
+            let finished = if end == transfer.parcel.bytes.len() { self.transfer.take() } else { None };
             self.send(packet.into(), now, out);
             if let Some(finished) = finished {
                 return Some(finished.then);
@@ -122,7 +142,8 @@ impl Wire {
     }
 
     /// Adds a piece. Returns the whole when it was the last one. Memory grows with what has arrived, not with what is
-    /// claimed. A piece at offset 0 begins anew, as after a pause.
+    /// claimed. A piece at offset 0 begins anew, as after a pause. Compressed or not, a whole has at most `n_bytes_max`
+    /// bytes.
     pub(super) fn assemble(
         &mut self,
         fragment: Fragment<'_>,
@@ -134,11 +155,12 @@ impl Wire {
         }
         if fragment.offset == 0 {
             let total = fragment.total as usize;
-            self.assembly = Some(Assembly { whole: fragment.whole, total, bytes: Vec::new() });
+            let Fragment { whole, is_packed, .. } = fragment;
+            self.assembly = Some(Assembly { whole, is_packed, total, bytes: Vec::new() });
         }
         let assembly =
             self.assembly.as_mut().ok_or(DecodeError::Invalid("a fragment without a beginning"))?;
-        let is_next = assembly.whole == fragment.whole
+        let is_next = (assembly.whole, assembly.is_packed) == (fragment.whole, fragment.is_packed)
             && assembly.total as u64 == fragment.total
             && assembly.bytes.len() as u64 == fragment.offset;
         if !is_next {
@@ -148,7 +170,9 @@ impl Wire {
         if assembly.bytes.len() < assembly.total {
             return Ok(None);
         }
-        Ok(self.assembly.take().map(|done| (done.whole, done.bytes)))
+        let Some(Assembly { whole, is_packed, bytes, .. }) = self.assembly.take() else { return Ok(None) };
+        let bytes = if is_packed { unpack(&bytes, n_bytes_max)? } else { bytes };
+        Ok(Some((whole, bytes)))
     }
 
     /// Returns when something must be sent so that the other side knows that this one lives.
@@ -192,9 +216,11 @@ mod tests {
     fn a_large_whole_travels_in_pieces_and_never_fills_the_queue() {
         let (mut sender, mut receiver) =
             (Wire::new(LinkId(1), MonoTime(0)), Wire::new(LinkId(2), MonoTime(0)));
-        let whole: Vec<u8> = (0..1_000_000u32).map(|i| i as u8).collect();
+        let mut rng = crate::base::rng::Rng::new(1);
+        let whole: Vec<u8> = (0..1_000_000).map(|_| rng.next_u64() as u8).collect();
         let mut out = Vec::new();
-        let done = sender.send_whole(Whole::Batch, whole.clone().into(), version(), MonoTime(0), &mut out);
+        let parcel = Parcel::new(Whole::Batch, whole.clone().into());
+        let done = sender.send_whole(parcel, version(), MonoTime(0), &mut out);
         assert_eq!(done, None);
         assert!(sender.n_queued <= limits::LINK_QUEUE_BYTES_LOW + limits::FRAGMENT_BYTES_MAX + 16);
         assert_eq!(carry(&mut sender, &mut receiver, &mut out), [(Whole::Batch, whole)]);
@@ -202,8 +228,22 @@ mod tests {
     }
 
     #[test]
+    fn what_shrinks_travels_compressed() {
+        let (mut sender, mut receiver) =
+            (Wire::new(LinkId(1), MonoTime(0)), Wire::new(LinkId(2), MonoTime(0)));
+        let whole = b"0123456789".repeat(20_000);
+        let mut out = Vec::new();
+        let parcel = Parcel::new(Whole::Snapshot, whole.clone().into());
+        let done = sender.send_whole(parcel, version(), MonoTime(0), &mut out);
+        assert_eq!(done, Some(version()), "one piece holds it");
+        assert!(sender.n_queued < 1_000);
+        assert_eq!(carry(&mut sender, &mut receiver, &mut out), [(Whole::Snapshot, whole)]);
+    }
+
+    #[test]
     fn pieces_out_of_order_or_over_the_limit_are_refused() {
-        let piece = |total, offset| Fragment { whole: Whole::Batch, total, offset, bytes: b"abc" };
+        let piece =
+            |total, offset| Fragment { whole: Whole::Batch, is_packed: false, total, offset, bytes: b"abc" };
         let mut wire = Wire::new(LinkId(1), MonoTime(0));
         assert!(wire.assemble(piece(9, 3), 10).is_err(), "no beginning");
         assert!(wire.assemble(piece(11, 0), 10).is_err(), "too long");

@@ -13,7 +13,7 @@ use crate::sync::backoff::Backoff;
 use crate::sync::event::{LinkId, Output, Upstream, Via};
 use crate::sync::status::Status;
 use crate::sync::store::Growth;
-use crate::sync::wire::Wire;
+use crate::sync::wire::{Parcel, Wire};
 
 /// The upstream and how it stands with it.
 #[derive(Debug)]
@@ -465,7 +465,8 @@ impl Room {
                 joining.state = State::denied_for_good(sentence);
                 return step.out.push(Output::Close { link });
             }
-            if let Some(sent) = live.wire.send_whole(Whole::Batch, batch.into(), then, step.now, step.out) {
+            let parcel = Parcel::new(Whole::Batch, batch.into());
+            if let Some(sent) = live.wire.send_whole(parcel, then, step.now, step.out) {
                 live.sent.merge(&sent);
             }
             live.measure(step);

@@ -21,7 +21,7 @@ use crate::protocol::greeting::{Refuse, RefuseCode};
 use crate::protocol::{ConnectionId, DocumentId, SessionId};
 use crate::sync::event::{LinkId, Output, PersistToken, Traffic};
 use crate::sync::rate::TokenBucket;
-use crate::sync::wire::Wire;
+use crate::sync::wire::{Parcel, Wire};
 
 /// What both sides say when two histories meet.
 pub(super) const OTHER_HISTORY: &str =
@@ -43,7 +43,9 @@ pub(super) struct Serving {
 /// What those get who join with nothing.
 #[derive(Debug)]
 struct Snapshot {
-    bytes: Bytes,
+    parcel: Parcel,
+    /// Bytes of it before it was compressed.
+    n_bytes: usize,
     version: VersionVector,
 }
 
@@ -152,7 +154,7 @@ impl Serving {
     }
 
     pub(super) fn set_snapshot(&mut self, bytes: Bytes, version: VersionVector) {
-        self.snapshot = Some(Snapshot { bytes, version });
+        self.snapshot = Some(Snapshot::new(bytes, version));
     }
 }
 

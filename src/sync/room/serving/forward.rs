@@ -11,6 +11,7 @@ use crate::protocol::frame::{AckEntry, Author, Frame, Whole};
 use crate::sync::event::{LinkId, PersistToken};
 use crate::sync::room::{Room, Step};
 use crate::sync::store::Growth;
+use crate::sync::wire::Parcel;
 
 impl Room {
     /// Notes that batches of a link were merged: asks for them to be persisted, and remembers what the sender has.
@@ -75,19 +76,20 @@ impl Room {
         let mut n_receivers = 0;
         let serving = &mut self.serving;
         let durable = self.store.durable();
-        let mut batch = None::<(Bytes, Bytes)>;
+        let mut batch = None::<Forwarded>;
         for (&id, link) in &mut serving.links {
             let Some(member) = link.member.as_mut().filter(|_| Some(id) != origin) else { continue };
             if !matches!(member.pace, Pace::Live) {
                 continue;
             }
-            let (bytes, packet) = batch.get_or_insert_with(|| {
-                let bytes: Bytes = step.doc.changes_between(before, durable, &serving.names).into();
-                let is_small = bytes.len() <= limits::FRAGMENT_BYTES_MAX;
-                let packet = if is_small { Frame::Batch(&bytes).to_packet().into() } else { Bytes::new() };
-                (bytes, packet)
+            let batch = batch.get_or_insert_with(|| {
+                let bytes = step.doc.changes_between(before, durable, &serving.names);
+                match bytes.len() <= limits::FRAGMENT_BYTES_MAX {
+                    true => Forwarded::Packet(Frame::Batch(&bytes).to_packet().into()),
+                    false => Forwarded::Parcel(Parcel::new(Whole::Batch, bytes.into())),
+                }
             });
-            if limits::LINK_QUEUE_BYTES_MAX < link.wire.n_queued + packet.len() {
+            if limits::LINK_QUEUE_BYTES_MAX < link.wire.n_queued + batch.n_bytes_at_once() {
                 // Too slow: served from the document once it has drained.
                 member.pace = Pace::Behind { sent: before.clone() };
                 serving.traffic.n_fell_behind += 1;
@@ -97,13 +99,17 @@ impl Room {
             if let Some(names) = unknown_names(&serving.names, &mut member.n_names) {
                 link.wire.send_frame(&names, step.now, step.out);
             }
-            if !packet.is_empty() {
-                link.wire.send(packet.clone(), step.now, step.out);
-                continue;
-            }
-            let then = durable.clone();
-            let queued = link.wire.send_whole(Whole::Batch, bytes.clone(), then, step.now, step.out);
-            if queued.is_none() {
+            let is_queued = match batch {
+                Forwarded::Packet(packet) => {
+                    link.wire.send(packet.clone(), step.now, step.out);
+                    true
+                }
+                Forwarded::Parcel(parcel) => {
+                    let then = durable.clone();
+                    link.wire.send_whole(parcel.clone(), then, step.now, step.out).is_some()
+                }
+            };
+            if !is_queued {
                 member.pace = Pace::Behind { sent: before.clone() };
             }
         }
@@ -227,15 +233,15 @@ impl Room {
                 .snapshot
                 .as_ref()
                 .filter(|snapshot| sent.is_empty() && snapshot.serves(durable) && snapshot.fits_a_transfer());
-            let (whole, bytes, then) = match snapshot {
-                Some(snapshot) => (Whole::Snapshot, snapshot.bytes.clone(), snapshot.version.clone()),
+            let (parcel, then) = match snapshot {
+                Some(snapshot) => (snapshot.parcel.clone(), snapshot.version.clone()),
                 None => {
                     let then = step.doc.version_towards(sent, durable, limits::TRANSFER_OPS_MAX);
                     let batch = step.doc.changes_between(sent, &then, &serving.names);
-                    (Whole::Batch, batch.into(), then)
+                    (Parcel::new(Whole::Batch, batch.into()), then)
                 }
             };
-            if let Some(more) = reader.wire.send_whole(whole, bytes, then, step.now, step.out) {
+            if let Some(more) = reader.wire.send_whole(parcel, then, step.now, step.out) {
                 sent.merge(&more);
             }
         }
@@ -253,8 +259,7 @@ impl Room {
         let is_long = limits::JOIN_TAIL_OPS_MAX < durable.n_ops_beyond(&VersionVector::default());
         let is_all_durable = self.n_waiting == 0 && step.doc.version() == *durable;
         if !serves && is_long && is_all_durable {
-            self.serving.snapshot =
-                Some(Snapshot { bytes: step.doc.save().into(), version: durable.clone() });
+            self.serving.snapshot = Some(Snapshot::new(step.doc.save().into(), durable.clone()));
         }
     }
 }
@@ -267,9 +272,33 @@ impl Snapshot {
             && durable.n_ops_beyond(&self.version) <= limits::JOIN_TAIL_OPS_MAX
     }
 
+    pub(super) fn new(bytes: Bytes, version: VersionVector) -> Snapshot {
+        let n_bytes = bytes.len();
+        // Compressed once, for all who come.
+        Snapshot { parcel: Parcel::new(Whole::Snapshot, bytes), n_bytes, version }
+    }
+
     /// Returns whether a client takes it. A larger document goes as several batches.
     fn fits_a_transfer(&self) -> bool {
-        self.bytes.len() <= limits::TRANSFER_BYTES_MAX
+        self.n_bytes <= limits::TRANSFER_BYTES_MAX
+    }
+}
+
+/// What became durable at once, encoded for all who get it.
+enum Forwarded {
+    /// Small, and as a packet already.
+    Packet(Bytes),
+    /// Large: it goes in pieces.
+    Parcel(Parcel),
+}
+
+impl Forwarded {
+    /// Returns how many bytes a link must take without waiting.
+    fn n_bytes_at_once(&self) -> usize {
+        match self {
+            Forwarded::Packet(packet) => packet.len(),
+            Forwarded::Parcel(_) => 0,
+        }
     }
 }
 
