@@ -7,6 +7,7 @@ use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS
 use crate::crdt::ReplicaId;
 use crate::crdt::rga::Run;
 use crate::document::columns::{Columns, Kind, OpRun, ROOT, byte_of_char};
+use crate::document::text::push_short;
 
 /// What a history holds.
 pub(in crate::document) struct History {
@@ -376,7 +377,7 @@ fn place(
         } else if reference != Some((author, seq - 1)) {
             return Err(Malformed("text goes on where something else stands"));
         }
-        left.list.push(Stretch { author, seq, lamport, len: fragment.len });
+        left.push(Stretch { author, seq, lamport, len: fragment.len });
         let from = op.text;
         op.text += text.n_bytes(from, fragment.len);
         let piece = from as usize..op.text as usize;
@@ -410,6 +411,20 @@ struct Stretch {
 }
 
 impl Left {
+    fn push(&mut self, stretch: Stretch) {
+        match self.list.last_mut() {
+            // What goes on is referred to like what it goes on with.
+            Some(last)
+                if last.author == stretch.author
+                    && last.lamport + last.len == stretch.lamport
+                    && last.seq + last.len == stretch.seq =>
+            {
+                last.len += stretch.len
+            }
+            _ => self.list.push(stretch),
+        }
+    }
+
     /// Returns the nearest character on the left with a smaller (timestamp, replica): author and seq. What is greater is
     /// forgotten, as it is behind the new one for all that follows. O(1) amortised.
     fn reference(
@@ -418,11 +433,12 @@ impl Left {
         author: u32,
         authors: &Authors,
     ) -> Result<Option<(u32, u32)>, Malformed> {
-        let id = authors.ids[author as usize];
         while let Some(last) = self.list.last_mut() {
-            let last_id = authors.ids[last.author as usize];
-            if (last.lamport, last_id) < (lamport, id) {
-                let n_smaller = lamport - last.lamport + u32::from(last_id < id);
+            // Whose id is smaller counts only where timestamps are equal, which those of one author never are.
+            let is_first =
+                last.author != author && authors.ids[last.author as usize] < authors.ids[author as usize];
+            if last.lamport < lamport || (last.lamport == lamport && is_first) {
+                let n_smaller = lamport - last.lamport + u32::from(is_first);
                 last.len = last.len.min(n_smaller);
                 if lamport <= last.lamport + (last.len - 1) {
                     return Err(Malformed("an operation does not name its reference among its causes"));
@@ -445,6 +461,8 @@ fn fill_logs(
     text: &str,
 ) -> Result<(), Malformed> {
     make_room(logs, ops);
+    // One author's text is all of it.
+    let is_alone = logs.len() == 1;
     let mut directions = directions.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
     let mut scratch = Vec::new();
     let (mut stamp, mut text_at) = (0, 0);
@@ -463,8 +481,18 @@ fn fill_logs(
             What::Insert { reference } => {
                 let (replica, target) =
                     reference.map_or((ROOT, 0), |(author, seq)| (authors.local[author as usize], seq));
-                let run = OpRun { seq, len, kind: Kind::Insert, replica, target, text: 0 };
-                log.push(run, &text[text_at..op.text as usize]);
+                let text_start = if is_alone { text_at } else { log.text.len() };
+                if !is_alone {
+                    push_short(&mut log.text, &text[text_at..op.text as usize]);
+                }
+                log.ops.push(OpRun {
+                    seq,
+                    len,
+                    kind: Kind::Insert,
+                    replica,
+                    target,
+                    text: text_start as u32,
+                });
                 text_at = op.text as usize;
             }
             What::Delete { head } => {
@@ -475,13 +503,17 @@ fn fill_logs(
                     false => (Kind::DeleteForward, target.seq),
                 };
                 let replica = authors.local[target.author as usize];
-                log.push(OpRun { seq, len, kind, replica, target: first, text: 0 }, "");
+                let text = if is_alone { text_at } else { log.text.len() };
+                log.ops.push(OpRun { seq, len, kind, replica, target: first, text: text as u32 });
             }
             What::Unnamed => unreachable!("refused when times were given"),
         }
     }
     if directions.any(|is_backward| is_backward) {
         return Err(Malformed("directions are left over"));
+    }
+    if let [log] = logs {
+        log.text.push_str(text);
     }
     Ok(())
 }
