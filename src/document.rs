@@ -182,6 +182,25 @@ impl Document {
         document
     }
 
+    /// Makes a document that begins with a whole text, as an edit of its own that is no step of undo. Costs nothing but the
+    /// rope, whose leaves it shares.
+    ///
+    /// # Errors
+    /// `Full` if the document cannot count that much.
+    pub fn of_text(replica: ReplicaId, text: Rope) -> Result<Document, EditError> {
+        let mut document = Document::new(replica);
+        let n_chars = text.len_chars();
+        document.check_room(n_chars)?;
+        if 0 < n_chars {
+            document.rga.insert_local(0, Run::new(0, 0, 1, n_chars as u32));
+            document.logs[0].begin_with(text.clone());
+            document.applied[0] = n_chars as u32;
+            document.lamport_max = n_chars as u32;
+            document.text = TextBuffer::from_rope(text);
+        }
+        Ok(document)
+    }
+
     /// Returns the id under which local edits are made.
     pub fn replica(&self) -> ReplicaId {
         self.ids[0]

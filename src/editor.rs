@@ -285,6 +285,8 @@ pub struct Model {
     closes_only: bool,
     /// Where the text is being saved to while it has no file.
     save_path: Option<String>,
+    /// Where the caret goes once so much of the file was read: line and column. Cleared when its user does anything else.
+    wanted_place: Option<(usize, usize)>,
     /// The caret's line and the first shown character after the last message: where they were before an edit of others.
     caret_line: usize,
     top_at: usize,
@@ -338,6 +340,7 @@ impl Model {
             quits_after_save: false,
             closes_only: false,
             save_path: None,
+            wanted_place: None,
             caret_line: 0,
             top_at: 0,
         }
@@ -426,8 +429,12 @@ impl Model {
         (self.own_name, self.own_color, self.link) = (name, color, link);
     }
 
-    /// Puts the caret at a line and column, both from 1 and clamped to the text.
+    /// Puts the caret at a line and column, both from 1 and clamped to the text: at once, or when so much of the file is here.
     pub fn go_to(&mut self, line: usize, column: usize) {
+        if self.file.loading.is_some() && self.rope().len_lines() <= line {
+            self.wanted_place = Some((line, column));
+            return;
+        }
         let at = self.position_of(line, column);
         self.select(Selection::caret(at));
         self.center();

@@ -36,6 +36,7 @@ pub mod files;
 
 /// The files below a folder.
 pub mod listing;
+pub mod loading;
 
 /// Where one was in files.
 pub mod places;

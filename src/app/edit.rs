@@ -25,6 +25,7 @@ use crate::editor::views::View;
 use crate::editor::{Effect, Msg};
 use crate::io::clock;
 use crate::io::files::{self, Loaded};
+use crate::io::loading::{self, Loading, Piece};
 use crate::io::places::Places;
 use crate::io::signals::{Request, Requests};
 use crate::io::terminal::{self, Terminal, input};
@@ -46,7 +47,16 @@ pub fn launch(setting: Setting, launch: Launch) -> anyhow::Result<()> {
 }
 
 async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
-    let (loaded, more) = load(&launch.files)?;
+    let may_be_part = matches!(launch.how, How::Edit);
+    let (first, more) = load(&launch.files, may_be_part)?;
+    let (loaded, loading) = match first {
+        First::Whole(loaded) => (*loaded, None),
+        First::Part(loaded, loading) => (*loaded, Some(loading)),
+    };
+    if let Some(loading) = loading {
+        let shell = Shell::new(setting, Buffer::first_part(0, setting, loaded, loading)?)?;
+        return shell.live(&launch.files, more, Vec::new()).await;
+    }
     let is_share = matches!(launch.how, How::Share { .. });
     let mut opened = session::open(setting, &loaded, launch.how).await?;
     if opened.is_new_guest {
@@ -65,27 +75,34 @@ async fn edit(setting: &Setting, launch: Launch) -> anyhow::Result<()> {
     }
     let (first, effects) = Buffer::new(0, setting, loaded, opened);
     let mut shell = Shell::new(setting, first)?;
-    shell.carry_out(effects)?;
-    shell.wanted.extend(more.into_iter().map(Wanted::Beside));
     if let Some(link) = link {
         let is_copied = shell.terminal.copy(&link)?;
         shell.tell(Msg::Shared { is_copied })?;
     }
-    shell.begin(launch.files.line_col)?;
-    let done = shell.run().await;
-    shell.end(done).await
+    shell.live(&launch.files, more, effects).await
+}
+
+/// The first text.
+enum First {
+    Whole(Box<Loaded>),
+    /// A large file's first screens, and what comes behind them.
+    Part(Box<Loaded>, Loading),
 }
 
 /// Reads the first text, and returns which files come beside it.
-fn load(files: &Files) -> anyhow::Result<(Loaded, Vec<PathBuf>)> {
+fn load(files: &Files, may_be_part: bool) -> anyhow::Result<(First, Vec<PathBuf>)> {
     let mut paths = files.paths.iter().cloned();
+    let whole = |loaded| First::Whole(Box::new(loaded));
     let first = match (files.is_standard_input, paths.next()) {
         (true, first) => {
             let rest = first.into_iter().chain(paths).collect();
-            return Ok((Loaded::untitled(text::read_standard_input()?), rest));
+            return Ok((whole(Loaded::untitled(text::read_standard_input()?)), rest));
         }
-        (false, None) => Loaded::untitled(String::new()),
-        (false, Some(path)) => files::load(&path)?,
+        (false, None) => whole(Loaded::untitled(String::new())),
+        (false, Some(path)) => match loading::begin(&path).filter(|_| may_be_part) {
+            Some((loaded, loading)) => First::Part(Box::new(loaded), loading),
+            None => whole(files::load(&path)?),
+        },
     };
     Ok((first, paths.collect()))
 }
@@ -111,6 +128,8 @@ enum Wanted {
     New,
     /// The session of a text that was closed ends.
     End(Box<Buffer>),
+    /// All of a file was read whose first part is shown.
+    Whole(BufferId, Box<Loaded>),
 }
 
 /// A part of the screen.
@@ -178,6 +197,15 @@ impl Shell {
             files,
             ending: None,
         })
+    }
+
+    /// Edits until the user quits.
+    async fn live(mut self, files: &Files, more: Vec<PathBuf>, effects: Vec<Effect>) -> anyhow::Result<()> {
+        self.carry_out(effects)?;
+        self.wanted.extend(more.into_iter().map(Wanted::Beside));
+        self.begin(files.line_col)?;
+        let done = self.run().await;
+        self.end(done).await
     }
 
     /// Shows the first text at the place that is asked for, or where its user was.
@@ -258,6 +286,9 @@ impl Shell {
                         break;
                     }
                 }
+            }
+            Woken::Buffer(n, Happened::Read(Piece::Whole(loaded))) => {
+                self.wanted.push(Wanted::Whole(self.buffers[n].id, loaded));
             }
             Woken::Buffer(n, happened) => {
                 let mut out = Vec::new();

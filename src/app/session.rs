@@ -29,7 +29,7 @@ mod keep;
 mod open;
 
 pub use keep::Ending;
-pub use open::{How, Opened, document_of, open, open_link};
+pub use open::{How, Opened, open, open_link, open_view};
 
 use keep::Keep;
 

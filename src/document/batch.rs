@@ -117,7 +117,7 @@ impl<'a> Writer<'a> {
             put_varint(&mut self.ops, u64::from(op.target));
         }
         if op.kind == Kind::Insert {
-            self.text.push_str(columns.text_of(at, op.seq..op.end()));
+            self.text.push_str(&columns.text_of(at, op.seq..op.end()));
         }
     }
 

@@ -1,6 +1,9 @@
 //! The operations of one author, run-length, in the order in which they were made.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use ropey::Rope;
 
 use super::text::push_short;
 
@@ -81,6 +84,9 @@ pub(super) struct Columns {
     stamps: Vec<Stamp>,
     deps: Vec<(u32, u32)>,
     pub text: String,
+    /// The text of the first operations, when that is a whole file: as a rope it shares its leaves with the document's,
+    /// so that a large file is in memory once and not twice. Only ever of one's own log.
+    base: Option<Rope>,
 }
 
 /// Lengths to go back to when a batch turns out to be malformed.
@@ -98,6 +104,24 @@ impl Columns {
         Columns { author, start, ..Columns::default() }
     }
 
+    /// Begins an empty log with the insert of a whole text at once.
+    pub(super) fn begin_with(&mut self, base: Rope) {
+        debug_assert!(self.ops.is_empty() && self.start == 0);
+        let len = base.len_chars() as u32;
+        self.ops.push(OpRun { seq: 0, len, kind: Kind::Insert, replica: ROOT, target: 0, text: 0 });
+        self.base = Some(base);
+    }
+
+    /// Returns whether the operation's text is in the base and not in `text`.
+    pub(super) fn is_base(&self, op: &OpRun) -> bool {
+        op.seq == 0 && self.base.is_some()
+    }
+
+    /// Returns whether nothing follows the base: what is typed on has its text elsewhere, and is another run.
+    fn is_base_last(&self) -> bool {
+        self.base.is_some() && self.ops.len() == 1
+    }
+
     /// Makes this an empty part of another author's, and keeps its room.
     pub(super) fn begin_again(&mut self, author: u32, start: u32) {
         (self.author, self.start) = (author, start);
@@ -105,6 +129,7 @@ impl Columns {
         self.stamps.clear();
         self.deps.clear();
         self.text.clear();
+        self.base = None;
     }
 
     /// Returns one past the last seq held.
@@ -160,6 +185,12 @@ impl Columns {
 
     /// Appends `n` characters that the author typed on right after the last one.
     pub(super) fn type_on(&mut self, n: u32, text: &str) {
+        if self.is_base_last() {
+            let seq = self.end();
+            let op =
+                OpRun { seq, len: n, kind: Kind::Insert, replica: self.author, target: seq - 1, text: 0 };
+            return self.push(op, text);
+        }
         let last = self.ops.last_mut().expect("the character before is in the log");
         debug_assert_eq!(last.kind, Kind::Insert);
         last.len += n;
@@ -169,11 +200,11 @@ impl Columns {
     /// Appends `op`, whose seq is the end, joining it to the last one where one rule covers both.
     pub(super) fn push(&mut self, op: OpRun, text: &str) {
         debug_assert_eq!(op.seq, self.end());
-        let author = self.author;
+        let (author, is_after_base) = (self.author, self.is_base_last());
         let op = OpRun { text: self.text.len() as u32, ..op };
         push_short(&mut self.text, text);
         match self.ops.last_mut() {
-            Some(last) if Self::joins(author, last, &op) => {
+            Some(last) if !is_after_base && Self::joins(author, last, &op) => {
                 if op.kind != Kind::Insert {
                     let is_backward = op.target < last.target;
                     last.kind = if is_backward { Kind::DeleteBackward } else { Kind::DeleteForward };
@@ -244,12 +275,15 @@ impl Columns {
     }
 
     /// Returns the text of the inserted characters `seqs`, which lie in the run with index `at`.
-    pub(super) fn text_of(&self, at: usize, seqs: Range<u32>) -> &str {
+    pub(super) fn text_of(&self, at: usize, seqs: Range<u32>) -> Cow<'_, str> {
         let op = &self.ops[at];
+        if let Some(base) = self.base.as_ref().filter(|_| self.is_base(op)) {
+            return base.slice(seqs.start as usize..seqs.end as usize).into();
+        }
         let text = &self.text[op.text as usize..];
         let from = byte_of_char(text, (seqs.start - op.seq) as usize);
         let len = byte_of_char(&text[from..], (seqs.end - seqs.start) as usize);
-        &text[from..from + len]
+        text[from..from + len].into()
     }
 
     /// Returns the index of the stamp at exactly `seq`.
@@ -283,7 +317,7 @@ impl Columns {
 
     /// Returns whether `op`, whose seq is the end, only adds characters to the last run.
     pub(super) fn goes_on_with(&self, op: &OpRun) -> bool {
-        self.ops.last().is_some_and(|last| Self::joins(self.author, last, op))
+        self.ops.last().is_some_and(|last| !self.is_base_last() && Self::joins(self.author, last, op))
     }
 
     pub(super) fn set_lamport(&mut self, stamp: usize, lamport: u32) {
@@ -316,8 +350,8 @@ impl Columns {
                 self.push_stamp(part.stamps[stamp].lamport, part.deps_of(stamp).iter().copied());
                 stamp += 1;
             }
-            let text = if op.kind == Kind::Insert { part.text_of(at, op.seq..op.end()) } else { "" };
-            self.push(op, text);
+            let text = if op.kind == Kind::Insert { part.text_of(at, op.seq..op.end()) } else { "".into() };
+            self.push(op, &text);
         }
     }
 }

@@ -349,8 +349,9 @@ impl Document {
             // Taken out while the rest changes; nothing looks at it meanwhile.
             let log = std::mem::take(&mut self.logs[step.replica as usize]);
             for (at, op) in log.runs_in(step.seqs.clone()) {
-                let text = if op.kind == Kind::Insert { log.text_of(at, op.seq..op.end()) } else { "" };
-                self.carry_out_run(step.replica, &op, log.lamport(op.seq), text, &mut changes);
+                let text =
+                    if op.kind == Kind::Insert { log.text_of(at, op.seq..op.end()) } else { "".into() };
+                self.carry_out_run(step.replica, &op, log.lamport(op.seq), &text, &mut changes);
             }
             self.note_heard(step.replica, log.lamport(step.seqs.end - 1));
             self.logs[step.replica as usize] = log;

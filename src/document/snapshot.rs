@@ -119,6 +119,11 @@ impl Document {
                 let at = log.find(seq).ok_or(BAD_RUNS)?;
                 let op = log.ops[at];
                 let to = end.min(op.end());
+                if log.is_base(&op) {
+                    builder.append(&log.text_of(at, seq..to));
+                    seq = to;
+                    continue;
+                }
                 let from_byte = lookup.byte_of(log, at, seq - op.seq);
                 let to_byte = lookup.byte_of(log, at, to - op.seq);
                 builder.append(&log.text[from_byte..to_byte]);

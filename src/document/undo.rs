@@ -268,7 +268,7 @@ impl Document {
         let Some(at) = log.find(span.seq) else { return };
         // A run of elements may come from several runs of operations.
         let len = span.len.min(log.ops[at].end() - span.seq);
-        let text = log.text_of(at, span.seq..span.seq + len).to_owned();
+        let text = log.text_of(at, span.seq..span.seq + len).into_owned();
         let last = ElementId { replica: latest.replica, seq: latest.seq + len - 1 };
         let seq = self.stamp_local();
         let run = Run::new(0, seq, self.lamport_max + 1, len);

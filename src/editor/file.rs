@@ -24,6 +24,8 @@ pub struct FileMeta {
     pub format: TextFormat,
     /// Why the text cannot be edited, when it cannot.
     pub read_only: Option<String>,
+    /// While the file is being read: how much of it is here, in percent.
+    pub loading: Option<u8>,
     /// Whether its bytes could not be turned into text, so that the text stands for them and is not what they say.
     pub is_undecoded: bool,
     /// Whether there is a file to save to.

@@ -199,6 +199,9 @@ impl Model {
                     Some((line, column)) => {
                         self.end_run();
                         self.go_to(line, column);
+                        if self.file.loading.is_some() && self.line() + 1 != line {
+                            self.notify(format!("line {line} is shown when it was read"), now);
+                        }
                     }
                     None => self
                         .notify(format!("{input:?} is not a line; type a number such as 120 or 120:8"), now),

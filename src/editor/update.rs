@@ -23,6 +23,7 @@ pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
     let is_remote = matches!(msg, Msg::RemoteApplied(_));
     if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
         model.seen.input = now;
+        model.wanted_place = None;
     }
     let keeps_view = model.dispatch(msg, now, &mut effects);
     model.join_selections();

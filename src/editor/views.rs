@@ -1,6 +1,6 @@
 //! What a pane shows of a text, kept while another pane has the keyboard; and what all texts have in common.
 
-use crate::document::{Anchor, Bias};
+use crate::document::{Anchor, Bias, Document};
 
 use super::selection::Selection;
 use super::{Clipboard, Model, Scroll};
@@ -54,6 +54,36 @@ impl Model {
         (self.selection, self.others) = (primary, others);
         self.scroll = Scroll { top, row: view.row, left: view.left };
         self.size = size;
+    }
+
+    /// Shows more of a file that is being read. What is here already stays as it is.
+    pub fn grow(&mut self, document: Document, percent: u8) {
+        self.base = document.rope().clone();
+        self.document = document;
+        self.file.loading = Some(percent);
+        self.go_to_wanted();
+    }
+
+    /// Goes where its user wants to be, if that is here by now.
+    fn go_to_wanted(&mut self) {
+        if let Some((line, column)) = self.wanted_place.take() {
+            self.go_to(line, column);
+        }
+    }
+
+    /// Goes on where a model of the first part of the same text was, in all that the user sees and does.
+    pub fn go_on_from(&mut self, before: &mut Model) {
+        (self.selection, self.scroll, self.size) = (before.selection, before.scroll, before.size);
+        self.others = std::mem::take(&mut before.others);
+        (self.overlay, self.picker) = (before.overlay, before.picker.take());
+        self.chord = std::mem::take(&mut before.chord);
+        (self.find, self.vim) = (std::mem::take(&mut before.find), std::mem::take(&mut before.vim));
+        // What the whole text asks comes first.
+        self.prompt = self.prompt.take().or_else(|| before.prompt.take());
+        self.take_shared(before.shared());
+        self.clamp_selections();
+        self.wanted_place = before.wanted_place;
+        self.go_to_wanted();
     }
 
     /// Returns the line and the column of the caret, from 1.

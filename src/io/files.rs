@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use ropey::Rope;
 use sha2::{Digest, Sha256};
 
 use crate::base::limits::DOCUMENT_CHARS_MAX;
@@ -14,6 +15,7 @@ use crate::base::text_format::encoding::Encoding;
 use crate::base::text_format::{LineEnding, TextFormat};
 use crate::editor::file::FileMeta;
 use crate::editor::settings::FileSettings;
+use crate::io::loading::{self, Outcome, Streamed};
 use crate::io::{editorconfig, paths};
 use crate::journal::FileHash;
 
@@ -116,7 +118,7 @@ pub struct Loaded {
     /// The file, for saving to it; `None` for a text that has none yet.
     pub file: Option<OpenFile>,
     /// The text, with line feeds only.
-    pub text: String,
+    pub text: Rope,
     /// What the editor shows and keeps.
     pub meta: FileMeta,
     /// What an `.editorconfig` says about it, or what is wrong with that.
@@ -149,11 +151,24 @@ pub enum Reading {
 ///
 /// As `load`.
 pub fn load_as(path: &Path, reading: Reading) -> Result<Loaded, FileError> {
+    let loaded = load_in_pieces(path, reading, |_, _| true)?;
+    Ok(loaded.expect("only one that does not want more gets nothing"))
+}
+
+/// Reads a file as `load_as` does. A large one is read block by block: `wants_more` is told the text and the bytes so far
+/// after each block. Returns `None` once it wants no more.
+///
+/// # Errors
+///
+/// As `load`.
+pub fn load_in_pieces(
+    path: &Path,
+    reading: Reading,
+    wants_more: impl FnMut(&Rope, u64) -> bool,
+) -> Result<Option<Loaded>, FileError> {
     let refused = |error| FileError::Read { path: path.to_owned(), error };
     check_name(path)?;
-    let name =
-        path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
-    let mut meta = FileMeta { name, has_path: true, ..FileMeta::default() };
+    let mut meta = FileMeta { name: name_of(path), has_path: true, ..FileMeta::default() };
     let settings = editorconfig::of(path);
     let said = settings.clone().unwrap_or_default();
     let about = match fs::metadata(path) {
@@ -162,31 +177,67 @@ pub fn load_as(path: &Path, reading: Reading) -> Result<Loaded, FileError> {
             let file = OpenFile { path: path.to_owned(), stamp: None };
             let line_ending = said.line_ending.unwrap_or_default();
             meta.format = TextFormat { encoding: said.encoding.unwrap_or_default(), line_ending };
-            return Ok(Loaded { file: Some(file), text: String::new(), meta, settings });
+            return Ok(Some(Loaded { file: Some(file), text: Rope::new(), meta, settings }));
         }
         Err(error) => return Err(refused(error)),
     };
     if !about.is_file() {
         return Err(FileError::Special(path.to_owned()));
     }
-    // The limit is in characters; a file of more bytes than that is not even read.
-    if DOCUMENT_CHARS_MAX as u64 <= about.len() {
+    if is_too_large(about.len()) {
         return Err(FileError::TooLarge { path: path.to_owned(), n_bytes: about.len() });
     }
-    let mut bytes = Vec::with_capacity(about.len() as usize + 1);
-    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(refused)?;
-    let stamp = Stamp { modified: about.modified().ok(), n_bytes: bytes.len() as u64, hash: hash_of(&bytes) };
     let reading = match (reading, said.encoding) {
         (Reading::Guess, Some(encoding)) => Reading::Again(encoding),
         _ => reading,
     };
-    let text = decode(bytes, reading, &mut meta);
-    if text.is_empty() {
+    let (text, n_bytes, hash) = match read(path, about.len(), reading, wants_more, &mut meta) {
+        Ok(Some(read)) => read,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(refused(error)),
+    };
+    let stamp = Stamp { modified: about.modified().ok(), n_bytes, hash };
+    if text.len_chars() == 0 {
         meta.format.line_ending = said.line_ending.unwrap_or_default();
     }
     meta.is_locked = !may_write(path);
     let file = OpenFile { path: path.to_owned(), stamp: Some(stamp) };
-    Ok(Loaded { file: Some(file), text, meta, settings })
+    Ok(Some(Loaded { file: Some(file), text, meta, settings }))
+}
+
+/// Reads the bytes: block by block, if they are many and UTF-8. `None` once nobody wants more.
+fn read(
+    path: &Path,
+    n_bytes: u64,
+    reading: Reading,
+    wants_more: impl FnMut(&Rope, u64) -> bool,
+    meta: &mut FileMeta,
+) -> io::Result<Option<(Rope, u64, FileHash)>> {
+    let may_be_utf_8 = !matches!(reading, Reading::As(encoding) if !encoding.is_utf_8());
+    if loading::LARGE_BYTES < n_bytes && may_be_utf_8 {
+        match loading::stream(|| File::open(path), wants_more)? {
+            Outcome::Whole(Streamed { text, format, n_bytes, hash }) => {
+                meta.format = format;
+                return Ok(Some((text, n_bytes, hash)));
+            }
+            Outcome::Ended => return Ok(None),
+            Outcome::Otherwise => {}
+        }
+    }
+    let mut bytes = Vec::with_capacity(n_bytes as usize + 1);
+    File::open(path)?.read_to_end(&mut bytes)?;
+    let (n_bytes, hash) = (bytes.len() as u64, hash_of(&bytes));
+    Ok(Some((Rope::from(decode(bytes, reading, meta)), n_bytes, hash)))
+}
+
+/// Returns what a file is called on the screen.
+pub fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned()
+}
+
+/// Returns whether a file is not even read: the limit is in characters, and it has more bytes than that.
+pub fn is_too_large(n_bytes: u64) -> bool {
+    DOCUMENT_CHARS_MAX as u64 <= n_bytes
 }
 
 /// Returns the path that a user typed: `~/` is the home, as in a shell.
@@ -225,7 +276,7 @@ impl Loaded {
     /// Makes a text that has no file yet.
     pub fn untitled(text: String) -> Loaded {
         let meta = FileMeta { name: "untitled".to_owned(), ..FileMeta::default() };
-        Loaded { file: None, text, meta, settings: Ok(FileSettings::default()) }
+        Loaded { file: None, text: Rope::from(text), meta, settings: Ok(FileSettings::default()) }
     }
 
     /// Returns whether there is no such file yet.

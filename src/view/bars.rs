@@ -46,9 +46,12 @@ pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
     if model.is_modified() {
         put(screen, x, left, row, " ●", theme.title);
     }
-    if model.file.read_only.is_some() {
-        put(screen, x + 3, left, row, "[read only]", theme.mark);
-    }
+    let state = match (model.file.loading, &model.file.read_only) {
+        (Some(percent), _) => format!("[loading {percent} %]"),
+        (None, Some(_)) => "[read only]".to_owned(),
+        (None, None) => return,
+    };
+    put(screen, x + 3, left, row, &state, theme.mark);
 }
 
 /// Draws the state in words: messages and the connection at the left, the place and the file at the right.

@@ -12,3 +12,4 @@ mod small_scope;
 mod traces;
 mod undo;
 mod vectors;
+mod whole_text;

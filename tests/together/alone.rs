@@ -226,6 +226,27 @@ fn a_large_file_opens_at_once_and_takes_keys_in_its_middle() {
 }
 
 #[test]
+fn a_large_file_is_read_behind_its_first_screen_and_then_edited() {
+    let ana = Home::new("ana");
+    let text: String = (0..1_500_000).map(|n| format!("line {n} of a log that is long enough\n")).collect();
+    ana.file("big.log", &text);
+    let screen = ana.open(&["big.log", "+1400000:6"]);
+    screen.wait_for_text("line 0 of");
+    screen.wait_for_status("1400000:6");
+    screen.wait_for("all of it", |view| !view.rows[0].contains("loading"));
+    screen.type_text("X");
+    screen.wait_for_text("line X1399999 of");
+    screen.press("ctrl-home");
+    screen.wait_for_text("line 0 of");
+    screen.press("ctrl-end");
+    screen.wait_for_status("1500001:1");
+    screen.save();
+    let saved = ana.read("big.log");
+    assert!(saved.len() == text.len() + 1 && saved.contains("\nline X1399999 of"));
+    screen.quit();
+}
+
+#[test]
 fn a_change_from_outside_is_merged_and_no_line_of_either_side_is_lost() {
     let ana = Home::new("ana");
     ana.file("a.txt", "a\nb\nc\n");

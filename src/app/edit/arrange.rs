@@ -8,9 +8,10 @@ use crate::editor::panes::Arrange;
 use crate::editor::picker::{Item, PickerKind};
 use crate::io::files::{self, Loaded};
 use crate::io::listing;
+use crate::io::loading;
 use crate::io::paths;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, BufferId};
 use super::{Pane, Shell, Wanted};
 
 impl Shell {
@@ -20,6 +21,10 @@ impl Shell {
             let (opened, is_shown) = match wanted {
                 Wanted::End(buffer) => {
                     buffer.end(Ending::Clean).await;
+                    continue;
+                }
+                Wanted::Whole(id, loaded) => {
+                    self.complete(id, *loaded).await?;
                     continue;
                 }
                 Wanted::New => (self.open(Loaded::untitled(String::new())).await, true),
@@ -41,21 +46,51 @@ impl Shell {
         let known = self.buffers.iter().position(|buffer| wanted.is_some() && buffer.path() == wanted);
         match known {
             Some(n) => Ok(n),
-            None => self.open(files::load(path)?).await,
+            None => match loading::begin(path) {
+                Some((first, loading)) => {
+                    let buffer = Buffer::first_part(self.n_opened, &self.setting, first, loading)?;
+                    Ok(self.add(buffer))
+                }
+                None => self.open(files::load(path)?).await,
+            },
         }
+    }
+
+    /// All of a file is here whose first part was shown: opens it for editing, where its user is.
+    async fn complete(&mut self, id: BufferId, loaded: Loaded) -> anyhow::Result<()> {
+        let opened = session::open(&self.setting, &loaded, How::Edit).await;
+        let Some(n) = self.buffers.iter().position(|buffer| buffer.id == id) else { return Ok(()) };
+        let mut effects = Vec::new();
+        match opened {
+            Ok(opened) => {
+                let (mut buffer, more) = Buffer::new(id, &self.setting, loaded, opened);
+                buffer.model.go_on_from(&mut self.buffers[n].model);
+                std::mem::replace(&mut self.buffers[n], buffer).end(Ending::Clean).await;
+                effects = more;
+            }
+            Err(error) => self.buffers[n].stay_in_part(format!("{error:#}"), &mut effects),
+        }
+        self.carry_out(effects)?;
+        self.fit()
     }
 
     async fn open(&mut self, loaded: Loaded) -> anyhow::Result<usize> {
         let opened = session::open(&self.setting, &loaded, How::Edit).await?;
-        let (mut buffer, effects) = Buffer::new(self.n_opened, &self.setting, loaded, opened);
+        let (buffer, effects) = Buffer::new(self.n_opened, &self.setting, loaded, opened);
+        let n = self.add(buffer);
+        self.carry_out(effects)?;
+        Ok(n)
+    }
+
+    /// Puts a text behind the others, and returns its place.
+    fn add(&mut self, mut buffer: Buffer) -> usize {
         self.n_opened += 1;
         // What was copied in one text can be pasted in all of them.
         buffer.model.take_shared(self.buffers[self.current()].model.shared());
         self.buffers.push(buffer);
-        self.carry_out(effects)?;
         let n = self.buffers.len() - 1;
         self.go_to_place(n);
-        Ok(n)
+        n
     }
 
     /// Puts the caret where its user was when the file was last closed.

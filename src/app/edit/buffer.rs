@@ -1,16 +1,19 @@
 //! One open text: its model, its file and its session.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 
-use crate::app::session::{Ending, Event, News, Opened, Session};
+use crate::app::session::{self, Ending, Event, News, Opened, Session};
 use crate::app::setting::Setting;
 use crate::document::Document;
 use crate::editor::file::FileMeta;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
 use crate::io::files::{self, Loaded, OpenFile, Reading};
 use crate::io::highlighter::{Answer, Highlights};
+use crate::io::loading::{Loading, Piece};
+use crate::io::paths;
 use crate::io::places::Place;
 use crate::io::{clock, entropy};
 use crate::journal::Finding;
@@ -28,6 +31,8 @@ pub enum Happened {
     Session(Box<Event>),
     /// Its colours are there, or will not be.
     Highlights(Answer),
+    /// More of its file was read.
+    Read(Piece),
 }
 
 /// One open text.
@@ -43,6 +48,8 @@ pub struct Buffer {
     /// Its colours.
     pub highlights: Highlights,
     file: Option<OpenFile>,
+    /// What is still to come of its file; then the text is only looked at.
+    loading: Option<Loading>,
     /// The document was edited since the session was told.
     is_edited: bool,
     /// What others see of the user changed since the session was told.
@@ -79,6 +86,7 @@ impl Buffer {
             is_released: false,
             highlights: Highlights::new(),
             file,
+            loading: None,
             is_edited: false,
             is_moved: true,
         };
@@ -119,15 +127,60 @@ impl Buffer {
         (buffer, out)
     }
 
+    /// Makes an open text of the first part of a file, to be looked at while the rest is read.
+    ///
+    /// # Errors
+    /// If even that is longer than a document can be.
+    pub fn first_part(
+        id: BufferId,
+        setting: &Setting,
+        first: Loaded,
+        loading: Loading,
+    ) -> anyhow::Result<Buffer> {
+        let (session, doc) = session::open_view(Arc::clone(&setting.network), first.text)?;
+        let mut model = Model::new(doc, first.meta);
+        model.set_settings(setting.editor.clone());
+        Ok(Buffer {
+            id,
+            model,
+            session,
+            is_released: false,
+            highlights: Highlights::new(),
+            file: None,
+            loading: Some(loading),
+            is_edited: false,
+            is_moved: false,
+        })
+    }
+
+    /// Shows more of its file.
+    fn grow(&mut self, text: ropey::Rope, percent: u8) {
+        if let Ok(document) = Document::of_text(self.model.document().replica(), text) {
+            self.model.grow(document, percent);
+        }
+    }
+
+    /// The rest of its file will not come.
+    pub fn stay_in_part(&mut self, why: String, out: &mut Vec<Effect>) {
+        self.loading = None;
+        let file = self.model.file_mut();
+        file.loading = None;
+        file.read_only = Some(format!("this is not the whole file: {why}"));
+        self.handle(Msg::Notice(why), out);
+    }
+
     /// Returns the canonical path of its file, if it has one.
     pub fn path(&self) -> Option<PathBuf> {
+        if let Some(loading) = &self.loading {
+            return paths::canonical(&loading.path).ok();
+        }
         self.file.as_ref().filter(|_| self.model.file().has_path).and_then(|file| file.canonical().ok())
     }
 
     /// Returns where the caret is in the file.
     pub fn place(&self) -> Option<Place> {
         let (line, column) = self.model.place();
-        self.path().map(|path| Place { path, line, column })
+        self.path().filter(|_| self.loading.is_none()).map(|path| Place { path, line, column })
     }
 
     /// Takes in what happened to it.
@@ -136,6 +189,10 @@ impl Buffer {
             Happened::Session(event) => *event,
             Happened::Highlights(Answer::Painted(painted)) => return self.handle(Msg::Painted(painted), out),
             Happened::Highlights(Answer::TooSlow) => return self.handle(Msg::TooSlow, out),
+            Happened::Read(Piece::Text(text, percent)) => return self.grow(text, percent),
+            Happened::Read(Piece::Failed(error)) => return self.stay_in_part(error.to_string(), out),
+            // The shell takes it before: it opens the text anew.
+            Happened::Read(Piece::Whole(_)) => return,
         };
         self.lend(out, |session, doc, news| session.handle(event, doc, news));
         for _ in 0..EVENTS_PER_FRAME_MAX {
@@ -282,12 +339,19 @@ impl Buffer {
             self.session.moved(path);
         }
         self.file = loaded.file;
-        Ok((loaded.text, loaded.meta))
+        Ok((loaded.text.to_string(), loaded.meta))
     }
 
     /// Waits for what happens to it next. May be dropped at any time without losing anything.
     pub async fn next(&mut self) -> Happened {
+        let loading = async {
+            match &mut self.loading {
+                Some(loading) => loading.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            piece = loading => Happened::Read(piece),
             event = self.session.next_event() => Happened::Session(Box::new(event)),
             answer = self.highlights.answer() => Happened::Highlights(answer),
         }

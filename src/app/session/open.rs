@@ -82,12 +82,12 @@ struct Plan {
 impl Plan {
     /// Begins with the text of a file, or with nothing.
     fn new(
-        text: &str,
+        text: Rope,
         (file, format): (Option<FileHash>, Option<TextFormat>),
         has_epoch: bool,
         path: Option<PathBuf>,
     ) -> anyhow::Result<Plan> {
-        let doc = document_of(text)?;
+        let doc = Document::of_text(ReplicaId::new(entropy::u64()), text)?;
         let epoch = has_epoch.then(entropy::bytes);
         let record = Record { epoch, file, format, saved: doc.version(), ..Record::default() };
         Ok(Plan {
@@ -174,6 +174,17 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     Ok(Opened { session, doc, finding, base, expected, format, read_only, is_new_guest })
 }
 
+/// Begins with a text that is only looked at: without a journal, and alone.
+///
+/// # Errors
+/// If the text is longer than a document can be.
+pub fn open_view(network: Arc<Network>, text: Rope) -> anyhow::Result<(Session, Document)> {
+    let mut doc = Document::of_text(ReplicaId::new(entropy::u64()), text)?;
+    let config = config(&doc, &Record::default(), None, String::new(), &[]);
+    let session = Session::new(config, Channels::new(), None, None, network, &mut doc);
+    Ok((session, doc))
+}
+
 /// Joins without a file or a journal, for commands that end at once.
 pub fn open_link(network: Arc<Network>, link: LinkUrl) -> (Session, Document) {
     let mut doc = Document::new(ReplicaId::new(entropy::u64()));
@@ -184,19 +195,6 @@ pub fn open_link(network: Arc<Network>, link: LinkUrl) -> (Session, Document) {
     (session, doc)
 }
 
-/// Makes a document that begins with this text.
-///
-/// # Errors
-/// If the text is longer than a document can be.
-pub fn document_of(text: &str) -> anyhow::Result<Document> {
-    let mut doc = Document::new(ReplicaId::new(entropy::u64()));
-    if !text.is_empty() {
-        doc.insert(0, text)?;
-    }
-    doc.clear_undo();
-    Ok(doc)
-}
-
 fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
     let path = loaded.file.as_ref().map(|file| file.canonical()).transpose()?;
     // What is not text is only shown: nothing is kept for it.
@@ -205,7 +203,9 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
     let stored = match &path {
         Some(path) => journal.find_by_path(path)?,
         // What was typed into no file before a crash comes back when no file is named.
-        None if loaded.text.is_empty() && matches!(how, How::Edit) => journal.find_untitled().ok().flatten(),
+        None if loaded.text.len_chars() == 0 && matches!(how, How::Edit) => {
+            journal.find_untitled().ok().flatten()
+        }
         None => None,
     };
     if let Some(stored) = stored {
@@ -245,14 +245,14 @@ fn begin(loaded: &Loaded, how: &How, path: Option<PathBuf>, hash: Option<FileHas
     // Whoever joins takes the history that is there, and what the file holds is asked about when it is saved.
     let is_join = matches!(how, How::Join(_));
     let file = (hash, hash.map(|_| loaded.meta.format));
-    let (text, file) = if is_join { ("", (None, None)) } else { (loaded.text.as_str(), file) };
+    let (text, file) = if is_join { (Rope::new(), (None, None)) } else { (loaded.text.clone(), file) };
     Plan::new(text, file, !is_join, path)
 }
 
 /// The journal cannot be had. A file can still be edited, or looked at; sharing needs it.
 fn plan_without_journal(loaded: &Loaded, how: &How, error: anyhow::Error) -> anyhow::Result<Plan> {
     let hash = loaded.file.as_ref().and_then(|file| file.hash());
-    let plan = |path| Plan::new(&loaded.text, (hash, hash.map(|_| loaded.meta.format)), true, path);
+    let plan = |path| Plan::new(loaded.text.clone(), (hash, hash.map(|_| loaded.meta.format)), true, path);
     match error.downcast_ref::<StorageError>() {
         Some(StorageError::Locked { .. }) if matches!(how, How::Edit) => {
             let words = "it is open in another coedit on this machine; here it can only be read";

@@ -133,6 +133,11 @@ impl Encoding {
         }
     }
 
+    /// Returns whether it is UTF-8, with or without a mark.
+    pub fn is_utf_8(self) -> bool {
+        self.charset == charset::UTF_8
+    }
+
     /// Returns whether it has every character, so that no text can be refused.
     pub fn has_all(self) -> bool {
         self.charset == charset::UTF_8 || self.is_utf_16()

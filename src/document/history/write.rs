@@ -41,7 +41,7 @@ pub(in crate::document) fn write(logs: &[Columns], applied: &[u32], ids: &[Repli
     write_others(&others, &numbers, &mut out);
     let mut text = String::with_capacity(logs.iter().map(|log| log.text.len()).sum());
     for piece in pieces.iter().filter(|piece| piece.op.kind == Kind::Insert) {
-        text.push_str(logs[piece.author as usize].text_of(piece.at, piece.op.seq..piece.op.end()));
+        text.push_str(&logs[piece.author as usize].text_of(piece.at, piece.op.seq..piece.op.end()));
     }
     put_bytes(&mut out, text.as_bytes());
     out

@@ -4,6 +4,36 @@ use crate::editor::key::{Mouse, MouseKind};
 use crate::editor::{Msg, update};
 
 #[test]
+fn a_line_that_is_not_read_yet_is_gone_to_when_it_is_here() {
+    use crate::crdt::ReplicaId;
+    use crate::document::Document;
+    use crate::editor::Model;
+    use crate::editor::file::FileMeta;
+    let part = |n: usize| {
+        Document::of_text(ReplicaId::new(1), ropey::Rope::from_str(&"x\n".repeat(n))).expect("it fits")
+    };
+    let mut bench = Bench::new("", Settings::default());
+    let meta = FileMeta { loading: Some(0), read_only: Some("loading".to_owned()), ..FileMeta::default() };
+    bench.model = Model::new(part(10), meta);
+    bench.press("<Ctrl-G>50:2<Enter>");
+    assert_eq!(bench.model.place(), (1, 1));
+    bench.model.grow(part(20), 30);
+    assert_eq!(bench.model.place(), (1, 1));
+    bench.model.grow(part(60), 70);
+    assert_eq!(bench.model.place(), (50, 2));
+    bench.press("<Ctrl-G>99<Enter>");
+    let mut whole = Model::new(part(100), FileMeta::default());
+    whole.go_on_from(&mut bench.model);
+    assert_eq!(whole.place(), (99, 1));
+    // Whoever moves meanwhile stays.
+    bench.press("<Ctrl-G>99<Enter><Up>");
+    let mut whole = Model::new(part(100), FileMeta::default());
+    whole.go_on_from(&mut bench.model);
+    assert_eq!(whole.place(), (49, 2));
+    assert!(!whole.is_modified());
+}
+
+#[test]
 fn every_command_of_the_table_leaves_a_sound_editor() {
     for command in COMMANDS {
         for text in ["", "|", "a^b|c\n\tde|f\n", "fn f() {\n\tx|\n}\n"] {

@@ -10,7 +10,7 @@ fn round_trip(bytes: &[u8]) -> (Loaded, Vec<u8>) {
     fs::write(&path, bytes).unwrap();
     let loaded = load(&path).unwrap();
     let mut file = loaded.file.clone().unwrap();
-    let done = file.save(&Rope::from_str(&loaded.text), loaded.meta.format, false).unwrap();
+    let done = file.save(&loaded.text, loaded.meta.format, false).unwrap();
     assert_eq!(done, SaveDone::Written(None));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     (loaded, fs::read(&path).unwrap())
