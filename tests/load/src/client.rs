@@ -41,6 +41,7 @@ impl Kind {
 /// Connected clients.
 pub struct Load {
     kind: Kind,
+    first: usize,
     clients: Vec<(Sink, Source)>,
 }
 
@@ -55,6 +56,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Returns how many edits arrived.
+    pub fn n_delivered(&self) -> usize {
+        self.latencies.len()
+    }
+
     /// Returns how many edits arrived a second.
     pub fn delivered_per_s(&self) -> f64 {
         self.latencies.len() as f64 / self.held.as_secs_f64()
@@ -87,23 +93,16 @@ impl Outcome {
 impl Load {
     /// Connects clients, `room` of them to each document.
     pub async fn connect(kind: Kind, port: u16, n_clients: usize, room: usize) -> Load {
+        Load::connect_from(0, kind, port, n_clients, room).await
+    }
+
+    /// As [`Load::connect`]; the clients are numbered from `first` on, which nobody was before.
+    pub async fn connect_from(first: usize, kind: Kind, port: u16, n_clients: usize, room: usize) -> Load {
         let mut clients = Vec::new();
         for i in 0..n_clients {
-            let document = DocumentId::from_bytes(((i / room + 1) as u128).to_le_bytes());
-            let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
-            stream.set_nodelay(true).expect("an option");
-            let config = WebSocketConfig::default().read_buffer_size(4 << 10).write_buffer_size(4 << 10);
-            let url = format!("ws://127.0.0.1:{port}/d/{document}");
-            let (socket, _) = client_async_with_config(url, stream, Some(config)).await.expect("a WebSocket");
-            let (mut sink, mut source) = socket.split();
-            if kind == Kind::Coedit {
-                sink.send(Message::Binary(hello(document, i).into())).await.expect("it reads");
-                // The welcome: the next client finds the document.
-                source.next().await.expect("an answer").expect("an answer");
-            }
-            clients.push((sink, source));
+            clients.push(connect(kind, port, i / room + 1, first + i).await);
         }
-        Load { kind, clients }
+        Load { kind, first, clients }
     }
 
     /// Types at a steady rate, so that `delivered_per_s` edits should arrive a second.
@@ -116,7 +115,7 @@ impl Load {
         for (i, (sink, source)) in self.clients.into_iter().enumerate() {
             tasks.spawn(hear(source, begun, Arc::clone(&latencies)));
             let first_at = every.mul_f64(i as f64 / n_clients as f64);
-            tasks.spawn(type_steadily(self.kind, sink, i, begun, first_at, every, held));
+            tasks.spawn(type_steadily(self.kind, sink, self.first + i, begun, first_at, every, held));
         }
         // What was sent at the end still arrives.
         tokio::time::sleep(held + Duration::from_millis(500)).await;
@@ -125,6 +124,27 @@ impl Load {
         latencies.sort_unstable();
         Outcome { latencies, held, cpu: Duration::ZERO }
     }
+}
+
+/// Returns how a socket is set up.
+pub fn config() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(4 << 10).write_buffer_size(4 << 10)
+}
+
+/// Connects one client to the document with this number.
+pub async fn connect(kind: Kind, port: u16, document: usize, i: usize) -> (Sink, Source) {
+    let document = DocumentId::from_bytes((document as u128).to_le_bytes());
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+    stream.set_nodelay(true).expect("an option");
+    let url = format!("ws://127.0.0.1:{port}/d/{document}");
+    let (socket, _) = client_async_with_config(url, stream, Some(config())).await.expect("a WebSocket");
+    let (mut sink, mut source) = socket.split();
+    if kind == Kind::Coedit {
+        sink.send(Message::Binary(hello(document, i).into())).await.expect("it reads");
+        // The welcome: the next client finds the document.
+        source.next().await.expect("an answer").expect("an answer");
+    }
+    (sink, source)
 }
 
 fn hello(document: DocumentId, i: usize) -> Vec<u8> {
@@ -142,7 +162,8 @@ fn hello(document: DocumentId, i: usize) -> Vec<u8> {
     Frame::Hello(Box::new(hello)).to_packet()
 }
 
-fn replica(i: usize) -> ReplicaId {
+/// Returns under which id a client edits.
+pub fn replica(i: usize) -> ReplicaId {
     ReplicaId::new(1_000 + i as u64)
 }
 

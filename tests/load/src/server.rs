@@ -10,7 +10,7 @@ use tempfile::TempDir;
 pub struct Server {
     child: Child,
     port: u16,
-    _data: Option<TempDir>,
+    data: Option<TempDir>,
 }
 
 /// Keeps a process on one core.
@@ -23,26 +23,38 @@ impl Server {
     /// Starts a relay on an empty folder.
     pub fn coedit(program: &str) -> Server {
         let data = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new(program);
-        command.args(["relay", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
-        Server::start(command, Some(data))
+        let (child, port) = start(relay(program, 0, &data));
+        Server { child, port, data: Some(data) }
     }
 
     /// Starts the bare server.
     pub fn bare() -> Server {
         let mut command = Command::new(std::env::current_exe().expect("a path"));
         command.arg("bare");
-        Server::start(command, None)
+        let (child, port) = start(command);
+        Server { child, port, data: None }
     }
 
-    fn start(mut command: Command, data: Option<TempDir>) -> Server {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
-        let mut line = String::new();
-        let output = child.stdout.as_mut().expect("piped");
-        BufReader::new(output).read_line(&mut line).expect("a line");
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        pin(child.id(), 0);
-        Server { child, port, _data: data }
+    /// Kills a relay, if it runs, and starts it again where it was.
+    pub fn restart(&mut self, program: &str) {
+        self.kill();
+        let data = self.data.as_ref().expect("a relay");
+        self.child = start(relay(program, self.port, data)).0;
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end and waits until it has.
+    pub fn stop(&mut self) {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(asked.is_ok_and(|asked| asked.success()), "kill is missing (package util-linux)");
+        let ended = self.child.wait().expect("it was started here");
+        assert!(ended.success(), "it ended with {ended}");
     }
 
     /// Returns where it listens.
@@ -50,13 +62,14 @@ impl Server {
         self.port
     }
 
-    /// Returns the CPU time that it has used.
+    /// Returns the CPU time that its threads have used.
     pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        let fields: Vec<&str> = stat.rsplit(") ").next().expect("fields").split(' ').collect();
-        let ticks: u64 =
-            fields[11].parse::<u64>().expect("a number") + fields[12].parse::<u64>().expect("a number");
-        Duration::from_millis(ticks * 10)
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let of_thread = |thread: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            stat.split(' ').next()?.parse::<u64>().ok()
+        };
+        Duration::from_nanos(threads.filter_map(of_thread).sum())
     }
 
     /// Returns its resident memory.
@@ -69,7 +82,22 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
+}
+
+fn relay(program: &str, port: u16, data: &TempDir) -> Command {
+    let mut command = Command::new(program);
+    command.args(["relay", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data.path());
+    command
+}
+
+/// Starts a server on the first core; returns its port, which the first line of its output names.
+fn start(mut command: Command) -> (Child, u16) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
+    let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    pin(child.id(), 0);
+    (child, port)
 }
