@@ -10,6 +10,8 @@ pub mod connect;
 pub mod dial;
 /// The task that reads and writes.
 mod link;
+/// What waits for a link.
+mod queue;
 /// The dialing half of a link over plain requests.
 pub(in crate::io) mod requests;
 /// The serving half of a link over plain requests.
@@ -18,16 +20,18 @@ pub mod served;
 pub(in crate::io) mod stream;
 /// Which way leads to whom.
 pub mod ways;
+/// The serving half of a WebSocket.
+mod websocket;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use connect::Network;
+use queue::Queue;
 use stream::Stream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
@@ -65,7 +69,9 @@ pub struct Connection {
 
 /// What carries the packets.
 enum Carrier {
-    WebSocket(Box<WebSocketStream<Stream>>, Option<Dialed>),
+    Dialed(Box<WebSocketStream<Stream>>, Dialed),
+    /// What became a WebSocket here, and what came behind the handshake.
+    Accepted(Stream, Vec<u8>),
     Served(Via, served::Ends),
     Requests(Box<requests::Requests>),
 }
@@ -79,10 +85,11 @@ struct Dialed {
 impl Connection {
     /// Makes the connection of a WebSocket that was accepted.
     pub(in crate::io) fn accepted(
-        socket: WebSocketStream<Stream>,
+        stream: Stream,
+        early: Vec<u8>,
         lease: Option<Arc<dyn Any + Send + Sync>>,
     ) -> Connection {
-        Connection { carrier: Carrier::WebSocket(Box::new(socket), None), lease }
+        Connection { carrier: Carrier::Accepted(stream, early), lease }
     }
 
     /// Makes the serving half of a connection over plain requests, and what they work on.
@@ -97,7 +104,7 @@ impl Connection {
     /// Returns what carries it.
     pub fn via(&self) -> Via {
         match &self.carrier {
-            Carrier::WebSocket(..) => Via::WebSocket,
+            Carrier::Dialed(..) | Carrier::Accepted(..) => Via::WebSocket,
             Carrier::Served(via, _) => *via,
             Carrier::Requests(requests) => requests.via,
         }
@@ -115,19 +122,10 @@ pub enum LinkEvent {
     Closed(u64, String),
 }
 
-/// What the task is told, in order.
-#[derive(Debug)]
-enum Command {
-    Packet(Bytes),
-    Close,
-}
-
 /// The way to send on a link. Dropping it closes the link, like [`LinkHandle::close`].
 #[derive(Debug)]
 pub struct LinkHandle {
-    commands: mpsc::UnboundedSender<Command>,
-    n_bytes_queued: Arc<AtomicUsize>,
-    closing: Arc<Notify>,
+    queue: Arc<Queue>,
 }
 
 impl LinkHandle {
@@ -136,24 +134,18 @@ impl LinkHandle {
     /// The queue is not bounded here: the caller holds back by [`LinkHandle::queued_bytes`] or by
     /// [`LinkEvent::Written`], or closes a link that takes nothing.
     pub fn send(&self, packet: Bytes) {
-        let n_bytes = packet.len();
-        self.n_bytes_queued.fetch_add(n_bytes, Ordering::Relaxed);
-        if self.commands.send(Command::Packet(packet)).is_err() {
-            self.n_bytes_queued.fetch_sub(n_bytes, Ordering::Relaxed);
-        }
+        self.queue.push(packet);
     }
 
     /// Closes the link once what was queued is written, or after a second. Further packets are dropped.
     pub fn close(&self) {
-        // A link that is over has nothing to close.
-        let _ = self.commands.send(Command::Close);
-        self.closing.notify_one();
+        self.queue.close();
     }
 
     /// Returns the bytes of packets that the kernel has not taken yet. All memory that waits for the link, but for
     /// one wire frame (16 KiB) in the socket's write buffer, is in this count.
     pub fn queued_bytes(&self) -> usize {
-        self.n_bytes_queued.load(Ordering::Relaxed)
+        self.queue.n_bytes()
     }
 }
 
@@ -167,21 +159,13 @@ impl Drop for LinkHandle {
 ///
 /// The events can be shared by any number of links; `link_no` tells them apart.
 pub fn spawn(connection: Connection, link_no: u64, events: mpsc::UnboundedSender<LinkEvent>) -> LinkHandle {
-    let (commands, queue) = mpsc::unbounded_channel();
-    let n_bytes_queued = Arc::new(AtomicUsize::new(0));
-    let closing = Arc::new(Notify::new());
-    let task = link::LinkTask {
-        link_no,
-        queue,
-        n_bytes_queued: Arc::clone(&n_bytes_queued),
-        closing: Arc::clone(&closing),
-        events,
-    };
+    let queue = Arc::new(Queue::default());
+    let task = link::LinkTask { link_no, queue: Arc::clone(&queue), events };
     tokio::spawn(task.run(connection));
-    LinkHandle { commands, n_bytes_queued, closing }
+    LinkHandle { queue }
 }
 
-/// Returns how a socket is set up on both sides: small buffers, bounded messages.
+/// Returns how a dialed socket is set up: small buffers, bounded messages.
 pub(in crate::io) fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(SOCKET_BUFFER_BYTES)

@@ -11,13 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Accepted, Visitor};
+use crate::io::transport::Connection;
 use crate::io::transport::stream::Stream;
-use crate::io::transport::{Connection, socket_config};
 use crate::protocol::DocumentId;
 
 /// Bytes of a handshake's key, decoded.
@@ -85,10 +83,8 @@ async fn hand_on(
     // Back to the bare socket: the layers of HTTP around it would cost memory for as long as the link lives.
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-    let socket =
-        WebSocketStream::from_partially_read(stream, early, Role::Server, Some(socket_config())).await;
     let place: Arc<dyn Any + Send + Sync> = visitor.place;
-    let connection = Connection::accepted(socket, Some(place));
+    let connection = Connection::accepted(stream, early, Some(place));
     // Nobody takes it when the server is shutting down; then it is dropped, which hangs up.
     let _ = on_socket.send(Accepted { document, peer: visitor.peer, connection });
 }

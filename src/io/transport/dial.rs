@@ -210,7 +210,7 @@ pub async fn dial_by(
         let carrier = match via {
             Via::WebSocket => {
                 let dialed = Dialed { network: Arc::clone(network), server: addr.authority() };
-                Carrier::WebSocket(Box::new(open_websocket(network, addr, deadline).await?), Some(dialed))
+                Carrier::Dialed(Box::new(open_websocket(network, addr, deadline).await?), dialed)
             }
             Via::EventStream | Via::LongPoll => {
                 Carrier::Requests(Box::new(Requests::open(network, addr, via, deadline).await?))

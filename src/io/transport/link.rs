@@ -4,7 +4,6 @@
 use std::future::pending;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,15 +13,15 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::queue::{Command, Queue};
 use super::stream::Stream as ByteStream;
 use super::{
-    CLOSE_GRACE, Carrier, Command, Connection, Dialed, LinkEvent, PACKET_OVERHEAD_BYTES, UNHANDLED_BYTES_MAX,
-    requests, served,
+    CLOSE_GRACE, Carrier, Connection, Dialed, LinkEvent, PACKET_OVERHEAD_BYTES, UNHANDLED_BYTES_MAX,
+    requests, served, websocket,
 };
 use super::{WIRE_FRAME_BYTES_MAX, WRITE_BATCH_BYTES};
 
@@ -32,26 +31,27 @@ type Stream = SplitStream<WebSocketStream<ByteStream>>;
 /// A WebSocket that carried nothing for this long is one that something between lets stand and does not serve.
 const CARRIES_WITHIN: Duration = Duration::from_secs(5);
 
+/// Why a link ended that this side wanted to end.
+const CLOSED_HERE: &str = "it was closed from this side";
+
 /// What the task needs besides the connection.
 pub(super) struct LinkTask {
     pub(super) link_no: u64,
-    pub(super) queue: mpsc::UnboundedReceiver<Command>,
-    pub(super) n_bytes_queued: Arc<AtomicUsize>,
-    pub(super) closing: Arc<Notify>,
+    pub(super) queue: Arc<Queue>,
     pub(super) events: mpsc::UnboundedSender<LinkEvent>,
 }
 
-/// Copies a packet that was read once its share of [`UNHANDLED_BYTES_MAX`] is free.
-pub(super) async fn received(bytes: &[u8], shares: &Arc<Semaphore>) -> Bytes {
+/// Hands out a packet that was read once its share of [`UNHANDLED_BYTES_MAX`] is free.
+pub(super) async fn received(bytes: impl Into<Box<[u8]>>, shares: &Arc<Semaphore>) -> Bytes {
+    let bytes = bytes.into();
     let n_shares = u32::try_from(bytes.len() + PACKET_OVERHEAD_BYTES);
     let n_shares = n_shares.expect("a message is bounded by MESSAGE_BYTES_MAX");
     let share = Arc::clone(shares).acquire_many_owned(n_shares).await.expect("the semaphore is never closed");
-    Bytes::from_owner(Received { bytes: Box::from(bytes), _share: share })
+    Bytes::from_owner(Received { bytes, _share: share })
 }
 
 /// A packet that gives its share of [`UNHANDLED_BYTES_MAX`] back when it is dropped.
 struct Received {
-    /// A copy of its own: what the socket hands out would keep its whole read buffer alive.
     bytes: Box<[u8]>,
     _share: OwnedSemaphorePermit,
 }
@@ -70,48 +70,51 @@ struct Heard {
 
 impl LinkTask {
     /// Reads and writes until the link is over.
-    pub(super) async fn run(mut self, connection: Connection) {
+    pub(super) async fn run(self, connection: Connection) {
         let Connection { carrier, lease } = connection;
-        let (events, closing, link_no) = (self.events.clone(), Arc::clone(&self.closing), self.link_no);
-        // The socket is gone when this is evaluated, so `Closed` is true when it is heard.
+        // The socket is gone when this is evaluated, so `Closed` is true when it is heard. The rarer ways are boxed: the usual one
+        // must not take their room as well.
         let reason = match carrier {
-            Carrier::WebSocket(socket, dialed) => self.run_websocket(*socket, dialed).await,
-            Carrier::Served(_, ends) => served::run(&mut self, ends).await,
+            Carrier::Accepted(stream, early) => tokio::select! {
+                reason = websocket::run(&self, stream, early) => reason,
+                () = close_deadline(&self.queue.closing) => CLOSED_HERE.to_owned(),
+            },
+            Carrier::Dialed(socket, dialed) => Box::pin(self.run_dialed(socket, dialed)).await,
+            Carrier::Served(_, ends) => Box::pin(served::run(&self, ends)).await,
             Carrier::Requests(link) => tokio::select! {
-                reason = requests::run(&mut self, *link) => reason,
-                () = close_deadline(&closing) => "it was closed from this side".to_owned(),
+                reason = Box::pin(requests::run(&self, *link)) => reason,
+                () = close_deadline(&self.queue.closing) => CLOSED_HERE.to_owned(),
             },
         };
         drop(lease);
+        self.queue.end();
         // Nobody listens any more when the program ends.
-        let _ = events.send(LinkEvent::Closed(link_no, reason));
+        let _ = self.events.send(LinkEvent::Closed(self.link_no, reason));
     }
 
-    async fn run_websocket(&mut self, socket: WebSocketStream<ByteStream>, dialed: Option<Dialed>) -> String {
-        let (sink, stream) = socket.split();
-        let (events, closing, link_no) = (self.events.clone(), Arc::clone(&self.closing), self.link_no);
-        let ping_after = dialed.as_ref().and_then(|dialed| dialed.network.ways.ping_after(&dialed.server));
+    async fn run_dialed(&self, socket: Box<WebSocketStream<ByteStream>>, dialed: Dialed) -> String {
+        let (sink, stream) = StreamExt::split(*socket);
+        let (events, link_no) = (self.events.clone(), self.link_no);
+        let ping_after = dialed.network.ways.ping_after(&dialed.server);
         let began = Instant::now();
         let mut heard = Heard { n_packets: 0, at: began };
         let (reason, is_lost) = tokio::select! {
             reason = read_packets(stream, link_no, &events, &mut heard) => (reason, true),
             reason = self.write_packets(sink, ping_after) => (reason, false),
-            () = close_deadline(&closing) => ("it was closed from this side".to_owned(), false),
+            () = close_deadline(&self.queue.closing) => (CLOSED_HERE.to_owned(), false),
         };
-        if let Some(dialed) = dialed {
-            let ways = &dialed.network.ways;
-            match heard.n_packets {
-                0 if CARRIES_WITHIN <= began.elapsed() => ways.carried_nothing(&dialed.server, 0),
-                0 => {}
-                _ if is_lost => ways.cut_after(&dialed.server, heard.at.elapsed()),
-                _ => {}
-            }
+        let ways = &dialed.network.ways;
+        match heard.n_packets {
+            0 if CARRIES_WITHIN <= began.elapsed() => ways.carried_nothing(&dialed.server, 0),
+            0 => {}
+            _ if is_lost => ways.cut_after(&dialed.server, heard.at.elapsed()),
+            _ => {}
         }
         reason
     }
 
     /// Writes what waits until the link breaks or is to be closed; returns why it broke.
-    async fn write_packets(&mut self, mut sink: Sink, ping_after: Option<Duration>) -> String {
+    async fn write_packets(&self, mut sink: Sink, ping_after: Option<Duration>) -> String {
         match self.write_until_close(&mut sink, ping_after).await {
             // The other side said goodbye; the reading half knows the reason and ends the link.
             Err(Error::Protocol(ProtocolError::SendAfterClosing) | Error::ConnectionClosed) => {
@@ -126,11 +129,7 @@ impl LinkTask {
     }
 
     /// Takes all that waits, writes it, flushes once, and so on until [`Command::Close`].
-    async fn write_until_close(
-        &mut self,
-        sink: &mut Sink,
-        ping_after: Option<Duration>,
-    ) -> Result<(), Error> {
+    async fn write_until_close(&self, sink: &mut Sink, ping_after: Option<Duration>) -> Result<(), Error> {
         loop {
             let first = match ping_after {
                 None => self.queue.recv().await,
@@ -142,7 +141,6 @@ impl LinkTask {
                     }
                 },
             };
-            let Some(first) = first else { break };
             let mut next = Some(first);
             let mut n_bytes = 0;
             let mut is_last = false;
@@ -155,11 +153,11 @@ impl LinkTask {
                     Command::Close => is_last = true,
                 }
                 let is_full = is_last || WRITE_BATCH_BYTES <= n_bytes;
-                next = if is_full { None } else { self.queue.try_recv().ok() };
+                next = if is_full { None } else { self.queue.try_recv() };
             }
             sink.flush().await?;
             if 0 < n_bytes {
-                self.n_bytes_queued.fetch_sub(n_bytes, Ordering::Relaxed);
+                self.queue.written(n_bytes);
                 // Nobody listens any more when the program ends.
                 let _ = self.events.send(LinkEvent::Written(self.link_no, n_bytes));
             }
@@ -208,13 +206,14 @@ async fn read_packets(
             Ok(Message::Close(frame)) => {
                 // Reading on lets the socket send its goodbye.
                 let _ = timeout(CLOSE_GRACE, async { while let Some(Ok(_)) = stream.next().await {} }).await;
-                return describe_close(frame.as_ref());
+                return describe_close(frame.map(|frame| frame.code.into()));
             }
             Err(error) => return describe(&error),
         };
         heard.n_packets += 1;
         heard.at = Instant::now();
-        let packet = received(&bytes, &shares).await;
+        // A copy of its own: what the socket hands out would keep its whole read buffer alive.
+        let packet = received(&bytes[..], &shares).await;
         if events.send(LinkEvent::Packet(link_no, packet)).is_err() {
             return "the program is ending".to_owned();
         }
@@ -229,8 +228,8 @@ async fn close_deadline(closing: &Notify) {
 }
 
 /// Says how the other side closed. Its own words are not repeated: they can be anything.
-fn describe_close(frame: Option<&CloseFrame>) -> String {
-    match frame.map(|frame| u16::from(frame.code)) {
+pub(super) fn describe_close(code: Option<u16>) -> String {
+    match code {
         None | Some(1000 | 1001) => "the other side closed the connection".to_owned(),
         Some(code) => format!("the other side closed the connection (code {code})"),
     }
@@ -241,12 +240,19 @@ fn describe(error: &Error) -> String {
     match error {
         Error::ConnectionClosed | Error::AlreadyClosed => "the other side closed the connection".to_owned(),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "the connection was lost".to_owned(),
-        Error::Io(error) if is_loss(error.kind()) => "the connection was lost".to_owned(),
-        Error::Io(error) => format!("the connection failed: {error}"),
+        Error::Io(error) => describe_io(error),
         Error::Capacity(_) => "the other side sent more in one message than is allowed".to_owned(),
         Error::Protocol(_) => "the other side does not keep to the WebSocket protocol".to_owned(),
         other => format!("the connection failed: {other}"),
     }
+}
+
+/// Says in a clause why reading or writing failed.
+pub(super) fn describe_io(error: &std::io::Error) -> String {
+    if is_loss(error.kind()) {
+        return "the connection was lost".to_owned();
+    }
+    format!("the connection failed: {error}")
 }
 
 fn is_loss(kind: ErrorKind) -> bool {

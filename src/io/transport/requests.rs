@@ -2,7 +2,6 @@
 //! asked for again from where it broke.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,8 +16,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::connect::Network;
 use super::dial::{DialError, LinkAddr};
 use super::link::{LinkTask, received};
+use super::queue::Command;
 use super::ways::CLIMB_AFTER;
-use super::{Command, LinkEvent, UNHANDLED_BYTES_MAX};
+use super::{LinkEvent, UNHANDLED_BYTES_MAX};
 use crate::base::bytes::{Malformed, Reader, put_varint};
 use crate::io::http::Client;
 use crate::sync::Via;
@@ -137,7 +137,7 @@ struct Seen {
 }
 
 /// Carries the link until it is over; returns why it is.
-pub(super) async fn run(task: &mut LinkTask, mut link: Requests) -> String {
+pub(super) async fn run(task: &LinkTask, mut link: Requests) -> String {
     let (events, link_no) = (task.events.clone(), task.link_no);
     let stream = link.stream.take();
     let seen = watch::Sender::new(Seen::default());
@@ -289,7 +289,7 @@ impl Down<'_> {
 }
 
 /// The half that writes: posts what waits, and says what was seen. Returns why it ended.
-async fn write(task: &mut LinkTask, link: &Requests, mut seen: watch::Receiver<Seen>) -> String {
+async fn write(task: &LinkTask, link: &Requests, mut seen: watch::Receiver<Seen>) -> String {
     let mut client = None;
     let mut first = 1;
     let mut n_bytes_told = 0;
@@ -297,7 +297,7 @@ async fn write(task: &mut LinkTask, link: &Requests, mut seen: watch::Receiver<S
         let mut body = Vec::new();
         let (mut n_packets, mut n_bytes, mut is_last) = (0, 0, false);
         let mut next = tokio::select! {
-            command = task.queue.recv() => Some(command.unwrap_or(Command::Close)),
+            command = task.queue.recv() => Some(command),
             () = worth_telling(&mut seen, n_bytes_told), if link.via == Via::EventStream => None,
         };
         while let Some(command) = next.take() {
@@ -310,7 +310,7 @@ async fn write(task: &mut LinkTask, link: &Requests, mut seen: watch::Receiver<S
                 Command::Close => is_last = true,
             }
             if !is_last && body.len() < UP_BYTES {
-                next = task.queue.try_recv().ok();
+                next = task.queue.try_recv();
             }
         }
         let told = *seen.borrow_and_update();
@@ -321,7 +321,7 @@ async fn write(task: &mut LinkTask, link: &Requests, mut seen: watch::Receiver<S
         first += n_packets;
         n_bytes_told = told.n_bytes;
         if 0 < n_bytes {
-            task.n_bytes_queued.fetch_sub(n_bytes, Ordering::Relaxed);
+            task.queue.written(n_bytes);
             let _ = task.events.send(LinkEvent::Written(task.link_no, n_bytes));
         }
         if is_last {

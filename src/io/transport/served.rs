@@ -2,7 +2,6 @@
 //! whatever streams and polls come and go meanwhile; packets up are taken once each and in order.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{interval, sleep};
 
 use super::link::{LinkTask, received};
-use super::{CLOSE_GRACE, Command, LinkEvent, UNHANDLED_BYTES_MAX};
+use super::queue::Command;
+use super::{CLOSE_GRACE, LinkEvent, UNHANDLED_BYTES_MAX};
 
 /// How long a link lives that nobody asks for anything.
 const ABANDONED_AFTER: Duration = Duration::from_secs(30);
@@ -205,7 +205,7 @@ impl ServedLink {
             if number != *n_up + 1 {
                 return Err(UpError::Gap);
             }
-            let packet = received(&packet, &self.shares).await;
+            let packet = received(&packet[..], &self.shares).await;
             if self.is_ended() || self.up.send(packet).is_err() {
                 return Err(UpError::Ended);
             }
@@ -216,7 +216,7 @@ impl ServedLink {
 }
 
 /// Carries a link over plain requests until it is over; returns why it is.
-pub(super) async fn run(task: &mut LinkTask, mut ends: Ends) -> String {
+pub(super) async fn run(task: &LinkTask, mut ends: Ends) -> String {
     let mut look = interval(LOOK_EVERY);
     let mut close_at = None::<tokio::time::Instant>;
     let reason = loop {
@@ -228,12 +228,12 @@ pub(super) async fn run(task: &mut LinkTask, mut ends: Ends) -> String {
         };
         tokio::select! {
             command = task.queue.recv(), if close_at.is_none() => match command {
-                Some(Command::Packet(packet)) => {
+                Command::Packet(packet) => {
                     ends.link.state().down.push_back(packet);
                     ends.link.changed.send_replace(());
                 }
                 // What waits is still given out to whoever asks within a moment.
-                Some(Command::Close) | None => {
+                Command::Close => {
                     close_at = Some(tokio::time::Instant::now() + CLOSE_GRACE);
                     if ends.link.state().down.is_empty() {
                         break "it was closed from this side".to_owned();
@@ -244,7 +244,7 @@ pub(super) async fn run(task: &mut LinkTask, mut ends: Ends) -> String {
                 let _ = task.events.send(LinkEvent::Packet(task.link_no, packet));
             }
             Some(n_bytes) = ends.seen.recv() => {
-                task.n_bytes_queued.fetch_sub(n_bytes, Ordering::Relaxed);
+                task.queue.written(n_bytes);
                 let _ = task.events.send(LinkEvent::Written(task.link_no, n_bytes));
                 if close_at.is_some() && ends.link.state().down.is_empty() {
                     break "it was closed from this side".to_owned();
