@@ -15,6 +15,7 @@ pub mod find;
 mod format;
 pub mod glyph;
 pub mod grapheme;
+pub mod hidden;
 pub mod highlight;
 pub mod indentation;
 pub mod input;
@@ -57,6 +58,7 @@ use command::Action;
 use edit::Run;
 use file::FileMeta;
 use find::Find;
+use hidden::Hidden;
 use highlight::{Highlights, Painted};
 use indentation::Indentation;
 use key::{Key, Mouse};
@@ -257,6 +259,7 @@ pub struct Model {
     pub(crate) find: Find,
     pub(crate) language: &'static Language,
     pub(crate) highlights: Highlights,
+    pub(crate) hidden: Hidden,
     pub(crate) vim: Vim,
     pub(crate) people: Vec<Peer>,
     pub(crate) connection: Status,
@@ -296,7 +299,7 @@ impl Model {
     /// Makes an editor of `document`, whose text is what the file holds.
     pub fn new(document: Document, file: FileMeta) -> Model {
         let base = document.rope().clone();
-        let language = language::detect(&file.name, &base);
+        let (language, hidden) = (language::detect(&file.name, &base), Hidden::of(&base));
         let format = file.format;
         let (settings, file_settings) = (Settings::default(), FileSettings::default());
         let indentation = Indentation::of(&base, &file_settings, &settings, language);
@@ -319,6 +322,7 @@ impl Model {
             find: Find::default(),
             language,
             highlights: Highlights::default(),
+            hidden,
             vim: Vim::default(),
             people: Vec::new(),
             connection: Status::Alone,

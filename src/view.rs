@@ -12,15 +12,22 @@ mod scrollbar;
 mod text;
 pub mod theme;
 
+use ratatui::buffer::Cell;
 use ratatui::layout::Position;
 use ratatui::style::Style;
 
 use crate::base::time::MonoTime;
 use crate::editor::glyph::glyph;
 use crate::editor::grapheme::clusters;
+use crate::editor::panes::Area;
+use crate::editor::vim::Mode;
 use crate::editor::{Model, Overlay};
+use paint::CursorShape;
 use screen::Screen;
 use theme::Theme;
+
+/// Columns and rows of the smallest box that has lines around it.
+const BOX_MIN: (u16, u16) = (4, 3);
 
 /// Draws the model into a screen that held an earlier picture of it, or nothing. Returns where the terminal's cursor belongs. O(rows)
 /// and what changed.
@@ -47,10 +54,49 @@ pub fn draw(model: &Model, theme: &Theme, now: MonoTime, screen: &mut Screen) ->
         Overlay::People => overlay::people(model, theme, screen),
     }
     if let Some(open) = &model.picker {
-        let at = picker::draw(open, theme, screen);
+        let at = picker::draw(open, model.settings.is_spoken, theme, screen);
         cursor = Some(if model.settings.is_spoken { at.chosen } else { at.input });
     }
     cursor.filter(|at| screen.contains(*at))
+}
+
+/// Draws an empty box over whatever is there, with a title in its upper edge. Returns the part inside. A box for somebody who hears
+/// the screen, or on a screen too small for it, has no lines.
+fn boxed(area: Area, title: &str, is_spoken: bool, theme: &Theme, screen: &mut Screen) -> Area {
+    let Area { x, y, columns, rows } = area;
+    let has_lines = BOX_MIN.0 <= columns && BOX_MIN.1 <= rows && !is_spoken;
+    let blank = {
+        let mut blank = Cell::EMPTY;
+        blank.set_style(theme.text.patch(theme.overlay));
+        blank
+    };
+    let (right, below) = ((x + columns).min(screen.width()), (y + rows).min(screen.height()));
+    for at in (y..below).flat_map(|row| (x..right).map(move |column| (column, row))) {
+        screen[at] = blank.clone();
+    }
+    if !has_lines || right - x < columns || below - y < rows {
+        put(screen, x, right, y, title, theme.overlay.patch(theme.title));
+        return Area { x, y: y + 1, columns, rows: rows.saturating_sub(1) };
+    }
+    let line = "─".repeat(usize::from(columns) - 2);
+    put(screen, x, right, y, &format!("┌{line}┐"), theme.overlay);
+    put(screen, x, right, below - 1, &format!("└{line}┘"), theme.overlay);
+    for row in y + 1..below - 1 {
+        put(screen, x, right, row, "│", theme.overlay);
+        put(screen, right - 1, right, row, "│", theme.overlay);
+    }
+    put(screen, x + 2, right - 2, y, &format!(" {title} "), theme.overlay.patch(theme.title));
+    Area { x: x + 1, y: y + 1, columns: columns - 2, rows: rows - 2 }
+}
+
+/// Returns how the terminal's cursor looks.
+pub fn cursor_shape(model: &Model) -> CursorShape {
+    let is_typed = model.prompt.is_some() || model.picker.is_some() || !model.settings.is_vim;
+    match model.vim.mode() {
+        _ if is_typed => CursorShape::Bar,
+        Mode::Insert => CursorShape::Bar,
+        Mode::Normal | Mode::Visual(_) => CursorShape::Block,
+    }
 }
 
 /// Draws the line between a pane and what is left of it.

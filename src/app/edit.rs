@@ -177,6 +177,10 @@ impl Shell {
     fn new(setting: &Setting, first: Buffer) -> anyhow::Result<Shell> {
         let (on_files, files) = unbounded_channel();
         let wanted_theme = setting.theme.as_ref().unwrap_or(&setting.editor.theme);
+        let mut painter = Painter::new();
+        if !terminal::has_cursor_shapes() {
+            painter.leave_shape();
+        }
         let theme = theme::load(wanted_theme, &setting.paths.config).map_err(Usage)?;
         Ok(Shell {
             setting: setting.clone(),
@@ -186,7 +190,7 @@ impl Shell {
             terminal: Terminal::take().context("coedit needs a terminal for its screen; run it in one")?,
             screen: Screen::new(0, 0),
             areas: Vec::new(),
-            painter: Painter::new(),
+            painter,
             theme,
             fixed_theme: setting.theme.clone(),
             title: String::new(),

@@ -72,6 +72,7 @@ impl Model {
             self.document.insert(change.at, text)?;
         }
         self.highlights.shift(&change);
+        self.watch_hidden(&[change]);
         Ok(())
     }
 
@@ -230,6 +231,7 @@ impl Model {
         };
         self.revision += 1;
         self.watch_line_ends(&changes);
+        self.watch_hidden(&changes);
         for change in &changes {
             self.highlights.shift(change);
             self.others.iter_mut().for_each(|other| other.shift(change));
@@ -247,6 +249,7 @@ impl Model {
             return;
         }
         self.revision += 1;
+        self.watch_hidden(&applied.changes);
         self.watch_line_ends(&applied.changes);
         for change in &applied.changes {
             let head = self.selection.head;

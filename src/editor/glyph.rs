@@ -75,8 +75,8 @@ pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
-/// Characters that are invisible, change the direction, or are no characters at all.
-fn is_hidden(c: char) -> bool {
+/// Returns whether a character is invisible, changes the direction, or is no character at all.
+pub fn is_hidden(c: char) -> bool {
     is_bidi_control(c)
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -5,7 +5,8 @@ use crate::base::time::MonoTime;
 use super::column::column_of;
 use super::key::{Mouse, MouseKind};
 use super::selection::Selection;
-use super::{Model, grapheme};
+use super::wrap::Place;
+use super::{Effect, Model, grapheme};
 
 /// Milliseconds within which a further click at the same cell counts as the next of a series.
 const SERIES_MS: u64 = 400;
@@ -21,14 +22,27 @@ pub(crate) struct Clicks {
     n: u8,
     /// What the first click of a drag selected; a drag extends from there.
     first: (usize, usize),
+    /// Whether the button went down on the bar at the right edge.
+    is_on_bar: bool,
     /// The line and the column of the press.
     place: (usize, usize),
 }
 
 impl Model {
     /// Works a mouse event in. Returns whether the caret may be off the screen afterwards, as after the wheel.
-    pub(crate) fn mouse(&mut self, mouse: Mouse, now: MonoTime) -> bool {
+    pub(crate) fn mouse(&mut self, mouse: Mouse, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         let layout = self.layout();
+        if mouse.kind == MouseKind::Press {
+            self.clicks.is_on_bar = layout.scrollbar == Some(mouse.x);
+        }
+        if self.clicks.is_on_bar && matches!(mouse.kind, MouseKind::Press | MouseKind::Drag) {
+            self.scroll_to_share(mouse.y.saturating_sub(layout.text_top), layout.text_rows);
+            return true;
+        }
+        if mouse.kind == MouseKind::Press && layout.prompt == Some(mouse.y) {
+            self.prompt_press(mouse.x, now, effects);
+            return true;
+        }
         match mouse.kind {
             MouseKind::WheelUp => self.scroll_by(-WHEEL_ROWS),
             MouseKind::WheelDown => self.scroll_by(WHEEL_ROWS),
@@ -55,6 +69,13 @@ impl Model {
         true
     }
 
+    /// Shows the part of the text for which a row of the bar stands.
+    fn scroll_to_share(&mut self, row: u16, rows: u16) {
+        let (row, rows) = (usize::from(row.min(rows.saturating_sub(1))), usize::from(rows).max(1));
+        let line = (row * self.rope().len_lines() + rows / 2) / rows;
+        self.set_top(Place { line: line.saturating_sub(rows / 2).min(self.rope().len_lines() - 1), row: 0 });
+    }
+
     fn press(&mut self, mouse: Mouse, at: usize, now: MonoTime) {
         let cell = (mouse.x, mouse.y);
         let continues =
@@ -63,7 +84,7 @@ impl Model {
         let first = self.unit(n, at);
         let rope = self.rope();
         let place = (rope.char_to_line(at), column_of(rope, at));
-        self.clicks = Clicks { at: now, cell, n, first, place };
+        self.clicks = Clicks { at: now, cell, n, first, is_on_bar: false, place };
         if mouse.alt {
             return self.alt_press(at);
         }

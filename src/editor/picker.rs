@@ -7,7 +7,8 @@ use crate::base::text_format::encoding::Encoding;
 use crate::base::time::MonoTime;
 
 use super::command::COMMANDS;
-use super::key::{Key, KeyCode};
+use super::key::{Key, KeyCode, Mouse, MouseKind};
+use super::panes::Area;
 use super::{Effect, Model};
 
 /// Characters that can be typed to narrow a list.
@@ -48,6 +49,22 @@ pub struct Item {
     pub text: String,
     /// What is shown beside it.
     pub detail: String,
+}
+
+/// Rows of a list on a screen that has more.
+const ROWS_MAX: u16 = 16;
+
+/// Where an open list is on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPlace {
+    /// The box around it.
+    pub outer: Area,
+    /// The row in which one types.
+    pub input_y: u16,
+    /// Where its rows are.
+    pub rows: Area,
+    /// Which of those found is the first of them.
+    pub first: usize,
 }
 
 /// An open list.
@@ -92,6 +109,18 @@ impl Picker {
         self.found = scored.into_iter().map(|(_, idx)| idx).collect();
     }
 
+    /// Returns where the list is on a screen: at its top, with the chosen row in view.
+    pub fn place(&self, width: u16, height: u16) -> ListPlace {
+        let columns = width.saturating_sub(4).clamp(1, 90).min(width);
+        // The box, and the row in which one types.
+        let n_rows = ROWS_MAX.min(height.saturating_sub(3)).max(1);
+        let y = u16::from(n_rows + 4 < height);
+        let outer = Area { x: (width - columns) / 2, y, columns, rows: n_rows + 3 };
+        let rows = Area { x: outer.x + 1, y: y + 2, columns: columns.saturating_sub(2), rows: n_rows };
+        let first = (self.selected + 1).saturating_sub(n_rows.into());
+        ListPlace { outer, input_y: y + 1, rows, first }
+    }
+
     /// Returns the chosen row's number among all.
     fn picked(&self) -> Option<usize> {
         self.found.get(self.selected).copied()
@@ -118,6 +147,26 @@ impl Model {
             detail: self.settings.keymap.keys_of(command).join(", "),
         };
         self.picker = Some(Picker::new(PickerKind::Commands, COMMANDS.iter().map(item).collect()));
+    }
+
+    /// Works the mouse into the open list: a click picks, one beside the list closes it.
+    pub(crate) fn picker_mouse(&mut self, mouse: Mouse, now: MonoTime, effects: &mut Vec<Effect>) {
+        let (width, height) = self.size;
+        let Some(picker) = &mut self.picker else { return };
+        let place = picker.place(width, height);
+        match mouse.kind {
+            MouseKind::WheelUp => picker.step(-3),
+            MouseKind::WheelDown => picker.step(3),
+            MouseKind::Press if place.rows.contains(mouse.x, mouse.y) => {
+                let n = place.first + usize::from(mouse.y - place.rows.y);
+                if n < picker.found.len() {
+                    picker.selected = n;
+                    self.pick(now, effects);
+                }
+            }
+            MouseKind::Press if !place.outer.contains(mouse.x, mouse.y) => self.picker = None,
+            MouseKind::Press | MouseKind::Drag | MouseKind::Release => {}
+        }
     }
 
     /// Works a key into the open list.

@@ -68,6 +68,15 @@ impl Prompt {
     }
 }
 
+/// Returns the answer that stands at a column of a question: the letter of the `[s]ave` there.
+fn answer_at(label: &str, column: usize) -> Option<char> {
+    let start = label.get(..=column)?.rfind('[')?;
+    let mut word = label[start + 1..].chars();
+    let (letter, close) = (word.next()?, word.next()?);
+    let end = label[start..].find("  ").map_or(label.len(), |n| start + n);
+    (close == ']' && column < end).then_some(letter)
+}
+
 impl Model {
     /// Works a key into the open prompt.
     pub(crate) fn prompt_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
@@ -82,6 +91,15 @@ impl Model {
             Some(Prompt::Recovered) => self.conflict_key(key, true, false, now, effects),
             // Its keys are vim's.
             Some(Prompt::CommandLine { .. }) | None => {}
+        }
+    }
+
+    /// Works a click on the question's row in: an answer that is clicked is given.
+    pub(crate) fn prompt_press(&mut self, x: u16, now: MonoTime, effects: &mut Vec<Effect>) {
+        let Some(prompt) = &self.prompt else { return };
+        let label = prompt.label(self.is_kept_elsewhere());
+        if let Some(answer) = answer_at(label, usize::from(x).saturating_sub(1)) {
+            self.prompt_key(Key::plain(KeyCode::Char(answer)), now, effects);
         }
     }
 

@@ -7,7 +7,8 @@ use crate::document::Applied;
 
 use super::command::{Action, COMMANDS};
 use super::edit::Kind;
-use super::key::{Key, KeyCode};
+use super::hidden::Hidden;
+use super::key::{Key, KeyCode, Mouse, MouseKind};
 use super::keymap::{self, Found};
 use super::panes::Arrange;
 use super::picker::{Picker, PickerKind};
@@ -58,9 +59,10 @@ impl Model {
         match msg {
             Msg::Key(key) => self.key(key, now, effects),
             Msg::Mouse(mouse) if self.overlay == Overlay::None && self.picker.is_none() => {
-                return self.mouse(mouse, now);
+                return self.mouse(mouse, now, effects);
             }
-            Msg::Mouse(_) => {}
+            Msg::Mouse(mouse) if self.picker.is_some() => self.picker_mouse(mouse, now, effects),
+            Msg::Mouse(mouse) => self.overlay_mouse(mouse),
             Msg::Paste(text) if self.picker.is_some() => {
                 self.picker.iter_mut().for_each(|picker| picker.type_text(&text));
             }
@@ -224,6 +226,16 @@ impl Model {
         scrolled.is_some() || matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::F(1 | 2))
     }
 
+    /// Works the mouse into the open box: the wheel scrolls it, a click closes it.
+    fn overlay_mouse(&mut self, mouse: Mouse) {
+        match mouse.kind {
+            MouseKind::WheelUp => _ = self.overlay_key(Key::plain(KeyCode::Up)),
+            MouseKind::WheelDown => _ = self.overlay_key(Key::plain(KeyCode::Down)),
+            MouseKind::Press => self.overlay = Overlay::None,
+            MouseKind::Drag | MouseKind::Release => {}
+        }
+    }
+
     pub(crate) fn act(&mut self, action: Action, extend: bool, now: MonoTime, effects: &mut Vec<Effect>) {
         match action {
             Action::Move(motion) => self.move_caret(motion, extend),
@@ -354,6 +366,7 @@ impl Model {
             Ok(SaveDone::Written(remark)) => {
                 (self.saved_revision, self.saved_format) = (revision, self.saving_format);
                 self.base = self.saving.clone();
+                self.hidden = Hidden::of(&self.base);
                 self.save_path = None;
                 effects.push(Effect::CheckConfig);
                 let remark = remark.map_or(String::new(), |remark| format!(" ({remark})"));

@@ -88,6 +88,11 @@ pub struct Vim {
 }
 
 impl Vim {
+    /// Returns the mode.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// Returns what the status line says of the mode.
     pub fn words(&self) -> String {
         let mode = match self.mode {

@@ -134,11 +134,18 @@ impl Drop for Terminal {
     }
 }
 
+/// Returns whether the terminal can change the shape of its cursor. The console of Linux prints the end of the request.
+pub fn has_cursor_shapes() -> bool {
+    !matches!(std::env::var("TERM").as_deref(), Err(_) | Ok("" | "dumb" | "linux"))
+}
+
 /// Gives the terminal back, if it is ours.
 pub fn give_back() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        let shape: &[u8] = if has_cursor_shapes() { b"\x1b[0 q" } else { b"" };
+        let bytes = [shape, LEAVE].concat();
         // Nothing can be done about a terminal that is gone.
-        let _ = io::stdout().as_fd().try_clone_to_owned().map(|fd| File::from(fd).write_all(LEAVE));
+        let _ = io::stdout().as_fd().try_clone_to_owned().map(|fd| File::from(fd).write_all(&bytes));
         let _ = disable_raw_mode();
     }
 }

@@ -83,6 +83,11 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mu
     if !model.people.is_empty() {
         left.push_str(&format!(" · {} here", model.people.len() + 1));
     }
+    let hidden = model.hidden.words();
+    if !hidden.is_empty() {
+        left.push_str(" · ");
+        left.push_str(&hidden);
+    }
     if let Some(notice) = model.notice.as_ref().filter(|_| !model.settings.is_spoken) {
         left.push_str(" · ");
         left.push_str(&safe::line(&notice.text));

@@ -5,13 +5,14 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::editor::Model;
 use crate::editor::command::COMMANDS;
+use crate::editor::panes::Area;
 use crate::editor::people::Peer;
 use crate::protocol::presence::Activity;
 use crate::sync::Status;
 
 use super::screen::Screen;
 use super::theme::Theme;
-use super::{put, safe};
+use super::{boxed, put, safe};
 
 /// Draws every command with the keys that are in force.
 pub fn help(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
@@ -21,9 +22,9 @@ pub fn help(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
     let rows = keys.iter().zip(COMMANDS);
     let rows: Vec<_> =
         rows.map(|(keys, command)| (format!("{keys:<wide$}  {}", command.about), theme.overlay)).collect();
-    let rows_shown = usize::from(screen.height()).saturating_sub(6).max(1);
+    let rows_shown = usize::from(screen.height()).saturating_sub(4).max(1);
     let first = first.min(rows.len().saturating_sub(rows_shown));
-    panel("Keys (Up and Down scroll, Esc closes)", &rows[first..], theme, screen);
+    panel("Keys (Up and Down scroll, Esc closes)", &rows[first..], model.settings.is_spoken, theme, screen);
 }
 
 /// Draws who is here, each with colour and what they do.
@@ -63,22 +64,18 @@ pub fn people(model: &Model, theme: &Theme, screen: &mut Screen) {
         wrapped("Others join with: coedit join LINK");
         wrapped(&link.to_string());
     }
-    panel("Who is here (Esc closes)", &rows, theme, screen);
+    panel("Who is here (Esc closes)", &rows, model.settings.is_spoken, theme, screen);
 }
 
 /// Draws a box with rows in the middle of the screen, cut to what fits.
-fn panel(title: &str, rows: &[(String, Style)], theme: &Theme, screen: &mut Screen) {
+fn panel(title: &str, rows: &[(String, Style)], is_spoken: bool, theme: &Theme, screen: &mut Screen) {
     let (width, height) = (screen.width(), screen.height());
-    let wanted = rows.iter().map(|(row, _)| row.width()).chain([title.width()]).max().unwrap_or(0) as u16 + 4;
-    let cells = wanted.min(width);
-    let n_rows = (rows.len() as u16 + 2).min(height.saturating_sub(2));
-    let (x, y) = ((width - cells) / 2, (height.saturating_sub(n_rows)) / 2);
-    let blank = " ".repeat(cells.into());
-    for row in y..y + n_rows {
-        put(screen, x, x + cells, row, &blank, theme.overlay);
-    }
-    put(screen, x + 2, x + cells, y, title, theme.overlay.patch(theme.title));
-    for (row, (text, style)) in (y + 2..y + n_rows).zip(rows) {
-        put(screen, x + 2, (x + cells).saturating_sub(1), row, text, *style);
+    let wanted = rows.iter().map(|(row, _)| row.width() + 4).chain([title.width() + 6]).max().unwrap_or(0);
+    let columns = u16::try_from(wanted).unwrap_or(width).min(width);
+    let n_rows = u16::try_from(rows.len() + 2).unwrap_or(height).min(height.saturating_sub(2)).max(1);
+    let area = Area { x: (width - columns) / 2, y: height.saturating_sub(n_rows) / 2, columns, rows: n_rows };
+    let inside = boxed(area, title, is_spoken, theme, screen);
+    for (row, (text, style)) in (inside.y..inside.y + inside.rows).zip(rows) {
+        put(screen, inside.x + 1, inside.x + inside.columns, row, text, *style);
     }
 }

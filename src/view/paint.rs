@@ -19,6 +19,15 @@ const CLEAR_CELLS_MIN: usize = 6;
 /// The colours of a text and of what is behind it, and its attributes.
 type Style = (Color, Color, Modifier);
 
+/// How the terminal's cursor looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CursorShape {
+    /// A bar: what is typed goes in before the character.
+    Bar,
+    /// A block on the character: keys are commands.
+    Block,
+}
+
 /// What is on the terminal.
 pub struct Painter {
     shown: Option<Buffer>,
@@ -30,6 +39,10 @@ pub struct Painter {
     saved: Option<Option<Style>>,
     /// `None` while nobody knows.
     is_cursor_shown: Option<bool>,
+    /// `None` while nobody knows.
+    shape: Option<CursorShape>,
+    /// Whether the terminal can change it.
+    has_shapes: bool,
 }
 
 impl Default for Painter {
@@ -41,12 +54,37 @@ impl Default for Painter {
 impl Painter {
     /// Makes a painter for a terminal of which nothing is known.
     pub fn new() -> Painter {
-        Painter { shown: None, at: None, style: None, cursor: None, saved: None, is_cursor_shown: None }
+        Painter {
+            shape: None,
+            has_shapes: true,
+            shown: None,
+            at: None,
+            style: None,
+            cursor: None,
+            saved: None,
+            is_cursor_shown: None,
+        }
     }
 
     /// Forgets what is on the terminal: the next frame is drawn whole.
     pub fn forget(&mut self) {
-        *self = Painter::new();
+        *self = Painter { has_shapes: self.has_shapes, ..Painter::new() };
+    }
+
+    /// Never changes the shape of the cursor: some terminals would print the request.
+    pub fn leave_shape(&mut self) {
+        self.has_shapes = false;
+    }
+
+    /// Returns the bytes that give the cursor a shape (DECSCUSR), if it has another one.
+    pub fn shape(&mut self, shape: CursorShape) -> &'static [u8] {
+        if !self.has_shapes || self.shape.replace(shape) == Some(shape) {
+            return b"";
+        }
+        match shape {
+            CursorShape::Block => b"\x1b[2 q",
+            CursorShape::Bar => b"\x1b[6 q",
+        }
     }
 
     /// Returns the bytes that turn what is shown into `next`, with the cursor at `cursor` (hidden for `None`). Only the rows of

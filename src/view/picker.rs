@@ -7,10 +7,7 @@ use crate::editor::picker::Picker;
 
 use super::screen::Screen;
 use super::theme::Theme;
-use super::{put, safe};
-
-/// Rows of a list on a screen that has more.
-const ROWS_MAX: u16 = 16;
+use super::{boxed, put, safe};
 
 /// Where the cursor may be: behind what is typed, or at the chosen row.
 pub struct Places {
@@ -21,25 +18,25 @@ pub struct Places {
 }
 
 /// Draws a list at the top of the screen and returns where the cursor may be.
-pub fn draw(picker: &Picker, theme: &Theme, screen: &mut Screen) -> Places {
-    let (width, height) = (screen.width(), screen.height());
-    let cells = width.saturating_sub(4).clamp(1, 90).min(width);
-    let rows = ROWS_MAX.min(height.saturating_sub(2));
-    let (x, end) = ((width - cells) / 2, (width - cells) / 2 + cells);
-    let top = u16::from(rows + 3 < height);
-    let blank = " ".repeat(cells.into());
-    put(screen, x, end, top, &blank, theme.overlay);
-    let prompt = format!("{}: {}", picker.kind.title(), safe::line(&picker.input));
-    let cursor = put(screen, x + 1, end.saturating_sub(1), top, &prompt, theme.overlay.patch(theme.title));
+pub fn draw(picker: &Picker, is_spoken: bool, theme: &Theme, screen: &mut Screen) -> Places {
+    let place = picker.place(screen.width(), screen.height());
+    boxed(place.outer, picker.kind.title(), is_spoken, theme, screen);
+    let (x, end) = (place.rows.x, place.rows.x + place.rows.columns);
     let count = format!("{}/{}", picker.found.len(), picker.items.len());
     let count_at = end.saturating_sub(count.width() as u16 + 1);
+    // The end of what was typed stays in view.
+    let typed = safe::line(&picker.input);
+    let room = usize::from(count_at.saturating_sub(x + 5));
+    let n_cut = typed.width().saturating_sub(room).min(typed.chars().count());
+    let typed: String = typed.chars().skip(n_cut).collect();
+    let input = format!("{}: {typed}", picker.kind.title());
+    let cursor = put(screen, x + 1, end, place.input_y, &input, theme.overlay.patch(theme.title));
     if cursor + 1 < count_at {
-        put(screen, count_at, end, top, &count, theme.overlay);
+        put(screen, count_at, end, place.input_y, &count, theme.overlay);
     }
-    // The chosen row stays on the screen.
-    let first = (picker.selected + 1).saturating_sub(usize::from(rows));
-    let shown = picker.found.iter().enumerate().skip(first).take(rows.into());
-    for (y, (n, &idx)) in (top + 1..).zip(shown) {
+    let shown = picker.found.iter().enumerate().skip(place.first).take(place.rows.rows.into());
+    let blank = " ".repeat(place.rows.columns.into());
+    for (y, (n, &idx)) in (place.rows.y..).zip(shown) {
         let item = &picker.items[idx];
         let is_chosen = n == picker.selected;
         let style = if is_chosen { theme.overlay.patch(theme.selection) } else { theme.overlay };
@@ -54,10 +51,12 @@ pub fn draw(picker: &Picker, theme: &Theme, screen: &mut Screen) -> Places {
             put(screen, detail_at, end, y, &detail, style);
         }
     }
-    if picker.found.is_empty() {
-        put(screen, x, end, top + 1, &blank, theme.overlay);
-        put(screen, x + 1, end, top + 1, "nothing matches; Backspace widens, Esc closes", theme.overlay);
+    if picker.found.is_empty() && 0 < place.rows.rows {
+        put(screen, x + 1, end, place.rows.y, "nothing matches; Backspace widens, Esc closes", theme.overlay);
     }
-    let row = top + 1 + u16::try_from(picker.selected.saturating_sub(first)).unwrap_or(0);
-    Places { input: Position::new(cursor.min(end.saturating_sub(1)), top), chosen: Position::new(x, row) }
+    let row = place.rows.y + u16::try_from(picker.selected.saturating_sub(place.first)).unwrap_or(0);
+    Places {
+        input: Position::new(cursor.min(end.saturating_sub(1)), place.input_y),
+        chosen: Position::new(x, row),
+    }
 }

@@ -104,7 +104,8 @@ impl Shell {
         } else {
             self.draw_panes(now)
         };
-        let frame = self.painter.frame(&mut self.screen, cursor);
+        let mut frame = self.painter.frame(&mut self.screen, cursor);
+        frame.extend_from_slice(self.painter.shape(view::cursor_shape(&self.buffers[current].model)));
         Ok(self.terminal.write(&frame)?)
     }
 

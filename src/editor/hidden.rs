@@ -1,0 +1,96 @@
+//! Whether a text holds characters that do not show or turn text around: the status line says so.
+
+use std::ops::Range;
+
+use ropey::Rope;
+
+use crate::document::TextChange;
+
+use super::Model;
+use super::glyph::{is_bidi_control, is_hidden};
+
+/// Bytes at a text's start that are looked at when it is opened: some milliseconds.
+const LOOKED_AT_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a text that is looked at whole after each edit: some microseconds.
+const SMALL_BYTES_MAX: usize = 64 << 10;
+
+/// Which of them a text holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// Control characters, such as those that terminals obey.
+    pub controls: bool,
+    /// Characters that change the direction in which text is shown.
+    pub bidi: bool,
+    /// Characters without a shape.
+    pub invisible: bool,
+}
+
+impl Hidden {
+    /// Looks for them in the first megabytes of a text.
+    pub fn of(rope: &Rope) -> Hidden {
+        let mut hidden = Hidden::default();
+        let end = rope.byte_to_char(rope.len_bytes().min(LOOKED_AT_BYTES_MAX));
+        hidden.look(rope, 0..end);
+        hidden
+    }
+
+    fn look(&mut self, rope: &Rope, chars: Range<usize>) {
+        for chunk in rope.slice(chars).chunks() {
+            if chunk.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
+                continue;
+            }
+            for c in chunk.chars() {
+                match c {
+                    '\n' | '\r' | '\t' => {}
+                    c if c.is_control() => self.controls = true,
+                    c if is_bidi_control(c) => self.bidi = true,
+                    c if is_hidden(c) => self.invisible = true,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Returns what the status line says of it: nothing for a text without any.
+    pub fn words(self) -> String {
+        let kinds = [(self.controls, "control"), (self.bidi, "bidi"), (self.invisible, "invisible")];
+        let found: Vec<&str> =
+            kinds.into_iter().filter_map(|(is_there, word)| is_there.then_some(word)).collect();
+        if found.is_empty() { String::new() } else { format!("! {} characters", found.join(", ")) }
+    }
+}
+
+impl Model {
+    /// Looks at what changes brought. In a large text what goes away again is noticed when it is saved.
+    pub(crate) fn watch_hidden(&mut self, changes: &[TextChange]) {
+        let rope = self.document.rope();
+        if rope.len_bytes() <= SMALL_BYTES_MAX {
+            self.hidden = Hidden::of(rope);
+            return;
+        }
+        for change in changes {
+            let at = change.at.min(rope.len_chars());
+            self.hidden.look(rope, at..(at + change.n_inserted).min(rope.len_chars()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, words: &str) {
+        assert_eq!(Hidden::of(&Rope::from_str(text)).words(), words, "{text:?}");
+    }
+
+    #[test]
+    fn what_does_not_show_is_named() {
+        check("plain\n\ttext\r\n", "");
+        check("grüße 日本 👩‍👩‍👧 ❤\u{fe0f}", "");
+        check("\u{1b}[31m", "! control characters");
+        check("a\u{202e}b", "! bidi characters");
+        check("a\u{200b}b\u{9b}", "! control, invisible characters");
+    }
+}
