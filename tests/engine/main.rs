@@ -13,3 +13,4 @@ mod traces;
 mod undo;
 mod vectors;
 mod whole_text;
+mod volume;

@@ -1,6 +1,7 @@
 //! The naive model: one element for each character ever inserted, in a plain vector, searched from the
 //! start every time. Slow and obviously right.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use coedit::crdt::{Dot, ReplicaId, VersionVector};
@@ -115,6 +116,34 @@ impl Reference {
             Anchor::After(dot) => find(dot).map(|i| n_visible(i + 1)),
             Anchor::Before(dot) => find(dot).map(n_visible),
         }
+    }
+
+    /// Returns the text by the definition, not by the list: each character hangs on the one it was typed behind, the later of two
+    /// first, and the tree is read in order.
+    pub fn tree_text(&self) -> String {
+        let mut children: HashMap<Option<Id>, Vec<(u64, Id, char)>> = HashMap::new();
+        let mut dead = HashSet::new();
+        for op in &self.log {
+            match op.kind {
+                Kind::Insert { reference, ch } => {
+                    children.entry(reference).or_default().push((op.lamport, op.id, ch));
+                }
+                Kind::Delete { target } => _ = dead.insert(target),
+            }
+        }
+        let (mut text, mut open) = (String::new(), vec![None::<(Id, char)>]);
+        while let Some(at) = open.pop() {
+            let mut behind = children.remove(&at.map(|(id, _)| id)).unwrap_or_default();
+            // Last in, first out: the latest comes first.
+            behind.sort_by_key(|&(lamport, id, _)| (lamport, id.0));
+            if let Some((id, ch)) = at
+                && !dead.contains(&id)
+            {
+                text.push(ch);
+            }
+            open.extend(behind.into_iter().map(|(_, id, ch)| Some((id, ch))));
+        }
+        text
     }
 
     /// Returns how many operations wait for their causes.
