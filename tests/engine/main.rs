@@ -12,5 +12,5 @@ mod small_scope;
 mod traces;
 mod undo;
 mod vectors;
-mod whole_text;
 mod volume;
+mod whole_text;
