@@ -6,6 +6,7 @@ pub mod nginx;
 pub mod proxy;
 pub mod relay;
 pub mod screen;
+pub mod wrongdoer;
 
 use std::time::{Duration, Instant};
 

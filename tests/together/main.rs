@@ -20,3 +20,4 @@ mod support;
 mod terminal;
 mod texts;
 mod transports;
+mod wrongdoers;
