@@ -25,6 +25,8 @@ pub struct OpenFile {
     /// Where it is, as the user named it.
     pub path: PathBuf,
     stamp: Option<Stamp>,
+    /// Whether it lies in a folder for temporary files: whoever made it there may wait for this very file.
+    is_passing: bool,
 }
 
 /// What a file was when it was last in step with the editor.
@@ -174,7 +176,7 @@ pub fn load_in_pieces(
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let file = OpenFile { path: path.to_owned(), stamp: None };
+            let file = OpenFile::new(path.to_owned());
             let line_ending = said.line_ending.unwrap_or_default();
             meta.format = TextFormat { encoding: said.encoding.unwrap_or_default(), line_ending };
             return Ok(Some(Loaded { file: Some(file), text: Rope::new(), meta, settings }));
@@ -201,7 +203,7 @@ pub fn load_in_pieces(
         meta.format.line_ending = said.line_ending.unwrap_or_default();
     }
     meta.is_locked = !may_write(path);
-    let file = OpenFile { path: path.to_owned(), stamp: Some(stamp) };
+    let file = OpenFile { stamp: Some(stamp), ..OpenFile::new(path.to_owned()) };
     Ok(Some(Loaded { file: Some(file), text, meta, settings }))
 }
 
@@ -358,7 +360,8 @@ impl OpenFile {
 
     /// Returns a file that is to be written for the first time: one that is there already counts as changed outside.
     pub fn new(path: PathBuf) -> OpenFile {
-        OpenFile { path, stamp: None }
+        let is_passing = paths::canonical(&path).is_ok_and(|path| paths::is_passing(&path));
+        OpenFile { path, stamp: None, is_passing }
     }
 
     /// Returns the absolute path with symbolic links followed.

@@ -79,10 +79,14 @@ pub fn canonical(file: &Path) -> io::Result<PathBuf> {
 /// Returns whether traces of a file may outlive it here: not those of a message that git wants, nor of what lies where
 /// programs put what must not stay.
 pub fn may_be_remembered(path: &Path) -> bool {
-    let is_passing = [Path::new("/dev/shm"), Path::new("/var/tmp"), &std::env::temp_dir()]
+    !is_passing(path) && !path.components().any(|part| part.as_os_str() == ".git")
+}
+
+/// Returns whether a file lies in a folder for temporary files.
+pub fn is_passing(path: &Path) -> bool {
+    [Path::new("/dev/shm"), Path::new("/var/tmp"), &std::env::temp_dir()]
         .into_iter()
-        .any(|folder| path.starts_with(folder) || folder.canonicalize().is_ok_and(|f| path.starts_with(f)));
-    !is_passing && !path.components().any(|part| part.as_os_str() == ".git")
+        .any(|folder| path.starts_with(folder) || folder.canonicalize().is_ok_and(|f| path.starts_with(f)))
 }
 
 #[cfg(test)]

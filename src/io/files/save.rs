@@ -14,6 +14,10 @@ use crate::base::text_format::{LineEnding, TextFormat};
 use crate::editor::SaveDone;
 use crate::journal::FileHash;
 
+/// Bytes of the names, and of one value, of extended attributes: the most that Linux has.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+const ATTRIBUTES_BYTES_MAX: usize = 64 << 10;
+
 impl OpenFile {
     /// Saves the text. Unless `overwrite` is set, a file that another program changed is left alone.
     ///
@@ -43,21 +47,34 @@ impl OpenFile {
             }
             _ => {}
         }
-        let why_in_place = about.as_ref().and_then(why_in_place);
+        let why_in_place = about.as_ref().and_then(|about| self.why_in_place(about));
         let (hash, n_bytes, remark) = match why_in_place {
             Some(why) => self.write_in_place(&target, text, format, why)?,
             None => match write_beside(&target, about.as_ref(), text, format) {
                 Ok((hash, n)) => (hash, n, None),
                 // A folder that may not be written, a file that is mounted: its content can be written all the same.
-                Err(error) if about.is_some() && is_about_the_folder(&error) => {
+                Err(Refused::Folder(_)) if about.is_some() => {
                     self.write_in_place(&target, text, format, "its folder takes no new file")?
                 }
-                Err(error) => return Err(failed(error)),
+                Err(Refused::Attributes) => {
+                    self.write_in_place(&target, text, format, "a new file could not have its attributes")?
+                }
+                Err(Refused::Folder(error) | Refused::Other(error)) => return Err(failed(error)),
             },
         };
         let modified = fs::metadata(&target).and_then(|about| about.modified()).ok();
         self.stamp = Some(Stamp { modified, n_bytes, hash });
         Ok(SaveDone::Written(remark))
+    }
+
+    /// Why the file cannot be replaced by another one without losing something of it.
+    fn why_in_place(&self, about: &fs::Metadata) -> Option<&'static str> {
+        match about {
+            about if has_other_names(about) => Some("the file has other hard links"),
+            _ if self.is_passing => Some("a temporary file may be waited for"),
+            about if !may_own(about) => Some("it belongs to somebody else"),
+            _ => None,
+        }
     }
 
     /// Writes over the file itself, for one that must stay the same file. Its length is cut only after the whole new text
@@ -85,18 +102,24 @@ impl OpenFile {
     }
 }
 
-/// Why a file cannot be replaced by another one without losing something of it.
-fn why_in_place(about: &fs::Metadata) -> Option<&'static str> {
-    if has_other_names(about) {
-        return Some("the file has other hard links");
-    }
-    (!may_own(about)).then_some("it belongs to somebody else")
+/// Why a new file could not be put in the place of the old one. Nothing has changed then.
+enum Refused {
+    /// None can be put into the folder, whatever it holds.
+    Folder(io::Error),
+    /// It could not have the attributes of the old one.
+    Attributes,
+    /// The system failed otherwise.
+    Other(io::Error),
 }
 
-/// Whether a new file cannot be put into the folder, whatever it holds.
-fn is_about_the_folder(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Refused {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+        match error.kind() {
+            PermissionDenied | ReadOnlyFilesystem | ResourceBusy => Refused::Folder(error),
+            _ => Refused::Other(error),
+        }
+    }
 }
 
 /// Returns how many bytes the file may have at most.
@@ -184,7 +207,7 @@ fn write_beside(
     about: Option<&fs::Metadata>,
     text: &Rope,
     format: TextFormat,
-) -> io::Result<(FileHash, u64)> {
+) -> Result<(FileHash, u64), Refused> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (temporary, file) = create_beside(folder)?;
     let written = (|| {
@@ -192,6 +215,8 @@ fn write_beside(
             // The owner first: a change of owner takes some bits of the mode away.
             keep_owner(&file, about);
             file.set_permissions(about.permissions())?;
+            // Behind the mode, whose bits for the group an access list redefines.
+            keep_attributes(target, &file)?;
         }
         let done = write_text(&file, text, format)?;
         file.sync_all()?;
@@ -230,6 +255,33 @@ fn keep_owner(file: &File, about: &fs::Metadata) {
 
 #[cfg(not(unix))]
 fn keep_owner(_file: &File, _about: &fs::Metadata) {}
+
+/// Gives the new file the extended attributes of the old one, access lists included. Those of `security.` are the system's:
+/// it gives and takes them by its own rules.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn keep_attributes(from: &Path, to: &File) -> Result<(), Refused> {
+    use rustix::fs::{XattrFlags, fsetxattr, getxattr, listxattr};
+    let mut names = vec![0; ATTRIBUTES_BYTES_MAX];
+    // A file system without any says so.
+    let Ok(n_bytes) = listxattr(from, &mut names[..]) else { return Ok(()) };
+    let mut value = vec![0; ATTRIBUTES_BYTES_MAX];
+    for name in names[..n_bytes].split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+        if name.starts_with(b"security.") {
+            continue;
+        }
+        let kept = getxattr(from, name, &mut value[..])
+            .and_then(|n_bytes| fsetxattr(to, name, &value[..n_bytes], XattrFlags::empty()));
+        if kept.is_err() {
+            return Err(Refused::Attributes);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn keep_attributes(_from: &Path, _to: &File) -> Result<(), Refused> {
+    Ok(())
+}
 
 /// Writes the text as the file has it: with its byte order mark and its line ends.
 fn write_text(file: &File, text: &Rope, format: TextFormat) -> io::Result<(FileHash, u64)> {

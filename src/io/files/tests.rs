@@ -3,13 +3,18 @@ use ropey::Rope;
 use super::*;
 use crate::editor::SaveDone;
 
+/// The file, saved as one that does not lie in a folder for temporary files, where those of tests do.
+fn lasting(file: OpenFile) -> OpenFile {
+    OpenFile { is_passing: false, ..file }
+}
+
 /// Loads `bytes` from a file, saves them unchanged, and returns the text and what is in the file then.
 fn round_trip(bytes: &[u8]) -> (Loaded, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.txt");
     fs::write(&path, bytes).unwrap();
     let loaded = load(&path).unwrap();
-    let mut file = loaded.file.clone().unwrap();
+    let mut file = lasting(loaded.file.clone().unwrap());
     let done = file.save(&loaded.text, loaded.meta.format, false).unwrap();
     assert_eq!(done, SaveDone::Written(None));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -69,7 +74,7 @@ fn a_character_that_the_encoding_does_not_have_is_refused_before_the_file_is_tou
     let path = folder.path().join("latin1");
     fs::write(&path, b"caf\xe9\n").unwrap();
     let loaded = load(&path).unwrap();
-    let mut file = loaded.file.clone().unwrap();
+    let mut file = lasting(loaded.file.clone().unwrap());
     let text = Rope::from_str(&format!("{}\n漢\n", "é\n".repeat(5_000)));
     let error = file.save(&text, loaded.meta.format, false).unwrap_err().to_string();
     assert!(
@@ -94,7 +99,7 @@ fn a_change_by_another_program_is_not_written_over() {
     let path = folder.path().join("a");
     fs::write(&path, "one").unwrap();
     let loaded = load(&path).unwrap();
-    let mut file = loaded.file.clone().unwrap();
+    let mut file = lasting(loaded.file.clone().unwrap());
     fs::write(&path, "two!").unwrap();
     assert!(file.is_changed_outside());
     let text = Rope::from_str("mine");
@@ -110,7 +115,7 @@ fn a_file_that_appeared_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new");
     let loaded = load(&path).unwrap();
-    let mut file = loaded.file.clone().unwrap();
+    let mut file = lasting(loaded.file.clone().unwrap());
     fs::write(&path, "theirs").unwrap();
     assert_eq!(file.save(&Rope::from_str("mine"), loaded.meta.format, false).unwrap(), SaveDone::Exists);
 }
@@ -126,7 +131,7 @@ fn mode_symbolic_link_and_hard_link_are_kept() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     symlink("a", &link).unwrap();
     let loaded = load(&link).unwrap();
-    let mut file = loaded.file.clone().unwrap();
+    let mut file = lasting(loaded.file.clone().unwrap());
     file.save(&Rope::from_str("two"), loaded.meta.format, false).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&path).unwrap(), "two");
@@ -155,7 +160,8 @@ fn what_is_no_file_is_never_replaced_by_one() {
 fn file_with_the_longest_name_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("n".repeat(255));
-    let done = OpenFile::new(path.clone()).save(&Rope::from_str("mine"), TextFormat::default(), false);
+    let done =
+        lasting(OpenFile::new(path.clone())).save(&Rope::from_str("mine"), TextFormat::default(), false);
     assert_eq!(done.unwrap(), SaveDone::Written(None));
     assert_eq!(fs::read_to_string(path).unwrap(), "mine");
 }
@@ -170,4 +176,54 @@ fn file_that_is_gone_or_became_unreadable_is_noticed() {
     assert!(file.is_gone() && !file.is_changed_outside());
     fs::create_dir(&path).unwrap();
     assert!(!file.is_gone() && file.is_changed_outside());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn extended_attributes_and_access_lists_are_kept() {
+    use rustix::fs::{XattrFlags, getxattr, setxattr};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, "one").unwrap();
+    // An access list: the owner may do all, group 0 may read, by name.
+    let list: Vec<u8> = [2_u32.to_le_bytes().to_vec()]
+        .into_iter()
+        .chain([(1, 6, u32::MAX), (4, 4, u32::MAX), (8, 4, 0), (16, 4, u32::MAX), (32, 0, u32::MAX)].map(
+            |(tag, may, id): (u16, u16, u32)| {
+                [&tag.to_le_bytes()[..], &may.to_le_bytes()[..], &id.to_le_bytes()[..]].concat()
+            },
+        ))
+        .flatten()
+        .collect();
+    let wanted = [("user.origin", b"here".to_vec()), ("system.posix_acl_access", list)];
+    let set = |(name, value): &&(&str, Vec<u8>)| setxattr(&path, *name, value, XattrFlags::empty()).is_ok();
+    // Not every file system has both.
+    let kept: Vec<_> = wanted.iter().filter(set).collect();
+    let before = fs::metadata(&path).unwrap();
+    let loaded = load(&path).unwrap();
+    let mut file = lasting(loaded.file.clone().unwrap());
+    let done = file.save(&Rope::from_str("two"), loaded.meta.format, false).unwrap();
+    assert_eq!(done, SaveDone::Written(None));
+    for (name, value) in kept {
+        let mut found = vec![0; 1_024];
+        let n_bytes = getxattr(&path, *name, &mut found[..]).unwrap();
+        assert_eq!(&found[..n_bytes], &value[..], "{name}");
+    }
+    assert_eq!(fs::metadata(&path).unwrap().permissions(), before.permissions());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+}
+
+#[test]
+fn a_temporary_file_stays_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, "a long first text").unwrap();
+    let mut before = File::open(&path).unwrap();
+    let loaded = load(&path).unwrap();
+    let mut file = loaded.file.clone().unwrap();
+    let done = file.save(&Rope::from_str("two"), loaded.meta.format, false).unwrap();
+    assert!(matches!(done, SaveDone::Written(Some(why)) if why.contains("temporary")));
+    let mut text = String::new();
+    before.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "two");
 }
