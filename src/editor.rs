@@ -158,7 +158,7 @@ pub enum Effect {
         revision: u64,
         /// Whether a change by another program may be written over.
         overwrite: bool,
-        /// Where to, if the text has no file yet.
+        /// Where to, if not to its own file: that is its file from then on.
         path: Option<String>,
     },
     /// Look whether another program changed or deleted the file; if so, answer with `Msg::FileChanged` or `Msg::FileGone`.
@@ -175,6 +175,20 @@ pub enum Effect {
     Quit,
     /// As `Quit`, for this text alone.
     Close,
+    /// Leave the editor, and discard whatever is unsaved in any text.
+    QuitAll {
+        /// Whether whoever started the program is told that nothing came of it.
+        is_failure: bool,
+    },
+    /// Write the text to another file as well. What comes of it is told with `Msg::Notice`.
+    Copy {
+        /// The text (a cheap clone).
+        text: Rope,
+        /// Where to.
+        path: String,
+        /// Whether a file that is there may be written over.
+        overwrite: bool,
+    },
     /// Open a file beside the others.
     Open(String),
     /// Show the open text with this number.
@@ -286,7 +300,7 @@ pub struct Model {
     quits_after_save: bool,
     /// Quitting means only this text.
     closes_only: bool,
-    /// Where the text is being saved to while it has no file.
+    /// Where the text is being saved to, if not to its own file.
     save_path: Option<String>,
     /// Where the caret goes once so much of the file was read: line and column. Cleared when its user does anything else.
     wanted_place: Option<(usize, usize)>,

@@ -142,6 +142,12 @@ pub static OPTIONS: &[Opt] = &[
         set: |config, value| switch(value).map(|is_on| config.editor.keep_undo = is_on),
         get: |config| Some(config.editor.keep_undo.to_string()),
     },
+    Opt {
+        name: "restore",
+        about: "Whether `coedit` without a file opens what was open in the folder last",
+        set: |config, value| switch(value).map(|is_on| config.editor.restores = is_on),
+        get: |config| Some(config.editor.restores.to_string()),
+    },
 ];
 
 /// Returns where the file is, whether there is one or not.
@@ -322,7 +328,7 @@ mod tests {
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
         let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nscreen_reader = true\ntheme = \"dark\"\nscrollbar = false\n\
-                    wrap = true\nindent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\n";
+                    wrap = true\nindent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\nrestore = false\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);

@@ -171,6 +171,8 @@ struct Shell {
     on_files: UnboundedSender<Vec<String>>,
     files: UnboundedReceiver<Vec<String>>,
     ending: Option<Ending>,
+    /// Whether its user wants whoever started the program to know that nothing came of it.
+    is_failure: bool,
 }
 
 impl Shell {
@@ -200,6 +202,7 @@ impl Shell {
             on_files,
             files,
             ending: None,
+            is_failure: false,
         })
     }
 
@@ -208,6 +211,11 @@ impl Shell {
         self.carry_out(effects)?;
         self.wanted.extend(more.into_iter().map(Wanted::Beside));
         self.begin(files.line_col)?;
+        let is_bare = files.paths.is_empty() && !files.is_standard_input;
+        // What came back from a crash is looked at first.
+        if is_bare && self.setting.editor.restores && !self.buffers[0].model.is_modified() {
+            self.restore().await?;
+        }
         let done = self.run().await;
         self.end(done).await
     }
@@ -225,6 +233,7 @@ impl Shell {
     /// Ends every session, and says how the program ends.
     async fn end(mut self, done: anyhow::Result<()>) -> anyhow::Result<()> {
         let ending = self.ending.unwrap_or(Ending::Abrupt);
+        let is_failure = self.is_failure;
         let is_unsaved = self.buffers.iter().any(|buffer| buffer.model.is_modified());
         self.note_places();
         // The terminal first: whatever the journal has to say is then seen.
@@ -239,6 +248,9 @@ impl Shell {
             }
         }
         done?;
+        if is_failure {
+            bail!("ended as failed, as you asked");
+        }
         match (ending, is_unsaved) {
             // Whoever started an editor for one file, as git does, must not take this for a finished edit.
             (Ending::Abrupt, true) => bail!("ended from outside; what was not saved comes back with coedit"),
@@ -358,6 +370,9 @@ impl Shell {
                     }
                 }
                 Effect::Quit => self.quit()?,
+                Effect::QuitAll { is_failure } => {
+                    (self.ending, self.is_failure) = (Some(Ending::Clean), is_failure);
+                }
                 Effect::Close => self.close_text()?,
                 Effect::Suspend => self.suspend()?,
                 Effect::CopyToClipboard(text) => {
@@ -389,7 +404,8 @@ impl Shell {
     fn quit(&mut self) -> anyhow::Result<()> {
         let current = self.current();
         self.buffers[current].is_released = true;
-        let next = self.buffers.iter().position(|buffer| !buffer.is_released && buffer.model.is_modified());
+        let must_ask = |buffer: &Buffer| buffer.model.is_modified() || buffer.is_gone();
+        let next = self.buffers.iter().position(|buffer| !buffer.is_released && must_ask(buffer));
         match next {
             Some(n) => {
                 self.show(n)?;

@@ -18,7 +18,9 @@ pub enum Arrange {
     ListRecent,
     /// Lists the open texts.
     ListTexts,
-    /// Opens what was open when the program last ended.
+    /// Lists the files of shared documents.
+    ListShared,
+    /// Opens what was open in the folder when the program last ended there.
     Reopen,
     /// Begins a new text.
     New,

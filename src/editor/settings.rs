@@ -31,6 +31,8 @@ pub struct Settings {
     pub final_newline: bool,
     /// Whether undo goes on after a file was closed.
     pub keep_undo: bool,
+    /// Whether the program, with no file named, opens what was open in the folder last.
+    pub restores: bool,
 }
 
 /// What an `.editorconfig` says about one file; `None` where it says nothing, and the configuration counts.
@@ -64,6 +66,7 @@ impl Default for Settings {
             trim_blanks: false,
             final_newline: false,
             keep_undo: true,
+            restores: true,
         }
     }
 }

@@ -304,6 +304,8 @@ impl Model {
             }
             Action::Arrange(arrange) => effects.push(Effect::Arrange(arrange)),
             Action::Palette => self.open_palette(),
+            Action::SaveAs => self.prompt = Some(Prompt::SaveAs { input: String::new() }),
+            Action::QuitFailed => effects.push(Effect::QuitAll { is_failure: true }),
             Action::SaveEncoding => self.pick_encoding(PickerKind::SaveEncodings, now),
             Action::ReopenEncoding => self.pick_encoding(PickerKind::ReopenEncodings, now),
             Action::FileInfo => {
@@ -376,7 +378,10 @@ impl Model {
                 }
             }
             Ok(SaveDone::ChangedOutside) => self.prompt = Some(Prompt::Conflict),
-            Ok(SaveDone::Exists) => self.prompt = Some(Prompt::Exists { may_merge: self.file.has_path }),
+            Ok(SaveDone::Exists) => {
+                let may_merge = self.file.has_path && self.save_path.is_none();
+                self.prompt = Some(Prompt::Exists { may_merge });
+            }
             Err(why) => {
                 (self.quits_after_save, self.save_path) = (false, None);
                 self.notify(why, now);

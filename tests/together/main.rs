@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod alone;
+mod as_editor;
 mod bad_input;
 mod browser;
 mod commands;

@@ -26,6 +26,130 @@ fn several_files_are_tabs_and_each_is_asked_about_when_quitting() {
 }
 
 #[test]
+fn what_was_open_in_a_folder_is_open_again_when_no_file_is_named() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "alpha\nbeta\n");
+    ana.file("b.txt", "gamma\n");
+    ana.file("c.txt", "delta\n");
+    let screen = ana.open(&["a.txt", "b.txt", "c.txt"]);
+    screen.wait_for_text("alpha");
+    screen.press("down");
+    screen.send(b"\x1b.");
+    screen.wait_for_text("gamma");
+    screen.quit();
+    std::fs::remove_file(ana.path("c.txt")).expect("a file");
+    let screen = ana.open(&[]);
+    screen.wait_for("the two that are there, in their order", |view| {
+        view.contains("gamma")
+            && view.contains("[b.txt]")
+            && view.contains("a.txt")
+            && !view.contains("untitled")
+    });
+    assert!(!screen.view().contains("c.txt"));
+    screen.send(b"\x1b.");
+    screen.wait_for_status("2:1");
+    screen.quit();
+    std::fs::create_dir_all(ana.path("config/coedit")).expect("a folder");
+    ana.file("config/coedit/config.toml", "restore = false\n");
+    let screen = ana.open(&[]);
+    screen.wait_for_text("untitled");
+    screen.press("ctrl-p");
+    screen.type_text("open here when\r");
+    screen.wait_for("both are open again", |view| view.contains("a.txt") && view.contains("[b.txt]"));
+    screen.quit();
+}
+
+#[test]
+fn a_text_is_saved_to_another_file_and_goes_on_there() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    ana.file("taken.txt", "theirs\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("text");
+    screen.type_text("more ");
+    for name in ["taken.txt", "b.txt"] {
+        screen.press("ctrl-p");
+        screen.type_text("save-as\r");
+        screen.wait_for_text("Save as:");
+        screen.type_text(&format!("{name}\r"));
+        if name == "taken.txt" {
+            screen.wait_for_text("[o]verwrite");
+            screen.type_text("c");
+            screen.wait_for("the question is gone", |view| !view.contains("[o]verwrite"));
+        }
+    }
+    screen.wait_for_status("saved b.txt");
+    screen.type_text("and ");
+    screen.wait_for_text("more and text");
+    screen.press("ctrl-s");
+    screen.wait_for("saved", |view| !view.rows[0].contains('●'));
+    screen.quit();
+    assert_eq!(ana.read("a.txt"), "text\n");
+    assert_eq!(ana.read("taken.txt"), "theirs\n");
+    assert_eq!(ana.read("b.txt"), "more and text\n");
+}
+
+#[test]
+fn vim_writes_copies_and_ends_with_or_without_all() {
+    let ana = Home::new("ana");
+    std::fs::create_dir_all(ana.path("config/coedit")).expect("a folder");
+    ana.file("config/coedit/config.toml", "keymap = \"vim\"\n");
+    ana.file("a.txt", "text\n");
+    ana.file("b.txt", "other\n");
+    let mut screen = ana.open(&["a.txt", "b.txt"]);
+    screen.wait_for_text("text");
+    screen.type_text("x:w copy.txt\r");
+    screen.wait_for_status("a copy is in copy.txt");
+    screen.type_text("x:w copy.txt\r");
+    screen.wait_for_status("is there already");
+    screen.type_text(":qa!\r");
+    assert_eq!(screen.wait_for_exit(), 0);
+    assert_eq!((ana.read("a.txt").as_str(), ana.read("copy.txt").as_str()), ("text\n", "ext\n"));
+    let mut screen = ana.open(&["a.txt"]);
+    screen.wait_for("what was discarded does not come back", |view| view.contains("text"));
+    screen.type_text("x:sav new.txt\r");
+    screen.wait_for_status("saved new.txt");
+    screen.type_text("x:cq\r");
+    assert_eq!(screen.wait_for_exit(), 1);
+    assert_eq!((ana.read("a.txt").as_str(), ana.read("new.txt").as_str()), ("text\n", "ext\n"));
+}
+
+#[test]
+fn every_file_that_is_gone_is_asked_about_before_the_end() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "alpha\n");
+    ana.file("b.txt", "beta\n");
+    let mut screen = ana.open(&["a.txt", "b.txt"]);
+    screen.wait_for("both are there", |view| view.contains("b.txt") && view.contains("alpha"));
+    std::fs::remove_file(ana.path("b.txt")).expect("a file");
+    screen.press("ctrl-q");
+    screen.wait_for("the other one is asked about", |view| view.contains("beta") && view.contains("[s]ave"));
+    screen.type_text("s");
+    assert_eq!(screen.wait_for_exit(), 0);
+    assert_eq!(ana.read("b.txt"), "beta\n");
+}
+
+#[test]
+fn shared_files_are_found_in_a_list() {
+    let ana = Home::new("ana");
+    ana.file("mine.txt", "shared by me\n");
+    ana.file("other.txt", "not shared\n");
+    let screen = ana.open(&["share", "mine.txt"]);
+    screen.wait_for_text("/d/");
+    screen.press("esc");
+    screen.wait_for("the list is closed", |view| !view.contains("/d/") && view.contains("shared by me"));
+    screen.quit();
+    let screen = ana.open(&["other.txt"]);
+    screen.wait_for_text("not shared");
+    screen.press("ctrl-p");
+    screen.type_text("open-shared\r");
+    screen.wait_for_text("mine.txt");
+    screen.press("enter");
+    screen.wait_for_text("shared by me");
+    screen.quit();
+}
+
+#[test]
 fn the_picker_opens_files_that_are_not_ignored_and_closing_goes_back() {
     let ana = Home::new("ana");
     ana.file(".gitignore", "*.log\n");
@@ -94,9 +218,6 @@ fn a_file_opens_where_it_was_closed_and_the_last_files_open_again() {
     screen.wait_for_status("7:1");
     screen.quit();
     let screen = ana.open(&[]);
-    screen.wait_for_text("untitled");
-    screen.press("ctrl-p");
-    screen.type_text("reopen\r");
     screen.wait_for_status("7:1");
     screen.quit();
 }

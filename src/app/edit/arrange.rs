@@ -1,7 +1,8 @@
 //! Opening, showing and closing texts; splitting the screen among them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::app::docs;
 use crate::app::session::{self, Ending, How};
 use crate::editor::Msg;
 use crate::editor::panes::Arrange;
@@ -10,6 +11,8 @@ use crate::io::files::{self, Loaded};
 use crate::io::listing;
 use crate::io::loading;
 use crate::io::paths;
+use crate::io::storage::journal::ListedDocument;
+use crate::protocol::link_url::LinkUrl;
 
 use super::buffer::{Buffer, BufferId};
 use super::{Pane, Shell, Wanted};
@@ -54,6 +57,32 @@ impl Shell {
                 None => self.open(files::load(path)?).await,
             },
         }
+    }
+
+    /// Returns the files that were open when the program last ended in this folder and are still there, and which of them
+    /// had the keyboard.
+    fn opened_here(&self) -> Option<(Vec<PathBuf>, usize)> {
+        let folder = std::env::current_dir().ok()?;
+        let opened = self.places.opened_in(&folder)?;
+        let current = opened.files.get(opened.current);
+        let files: Vec<PathBuf> = opened.files.iter().filter(|file| file.is_file()).cloned().collect();
+        let at = files.iter().position(|file| Some(file) == current).unwrap_or(0);
+        (!files.is_empty()).then_some((files, at))
+    }
+
+    /// Opens what was open in the folder last, in the place of the empty text that the program began with.
+    pub(super) async fn restore(&mut self) -> anyhow::Result<()> {
+        let Some((files, current)) = self.opened_here() else { return Ok(()) };
+        let mut shown = None;
+        for (n, file) in files.iter().enumerate() {
+            // What cannot be opened now is told when its user asks for it.
+            let opened = self.open_path(file).await.ok();
+            shown = if n == current { opened.or(shown) } else { shown.or(opened) };
+        }
+        let Some(shown) = shown else { return Ok(()) };
+        self.show(shown)?;
+        self.buffers.remove(0).end(Ending::Clean).await;
+        self.fit()
     }
 
     /// All of a file is here whose first part was shown: opens it for editing, where its user is.
@@ -108,11 +137,16 @@ impl Shell {
         for place in order.filter_map(|n| self.buffers[n].place()) {
             self.places.note(place);
         }
-        self.places.open = self.buffers.iter().filter_map(Buffer::path).collect();
+        let open: Vec<_> = self.buffers.iter().filter_map(Buffer::path).collect();
         // A text without a file leaves nothing to remember, and no folder is made for it.
-        if !self.places.open.is_empty()
-            && let Err(error) = self.places.store(&self.setting.paths.data)
-        {
+        if open.is_empty() {
+            return;
+        }
+        let current = self.buffers[current].path();
+        if let Ok(folder) = std::env::current_dir() {
+            self.places.note_open(folder, open, current.as_deref());
+        }
+        if let Err(error) = self.places.store(&self.setting.paths.data) {
             tracing::debug!(%error, "the places in files could not be kept");
         }
     }
@@ -185,9 +219,23 @@ impl Shell {
                 let items = items.collect();
                 self.tell(Msg::List(PickerKind::Texts, items))
             }
-            Arrange::Reopen => {
-                self.wanted.extend(self.places.open.iter().cloned().map(Wanted::Open));
-                if self.wanted.is_empty() { self.notify("no files were open last time") } else { Ok(()) }
+            Arrange::Reopen => match self.opened_here() {
+                Some((files, _)) => {
+                    self.wanted.extend(files.into_iter().map(Wanted::Open));
+                    Ok(())
+                }
+                None => self.notify("no files that are still there were open here"),
+            },
+            Arrange::ListShared => {
+                let known = match docs::all(&self.setting.paths) {
+                    Ok(known) => known,
+                    Err(error) => return self.notify(error.to_string()),
+                };
+                let items: Vec<Item> = known.iter().filter_map(shared_item).collect();
+                match items.is_empty() {
+                    true => self.notify("no file is shared from this machine"),
+                    false => self.tell(Msg::List(PickerKind::Files, items)),
+                }
             }
             Arrange::New => {
                 self.wanted.push(Wanted::New);
@@ -259,6 +307,12 @@ impl Shell {
             self.buffers.iter_mut().for_each(|buffer| buffer.is_released = false);
         }
     }
+}
+
+/// Returns the row of a document that is shared and has a file.
+fn shared_item(known: &ListedDocument) -> Option<Item> {
+    let link = LinkUrl::parse(known.link.as_ref()?).ok()?;
+    Some(item(known.path.as_ref()?.display().to_string(), link.public_text()))
 }
 
 fn item(text: String, detail: String) -> Item {

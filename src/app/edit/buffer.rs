@@ -1,6 +1,6 @@
 //! One open text: its model, its file and its session.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
@@ -15,7 +15,7 @@ use crate::io::highlighter::{Answer, Highlights};
 use crate::io::loading::{Loading, Piece};
 use crate::io::paths;
 use crate::io::places::Place;
-use crate::io::{clock, entropy};
+use crate::io::{clock, editorconfig, entropy};
 use crate::journal::Finding;
 use crate::protocol::presence::N_COLORS;
 
@@ -251,6 +251,15 @@ impl Buffer {
                 let result = self.save(&text, overwrite, path).map_err(|error| format!("{error:#}"));
                 self.handle(Msg::Saved { revision, result }, out);
             }
+            Effect::Copy { text, path, overwrite } => {
+                let mut file = OpenFile::new(files::at_home(&path));
+                let words = match file.save(&text, self.model.file().format, overwrite) {
+                    Ok(SaveDone::Written(_)) => format!("a copy is in {path}"),
+                    Ok(_) => format!("{path} is there already; :w! {path} writes over it"),
+                    Err(error) => error.to_string(),
+                };
+                self.handle(Msg::Notice(words), out);
+            }
             Effect::LoadTheirs => {
                 let theirs = self
                     .load_theirs(Reading::Again(self.model.file().format.encoding))
@@ -273,9 +282,7 @@ impl Buffer {
                 self.flush(out);
                 self.in_step();
             }
-            Effect::Quit | Effect::Close
-                if !self.model.is_modified() && self.file.as_ref().is_some_and(OpenFile::is_gone) =>
-            {
+            Effect::Quit | Effect::Close if !self.model.is_modified() && self.is_gone() => {
                 self.handle(Msg::FileGone { quits: true }, out);
             }
             Effect::DocumentEdited => self.is_edited = true,
@@ -293,27 +300,39 @@ impl Buffer {
         overwrite: bool,
         path: Option<String>,
     ) -> anyhow::Result<SaveDone> {
-        let mut file = match (path, self.file.take()) {
-            (Some(path), _) => OpenFile::new(files::at_home(&path)),
-            (None, Some(file)) => file,
+        let format = self.model.file().format;
+        let done = match (path, &mut self.file) {
+            (Some(path), _) => {
+                let mut file = OpenFile::new(files::at_home(&path));
+                let done = file.save(text, format, overwrite)?;
+                // Only a file that was written is the text's from now on.
+                if let SaveDone::Written(_) = done {
+                    self.move_to(file)?;
+                }
+                done
+            }
+            (None, Some(file)) => file.save(text, format, overwrite)?,
             (None, None) => bail!("this text has no file"),
         };
-        let is_new = !self.model.file().has_path;
-        let done = file.save(text, self.model.file().format, overwrite);
-        if is_new {
-            // Only a file that was written is the text's from now on.
-            let Ok(SaveDone::Written(_)) = done else { return Ok(done?) };
-            let path = file.canonical()?;
-            let name = Path::file_name(&path).unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            self.model.set_file_name(name);
-            self.session.moved(path);
-        }
-        self.file = Some(file);
-        let done = done?;
         if let SaveDone::Written(_) = done {
             self.in_step();
         }
         Ok(done)
+    }
+
+    /// The text is that file's from now on.
+    fn move_to(&mut self, file: OpenFile) -> anyhow::Result<()> {
+        let path = file.canonical()?;
+        self.model.set_file_name(files::name_of(&path));
+        self.model.set_file_settings(editorconfig::of(&path).unwrap_or_default());
+        self.session.moved(path);
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Returns whether its file was there and is not any more.
+    pub fn is_gone(&self) -> bool {
+        self.file.as_ref().is_some_and(OpenFile::is_gone)
     }
 
     /// File and document hold the same text now.

@@ -311,6 +311,9 @@ fn writing_and_quitting_are_effects() {
     let ending = |effect: &Effect| match effect {
         Effect::Quit => Some("quit"),
         Effect::Close => Some("close"),
+        Effect::QuitAll { is_failure: false } => Some("all"),
+        Effect::QuitAll { is_failure: true } => Some("failed"),
+        Effect::Copy { .. } => Some("copy"),
         _ => None,
     };
     let effects = |keys: &str| {
@@ -347,7 +350,10 @@ fn writing_and_quitting_are_effects() {
     assert_eq!(effects("x:q<Enter>c<Ctrl-Q>d"), ["quit"]);
     assert_eq!(effects(":qa<Enter>"), ["quit"]);
     assert_eq!(effects("x:wqa<Enter>"), ["save", "quit"]);
-    assert_eq!(effects("x:qa!<Enter>"), ["quit"]);
+    assert_eq!(effects("x:qa!<Enter>"), ["all"]);
+    assert_eq!(effects("x:cq<Enter>"), ["failed"]);
+    assert_eq!(effects("x:w other<Enter>"), ["copy"]);
+    assert_eq!(effects("x:sav other<Enter>"), ["save"]);
     assert_eq!(effects("<Ctrl-S>"), ["save"]);
 }
 

@@ -64,9 +64,19 @@ impl Model {
                 self.vim_ex_end(name, argument, is_forced, now, effects)
             }
             "w" | "write" | "wa" | "up" | "update" => self.vim_write(argument, is_forced, now, effects),
+            "sav" | "saveas" if !argument.is_empty() => {
+                self.save_path = Some(argument.to_owned());
+                self.save(is_forced, now, effects);
+                true
+            }
+            "qa" | "qall" if is_forced => {
+                effects.push(Effect::QuitAll { is_failure: false });
+                true
+            }
             "wqa" | "xa" | "qa" | "qall" => self.vim_ex_end(name, argument, is_forced, now, effects),
             "cq" | "cquit" => {
-                self.vim_refuse("coedit ends with 0 or asks; answer the question of :q".to_owned())
+                effects.push(Effect::QuitAll { is_failure: true });
+                true
             }
             "s" | "substitute" => self.vim_substitute(after, range.unwrap_or(here), now),
             "g" | "global" | "v" | "vglobal" => {
@@ -176,11 +186,12 @@ impl Model {
         match (argument, self.file.has_path) {
             ("", _) => {}
             (name, false) => self.save_path = Some(name.to_owned()),
-            (_, true) => {
+            (name, true) => {
+                // As in vim, the text stays with its own file.
                 self.quits_after_save = false;
-                return self.vim_refuse(
-                    "the text is saved to its own file only; copy that with the shell".to_owned(),
-                );
+                let (text, path) = (self.rope().clone(), name.to_owned());
+                effects.push(Effect::Copy { text, path, overwrite: is_forced });
+                return true;
             }
         }
         self.save(is_forced, now, effects);
