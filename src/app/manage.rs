@@ -34,6 +34,9 @@ pub struct LinkOptions {
     /// Whom the new link is for, as the list shows it
     #[arg(long, value_name = "NAME", requires = "new", default_value = "")]
     pub label: String,
+    /// Put a new link in the place of this one, and print it: this one ends, and the one that reads; people may come by the new one
+    #[arg(long, conflicts_with_all = ["new", "revoke"])]
+    pub replace: bool,
     /// End a link: whoever is here by it leaves, and nobody comes by it again
     #[arg(long, value_name = "LINK", conflicts_with = "new")]
     pub revoke: Option<String>,
@@ -85,6 +88,13 @@ pub async fn links(setting: &Setting, options: &LinkOptions) -> anyhow::Result<S
         }
         let hash = URL_SAFE_NO_PAD.encode(revoked.secret.token().hash().0);
         return Ok(list(&ask(setting, &link, &json!({ "do": "revoke", "hash": hash })).await?));
+    }
+    if options.replace {
+        let secret = Secret::from_random(entropy::bytes());
+        let access = secret.access().ok_or_else(|| anyhow!("a new link could not be made; try again"))?;
+        let [write, read] = [access.write.0, access.read.0].map(|hash| URL_SAFE_NO_PAD.encode(hash));
+        ask(setting, &link, &json!({ "do": "replace", "write": write, "read": read })).await?;
+        return Ok(format!("{}\n", LinkUrl { secret, ..link }));
     }
     if !options.new {
         return Ok(list(&ask(setting, &link, &json!({ "do": "links" })).await?));

@@ -24,7 +24,7 @@ use crate::io::server::Accepted;
 use crate::io::server::desk::{Answer, Ask, Desk, Reply};
 use crate::io::signals::Termination;
 use crate::io::storage::relay_store::{
-    LoadedDocument, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, RelayStore,
+    Hashes, LoadedDocument, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, RelayStore,
 };
 use crate::io::transport::{self, LinkEvent, LinkHandle};
 use crate::io::{clock, entropy, tls};
@@ -41,6 +41,9 @@ const EVENTS_PER_TURN: usize = 256;
 
 /// How long a stop may take before it is forced.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long connections may take to write their goodbyes. Each ends by itself a second after it was told to.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves documents until the program is told to end.
 ///
@@ -79,6 +82,7 @@ pub async fn run(settings: RelaySettings) -> anyhow::Result<()> {
         relay: Relay::new(config),
         store,
         links: HashMap::new(),
+        n_open: 0,
         next_link: 1,
         on_link,
         last_tokens: HashMap::new(),
@@ -131,6 +135,8 @@ struct Actor {
     relay: Relay,
     store: RelayStore,
     links: HashMap<LinkId, Link>,
+    /// Connections whose tasks still run: those in `links`, and those that write their goodbyes.
+    n_open: usize,
     next_link: u64,
     on_link: UnboundedSender<LinkEvent>,
     /// The last append of each loaded document: what a snapshot given after it covers.
@@ -192,25 +198,25 @@ impl Actor {
                 () = sleep_until(forced_at) => break,
             }
         }
-        let mut n_open = self.links.len();
         self.links.clear();
         // Goodbyes are written by the connections' own tasks.
         let all_closed = async {
-            while 0 < n_open {
+            while 0 < self.n_open {
                 match inbox.link_events.recv().await {
-                    Some(LinkEvent::Closed(..)) => n_open -= 1,
+                    Some(LinkEvent::Closed(..)) => self.n_open -= 1,
                     Some(_) => {}
                     None => return,
                 }
             }
         };
-        let _ = tokio::time::timeout(Duration::from_secs(1), all_closed).await;
+        let _ = tokio::time::timeout(GOODBYE_TIMEOUT, all_closed).await;
     }
 
     fn on_accepted(&mut self, accepted: Accepted) {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         let transport = accepted.connection.via().word();
+        self.n_open += 1;
         let handle = transport::spawn(accepted.connection, link.0, self.on_link.clone());
         self.links.insert(link, Link { handle, transport });
         *self.numbers.links_opened.entry(transport).or_default() += 1;
@@ -231,6 +237,7 @@ impl Actor {
             }
             LinkEvent::Written(link, n_bytes) => self.step(Input::Written { link: LinkId(link), n_bytes }),
             LinkEvent::Closed(link, _) => {
+                self.n_open -= 1;
                 self.forget(LinkId(link));
                 self.step(Input::LinkClosed { link: LinkId(link) });
             }
@@ -368,7 +375,8 @@ impl Actor {
                     label: grant.label,
                 });
                 self.storing_access = Some(document);
-                self.store.store_access(*document.as_bytes(), access.read.0, links.collect())
+                let hashes = Hashes { write: access.write.0, read: access.read.0 };
+                self.store.store_access(*document.as_bytes(), hashes, links.collect())
             }
             Output::Managed { ticket, result } => {
                 self.managed(ticket, result);

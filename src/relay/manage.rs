@@ -26,7 +26,10 @@ impl Relay {
         let waiting = Waiting { document, ticket, token, order, wall };
         match self.documents.get(&document) {
             Some(Slot::Live(_)) => self.carry_out_order(waiting, now, out),
-            _ if limits::RELAY_ORDERS_MAX <= self.orders.len() => {
+            found
+                if limits::RELAY_ORDERS_MAX <= self.orders.len()
+                    || found.is_none() && self.config.documents_max <= self.documents.len() =>
+            {
                 let result = Err("the relay has too much to do; try again later".to_owned());
                 out.push(Output::Managed { ticket, result });
             }
@@ -61,7 +64,7 @@ impl Relay {
     fn carry_out_order(&mut self, order: Waiting, now: MonoTime, out: &mut Vec<Output>) {
         let Waiting { document, ticket, token, order, wall } = order;
         let Some(Slot::Live(live)) = self.documents.get_mut(&document) else { return };
-        let is_change = matches!(order, Order::Grant(_) | Order::Revoke(_));
+        let is_change = matches!(order, Order::Grant(_) | Order::Revoke(_) | Order::Replace(_));
         let (result, closed) = live.manage(document, &token, order, wall, now, out);
         if is_change && matches!(result, Ok(Report::Links(_))) {
             let grants = live.room.grants().to_vec();

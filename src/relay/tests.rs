@@ -5,6 +5,7 @@ use crate::crdt::{ReplicaId, VersionVector};
 use crate::protocol::capability::{Secret, creator_of};
 use crate::protocol::greeting::CreateWish;
 use crate::protocol::{Epoch, SessionId};
+use crate::sync::event::Order;
 
 fn document(n: u8) -> DocumentId {
     DocumentId::from_bytes([n; 16])
@@ -86,4 +87,22 @@ fn each_token_creates_as_many_documents_as_it_may() {
     site.handle(Input::Created { document: document(2), result: Err("the disk is full".to_owned()) }, 0);
     site.wish(8, b"red");
     assert_eq!(site.created.last(), Some(&document(8)), "what was not stored does not count");
+}
+
+#[test]
+fn whoever_asks_for_a_document_by_an_order_loads_no_more_of_them_than_those_who_join() {
+    let mut relay = Relay::new(RelayConfig { documents_max: 2, ..RelayConfig::new(1) });
+    let mut out = Vec::new();
+    for n in 1..=3 {
+        let token = Secret::from_random([n; 32]).token();
+        let (document, ticket, order) = (document(n), Ticket(u64::from(n)), Order::View(None));
+        relay.handle(
+            Input::Manage { document, ticket, token, order, wall: WallTime(0) },
+            MonoTime(0),
+            &mut out,
+        );
+    }
+    let n_loads = out.iter().filter(|output| matches!(output, Output::Load { .. })).count();
+    assert_eq!(n_loads, 2);
+    assert!(matches!(out.last(), Some(Output::Managed { ticket: Ticket(3), result: Err(_) })));
 }

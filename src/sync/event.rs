@@ -148,6 +148,9 @@ pub enum Order {
     Grant(Grant),
     /// To end the link whose token has this hash; also the first that can only read.
     Revoke(TokenHash),
+    /// To put another first link in the place of the one that the document was shared with, which ends, and with it the one that
+    /// reads. Whoever holds the new one is the owner from then on.
+    Replace(Access),
     /// To see the text as it is, if it changed since the mark of the last [`Report::View`]. Whoever may read may ask.
     View(Option<u64>),
     /// To end a connection.

@@ -3,8 +3,15 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use coedit::crdt::{ReplicaId, VersionVector};
+use coedit::protocol::capability::Secret;
+use coedit::protocol::frame::{Frame, Frames};
+use coedit::protocol::greeting::{CreateWish, Hello, RefuseCode};
+use coedit::protocol::{DocumentId, Epoch, SessionId};
+
 use crate::support::home::{Home, assert_document_becomes};
 use crate::support::relay::Relay;
+use crate::support::{PATIENCE, eventually};
 
 /// Sends a request and returns the whole answer.
 fn get(relay: &Relay, path: &str, headers: &str) -> String {
@@ -99,9 +106,11 @@ fn an_owner_makes_links_that_end_and_decides_who_may_write() {
 
     let screen = ben.join(&for_ben, "plan.txt");
     screen.wait_for_text("plan");
-    let people = ana.ok(&["people", &link]);
+    let people = eventually("ben is shown", PATIENCE, || {
+        Some(ana.ok(&["people", &link])).filter(|people| people.contains("ben"))
+    });
     let number = people.split_whitespace().next().expect("a number");
-    assert!(people.contains("write") && people.contains("ben"), "{people}");
+    assert!(people.contains("write"), "{people}");
     ana.ok(&["people", &link, "--demote", number]);
     screen.wait_for_status("read only");
     ana.ok(&["people", &link, "--promote", number]);
@@ -117,6 +126,37 @@ fn an_owner_makes_links_that_end_and_decides_who_may_write() {
     let alone = relay.copy();
     assert_eq!(ana.ok(&["cat", &alone.link_here(&only_reads)]), "mine plan");
     assert_eq!(ana.run(&["cat", &alone.link_here(&for_ben)]).code, Some(1));
+}
+
+#[test]
+fn an_owner_replaces_the_first_link_and_whoever_has_the_old_one_is_out() {
+    let relay = Relay::start();
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("plan.txt", "plan\n");
+    let old = ana.ok(&["share", "plan.txt", "--relay", &relay.url(), "--detach"]);
+    let for_reader = ana.ok(&["link", &old, "--new", "--read-only"]);
+    let screen = ben.join(&old, "plan.txt");
+    screen.wait_for_text("plan");
+    screen.wait_for_status("synced");
+    let new = ana.ok(&["link", &old, "--replace"]);
+    assert!(
+        new != old && new.split_once('#').map(|parts| parts.0) == old.split_once('#').map(|parts| parts.0)
+    );
+    screen.wait_for_text("revoked");
+    for refused in [ana.run(&["cat", &old]), ana.run(&["link", &old])] {
+        assert!(refused.code == Some(1) && refused.stderr.contains("no such document"), "{}", refused.stderr);
+    }
+    assert_eq!(ana.ok(&["cat", &for_reader]), "plan", "links that were made one by one stand");
+    let cai = Home::new("cai");
+    let late = cai.join(&new, "copy.txt");
+    late.wait_for_text("plan");
+    late.type_text("new ");
+    assert_document_becomes(&new, "new plan\n");
+    ana.ok(&["link", &new, "--new"]);
+    // It outlives the relay.
+    let alone = relay.copy();
+    assert_eq!(ana.ok(&["cat", &alone.link_here(&new)]), "new plan");
+    assert_eq!(ana.run(&["cat", &alone.link_here(&old)]).code, Some(1));
 }
 
 #[test]
@@ -172,4 +212,73 @@ fn damage_is_found_and_named() {
     );
     let nothing = ana.run(&["relay", "check", "--data", "nowhere"]);
     assert!(nothing.code == Some(1) && nothing.stderr.contains("nowhere"), "{}", nothing.stderr);
+}
+
+/// Says hello as somebody who shares a document of this number; returns the connection once it is answered.
+fn greet(relay: &Relay, n: u8) -> TcpStream {
+    let secret = Secret::from_random([n; 32]);
+    let document = DocumentId::from_bytes([n; 16]);
+    let create = CreateWish {
+        access: secret.access().expect("may write"),
+        operator_token: Vec::new(),
+        name: String::new(),
+    };
+    let hello = Frame::Hello(Box::new(Hello {
+        document,
+        token: secret.token(),
+        replica: ReplicaId::new(u64::from(n)),
+        session: SessionId::from_bytes([n; 16]),
+        epoch: Some(Epoch::from_bytes([n; 16])),
+        create: Some(create),
+        version: VersionVector::default(),
+    }))
+    .to_packet();
+    let mut stream = TcpStream::connect(("127.0.0.1", relay.port())).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("an option");
+    let upgrade = format!(
+        "GET /d/{document} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    );
+    stream.write_all(upgrade.as_bytes()).expect("it reads");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("an answer");
+        head.push(byte[0]);
+    }
+    // A mask of zeros leaves the payload as it is.
+    let len = u16::try_from(hello.len()).expect("short");
+    let mut message = vec![0x82, 0x80 | 126];
+    message.extend_from_slice(&len.to_be_bytes());
+    message.extend_from_slice(&[0; 4]);
+    message.extend_from_slice(&hello);
+    stream.write_all(&message).expect("it reads");
+    stream.read_exact(&mut [0; 2]).expect("a welcome");
+    stream
+}
+
+#[test]
+fn a_relay_that_stops_tells_everybody_a_time_of_their_own_to_come_back() {
+    let mut relay = Relay::start();
+    let mut clients: Vec<TcpStream> = (1..=40).map(|n| greet(&relay, n)).collect();
+    assert!(relay.terminate().success());
+    let mut delays = Vec::new();
+    for client in &mut clients {
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).expect("all that was sent, and then the end");
+        // The goodbye is the last message before the close frame.
+        let at = (0..rest.len() - 2).rev().find_map(|at| match Frames::new(&rest[at..rest.len() - 2]) {
+            Ok(mut frames) => match frames.next() {
+                Some(Ok(Frame::Bye(why))) => Some(why),
+                _ => None,
+            },
+            Err(_) => None,
+        });
+        let why = at.unwrap_or_else(|| panic!("no goodbye in {rest:?}"));
+        assert_eq!(why.code, RefuseCode::GoingAway);
+        delays.push(why.retry_after.expect("when to come back").0);
+    }
+    let in_second = |second: u64| delays.iter().filter(|&&delay| delay / 1_000 == second).count();
+    assert_eq!((0..3).map(in_second).sum::<usize>(), 40, "{delays:?}");
+    assert!((0..3).all(|second| 3 <= in_second(second)), "{delays:?}");
 }

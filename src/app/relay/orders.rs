@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::base::limits;
 use crate::base::time::WallTime;
 use crate::protocol::ConnectionId;
-use crate::protocol::capability::{Mode, Token, TokenHash};
+use crate::protocol::capability::{Access, Mode, Token, TokenHash};
 use crate::sync::event::{Grant, Order, Report, View};
 
 /// An order as it is written.
@@ -19,6 +19,7 @@ enum Written {
     Links,
     Grant { hash: String, mode: WrittenMode, expires: Option<u64>, label: String },
     Revoke { hash: String },
+    Replace { write: String, read: String },
     Kick { connection: u32 },
     Block { connection: u32 },
     Demote { connection: u32 },
@@ -53,6 +54,9 @@ pub(super) fn order(body: &[u8]) -> Option<Order> {
             label,
         }),
         Written::Revoke { hash } => Order::Revoke(TokenHash(bytes(&hash)?)),
+        Written::Replace { write, read } => {
+            Order::Replace(Access { write: TokenHash(bytes(&write)?), read: TokenHash(bytes(&read)?) })
+        }
         Written::Kick { connection } => Order::Kick(ConnectionId(connection)),
         Written::Block { connection } => Order::Block(ConnectionId(connection)),
         Written::Demote { connection } => Order::Set(ConnectionId(connection), Mode::Read),

@@ -41,6 +41,15 @@ pub struct RelayDocument {
     pub creator: Option<[u8; 32]>,
 }
 
+/// The hashes of the tokens of the links that a document was shared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of the one that lets write.
+    pub write: [u8; 32],
+    /// Of the one that lets read.
+    pub read: [u8; 32],
+}
+
 /// A snapshot, and the version it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelaySnapshot {
@@ -235,7 +244,7 @@ impl RelayStore {
         self.send(Command::StoreSnapshot { doc_id, snapshot, upto })
     }
 
-    /// Replaces who may do what: the hash of the token that lets read, and all links besides the first two. `AccessStored`
+    /// Replaces who may do what: the hashes of the first two links' tokens, and all links besides those. `AccessStored`
     /// follows.
     ///
     /// # Errors
@@ -243,10 +252,10 @@ impl RelayStore {
     pub fn store_access(
         &self,
         doc_id: DocId,
-        read_hash: [u8; 32],
+        hashes: Hashes,
         links: Vec<RelayLink>,
     ) -> Result<(), StorageError> {
-        self.send(Command::StoreAccess { doc_id, read_hash, links })
+        self.send(Command::StoreAccess { doc_id, hashes, links })
     }
 
     /// Returns how many documents there were when the store was opened.

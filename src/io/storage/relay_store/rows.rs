@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::redo::{Change, Mark};
-use super::{DocId, LoadedDocument, RelayDocument, RelayLink, RelaySnapshot};
+use super::{DocId, Hashes, LoadedDocument, RelayDocument, RelayLink, RelaySnapshot};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
 use crate::io::storage::sums::{self, sum};
@@ -19,7 +19,7 @@ pub(super) enum Write {
     /// A snapshot in the place of the batches up to `before` (of earlier loads) or up to the token `upto`.
     StoreSnapshot { doc_id: DocId, snapshot: RelaySnapshot, before: i64, upto: u64 },
     /// Who may do what.
-    StoreAccess { doc_id: DocId, read_hash: [u8; 32], links: Vec<RelayLink> },
+    StoreAccess { doc_id: DocId, hashes: Hashes, links: Vec<RelayLink> },
 }
 
 impl Write {
@@ -51,8 +51,8 @@ impl group::Write for Write {
                      SELECT doc_id, ?2, ?3, ?4 FROM document WHERE doc_id = ?1",
                 )?
                 .execute(params![doc_id, number(*token), bytes, sum(doc_id, &[bytes])])?,
-            Write::StoreAccess { doc_id, read_hash, links } => {
-                return store_access(connection, doc_id, read_hash, links);
+            Write::StoreAccess { doc_id, hashes, links } => {
+                return store_access(connection, doc_id, hashes, links);
             }
             Write::StoreSnapshot { doc_id, snapshot, before, upto } => {
                 let n_rows = connection.execute(
@@ -107,11 +107,13 @@ fn create(
 fn store_access(
     connection: &Connection,
     doc_id: &DocId,
-    read_hash: &[u8; 32],
+    hashes: &Hashes,
     links: &[RelayLink],
 ) -> rusqlite::Result<bool> {
-    let n_rows = connection
-        .execute("UPDATE document SET read_hash = ?2 WHERE doc_id = ?1", params![doc_id, read_hash])?;
+    let n_rows = connection.execute(
+        "UPDATE document SET write_hash = ?2, read_hash = ?3 WHERE doc_id = ?1",
+        params![doc_id, hashes.write, hashes.read],
+    )?;
     connection.execute("DELETE FROM link WHERE doc_id = ?1", params![doc_id])?;
     for link in links {
         connection.execute(

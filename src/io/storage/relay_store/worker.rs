@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::front::{OnEvents, Shared, settled_by};
 use super::redo::{self, Change, Mark};
 use super::rows::{self, Write};
-use super::{DocId, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, StorageError};
+use super::{DocId, Hashes, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, StorageError};
 use crate::base::time::WallTime;
 use crate::io::paths::create_private_folder;
 use crate::io::storage::database::{Database, Kind};
@@ -39,7 +39,7 @@ pub(super) enum Command {
     },
     StoreAccess {
         doc_id: DocId,
-        read_hash: [u8; 32],
+        hashes: Hashes,
         links: Vec<RelayLink>,
     },
 }
@@ -197,8 +197,8 @@ impl Serve for Worker {
                 self.group.push(Write::Create { doc_id, document, created });
             }
             Command::Settle { changes, end } => self.settle(changes, end),
-            Command::StoreAccess { doc_id, read_hash, links } => {
-                self.group.push(Write::StoreAccess { doc_id, read_hash, links });
+            Command::StoreAccess { doc_id, hashes, links } => {
+                self.group.push(Write::StoreAccess { doc_id, hashes, links });
             }
             Command::StoreSnapshot { doc_id, snapshot, upto } => {
                 let before = self.before.get(&doc_id).copied().unwrap_or(0);

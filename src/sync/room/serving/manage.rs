@@ -4,7 +4,7 @@ use super::{DENIED, Room};
 use crate::base::limits;
 use crate::base::time::{Millis, MonoTime, WallTime};
 use crate::crdt::VersionVector;
-use crate::protocol::capability::{Mode, Token, TokenHash};
+use crate::protocol::capability::{Access, Mode, Token, TokenHash};
 use crate::protocol::frame::Frame;
 use crate::protocol::greeting::RefuseCode;
 use crate::protocol::{ConnectionId, SessionId};
@@ -49,6 +49,7 @@ impl Room {
             Order::Links => Ok(Report::Links(self.grants().to_vec())),
             Order::Grant(grant) => self.grant(grant, wall, step),
             Order::Revoke(hash) => self.revoke(hash, wall, step),
+            Order::Replace(access) => self.replace(access, wall, step),
             Order::Kick(connection) => {
                 let link = self.link_of(connection)?;
                 self.end_link(
@@ -152,13 +153,20 @@ impl Room {
     fn revoke(&mut self, hash: TokenHash, wall: WallTime, step: &mut Step<'_>) -> Result<Report, String> {
         let Some(serve) = &mut self.config.serve else { return Err(DENIED.to_owned()) };
         if hash == serve.access.write {
-            return Err("the link that the document was shared with cannot be revoked".to_owned());
+            return Err("the link that the document was shared with is not revoked but replaced: coedit link LINK --replace".to_owned());
         }
         if hash == serve.access.read {
             // The hash of no token: nobody can find one that has it.
             serve.access.read = TokenHash([0; 32]);
         }
         serve.grants.retain(|other| other.hash != hash);
+        self.review(wall, step);
+        Ok(Report::Links(self.grants().to_vec()))
+    }
+
+    fn replace(&mut self, access: Access, wall: WallTime, step: &mut Step<'_>) -> Result<Report, String> {
+        let Some(serve) = &mut self.config.serve else { return Err(DENIED.to_owned()) };
+        serve.access = access;
         self.review(wall, step);
         Ok(Report::Links(self.grants().to_vec()))
     }
