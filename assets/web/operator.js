@@ -52,7 +52,8 @@ function show(status) {
 }
 
 function start(token) {
-  follow("/operator/events", token, (data) => show(JSON.parse(data)), () => {
+  // Relative to where the page is: a proxy may serve it under a path of its own.
+  follow(location.pathname + "/events", token, (data) => show(JSON.parse(data)), () => {
     sessionStorage.removeItem("token");
     at("state").textContent = "for its operator";
     at("login").hidden = false;

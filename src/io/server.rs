@@ -149,7 +149,7 @@ impl Server {
     ) {
         let census = Census::new(self.bounds.clone());
         let taker = on_socket.clone();
-        let router = pages::router(on_socket, desk);
+        let router = pages::router(on_socket, desk, self.bounds.request_timeout);
         let mut shutdown = pin!(shutdown);
         let mut requests = JoinSet::new();
         let mut turned_away = JoinSet::new();

@@ -17,6 +17,11 @@ pub struct Nginx {
 impl Nginx {
     /// Starts nginx before a port of this machine, with these lines for every path. `tests/run` installs nginx.
     pub fn start(relay_port: u16, lines: &str) -> Nginx {
+        Nginx::start_under("/", relay_port, lines)
+    }
+
+    /// As [`Nginx::start`], for what is under this path, which is taken off.
+    pub fn start_under(path: &str, relay_port: u16, lines: &str) -> Nginx {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
@@ -30,8 +35,8 @@ impl Nginx {
                 uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
                 server {{
                     listen 127.0.0.1:{port};
-                    location / {{
-                        proxy_pass http://127.0.0.1:{relay_port};
+                    location {path} {{
+                        proxy_pass http://127.0.0.1:{relay_port}/;
                         proxy_http_version 1.1;
                         proxy_set_header Host $host;
                         {lines}

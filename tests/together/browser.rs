@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::support::home::Home;
+use crate::support::nginx::Nginx;
 use crate::support::relay::Relay;
 
 /// Returns the page once `awaited` is in it. It is opened anew until then: the browser's clock runs ahead of a busy machine.
@@ -73,4 +74,18 @@ fn the_operator_sees_the_relay_live_and_others_are_asked_for_the_token() {
     let stranger = page(&format!("{}/operator", relay.url()), "for its operator");
     assert!(!stranger.contains("poem.txt"), "{stranger}");
     screen.quit();
+}
+
+#[test]
+fn pages_and_links_work_under_a_path_of_a_proxy() {
+    let relay = Relay::start_with(&["--operator-token", "boss"]);
+    let nginx = Nginx::start_under("/coedit/", relay.port(), "");
+    let ana = Home::new("ana");
+    ana.file("poem.txt", "roses\n");
+    let link = ana.share("poem.txt", &format!("{}/coedit", nginx.url()));
+    assert!(link.contains("/coedit/d/"), "{link}");
+    assert_eq!(ana.ok(&["cat", &link]), "roses");
+    let shown = page(&link, "live, read only");
+    assert!(shown.contains("poem.txt") && shown.contains("roses"), "{shown}");
+    page(&format!("{}/coedit/operator#boss", nginx.url()), ">ready<");
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
+use hyper::body::Body as _;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::desk::{Desk, Question};
 use super::requests::Links;
@@ -50,10 +52,16 @@ struct Site {
     on_socket: mpsc::UnboundedSender<Accepted>,
     desk: Desk,
     links: Links,
+    /// How long the body of a request may take.
+    body_timeout: Duration,
 }
 
 /// Returns the routes. Every request must carry a [`Visitor`].
-pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, desk: Desk) -> Router {
+pub(super) fn router(
+    on_socket: mpsc::UnboundedSender<Accepted>,
+    desk: Desk,
+    body_timeout: Duration,
+) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -66,11 +74,11 @@ pub(super) fn router(on_socket: mpsc::UnboundedSender<Accepted>, desk: Desk) -> 
         .route("/d/{doc}/open", post(open))
         .route("/d/{doc}/events", get(events))
         .route("/d/{doc}/poll", get(poll))
-        .route("/d/{doc}/up", post(up).layer(DefaultBodyLimit::max(UP_BYTES_MAX)))
+        .route("/d/{doc}/up", post(up))
         .route("/d/{doc}/view", get(view))
-        .route("/d/{doc}/manage", post(manage).layer(DefaultBodyLimit::max(ORDER_BYTES_MAX)))
+        .route("/d/{doc}/manage", post(manage))
         .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here. Documents are at /d/...\n"))
-        .with_state(Arc::new(Site { on_socket, desk, links: Links::default() }))
+        .with_state(Arc::new(Site { on_socket, desk, links: Links::default(), body_timeout }))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {
@@ -94,6 +102,18 @@ async fn status(
 }
 
 impl Site {
+    /// Reads a body, if it is short enough and comes in time.
+    async fn body(&self, request: Request, n_bytes_max: usize) -> Result<Bytes, Refusal> {
+        let too_long = (StatusCode::PAYLOAD_TOO_LARGE, "That is more than is taken at once.\n");
+        let body = request.into_body();
+        if (n_bytes_max as u64) < body.size_hint().lower() {
+            return Err(too_long);
+        }
+        let read = timeout(self.body_timeout, axum::body::to_bytes(body, n_bytes_max)).await;
+        let late = (StatusCode::REQUEST_TIMEOUT, "The request did not come in time.\n");
+        read.map_err(|_| late)?.map_err(|_| too_long)
+    }
+
     /// Asks, unless somebody else than the operator does.
     async fn ask_as_operator(&self, question: Question, visitor: &Visitor, headers: &HeaderMap) -> Response {
         match self.desk.refuse_strangers(visitor, headers) {
@@ -132,16 +152,24 @@ async fn poll((State(site), Path(doc_id), headers): Asked) -> Response {
     }
 }
 
-async fn up((State(site), Path(doc_id), headers): Asked, body: Bytes) -> Response {
-    match wanted(&doc_id, &headers) {
-        Ok(document) => site.links.up(document, &headers, &body).await,
+async fn up((State(site), Path(doc_id), headers): Asked, request: Request) -> Response {
+    let document = match wanted(&doc_id, &headers) {
+        Ok(document) => document,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match site.body(request, UP_BYTES_MAX).await {
+        Ok(body) => site.links.up(document, &headers, &body).await,
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn manage((State(site), Path(doc_id), headers): Asked, body: Bytes) -> Response {
+async fn manage((State(site), Path(doc_id), headers): Asked, request: Request) -> Response {
     let document = match wanted(&doc_id, &headers) {
         Ok(document) => document,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let body = match site.body(request, ORDER_BYTES_MAX).await {
+        Ok(body) => body,
         Err(refusal) => return refusal.into_response(),
     };
     site.desk.ask(Question::Manage { document, token: bearer(&headers), body }).await.into_response()

@@ -139,6 +139,41 @@ async fn packets_come_back_over_plain_requests_too() {
 }
 
 #[tokio::test]
+async fn a_link_by_a_lower_way_ends_once_a_websocket_leads_there_and_that_is_remembered() {
+    for via in [Via::EventStream, Via::LongPoll] {
+        let mut server = start_default();
+        let mut network = Network::default();
+        network.ways.climb_after = Duration::from_millis(200);
+        let (network, addr) = (Arc::new(network), link_addr(server.addr));
+        let dialed = dial_by(&network, &addr, via, PATIENCE).await.expect("it listens");
+        network.ways.led(&server.addr.to_string(), 1);
+        let accepted = server.sockets.recv().await.expect("the server runs");
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let _near = spawn(dialed, 1, sender);
+        let (there, _there_events) = mpsc::unbounded_channel();
+        let _far = spawn(accepted.connection, 2, there);
+        let LinkEvent::Closed(1, reason) = next(&mut events).await else { panic!("another event") };
+        assert_eq!(reason, "a better way to the server is open");
+        let again = dial(&network, &addr).await.expect("it listens");
+        assert_eq!(again.via(), Via::WebSocket);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let bounds = Bounds { request_timeout: Duration::from_millis(50), ..Bounds::default() };
+    let server = start(bounds, Desk::default());
+    for path in ["up", "manage"] {
+        let request = format!("POST /d/{DOC}/{path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf");
+        let answer = ask(server.addr, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{path}: {answer}");
+        let request = format!("POST /d/{DOC}/{path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\n\r\n");
+        let answer = ask(server.addr, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_link_that_the_server_closes_gives_out_its_last_packets() {
     for via in [Via::EventStream, Via::LongPoll] {
         let mut server = start_default();

@@ -28,7 +28,7 @@ pub struct Network {
     ca: Option<PathBuf>,
     proxies: Proxies,
     /// What is known of the ways to servers.
-    pub(super) ways: Ways,
+    pub(in crate::io) ways: Ways,
     /// Made when TLS is first spoken: reading what the system trusts takes a while.
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
 }

@@ -17,7 +17,6 @@ use super::connect::Network;
 use super::dial::{DialError, LinkAddr};
 use super::link::{LinkTask, received};
 use super::queue::Command;
-use super::ways::CLIMB_AFTER;
 use super::{LinkEvent, UNHANDLED_BYTES_MAX};
 use crate::base::bytes::{Malformed, Reader, put_varint};
 use crate::io::http::Client;
@@ -159,7 +158,7 @@ pub(super) async fn run(task: &LinkTask, mut link: Requests) -> String {
 /// Returns once a WebSocket leads to the server again.
 async fn better_way(link: &Requests) {
     loop {
-        sleep(CLIMB_AFTER).await;
+        sleep(link.network.ways.climb_after).await;
         if super::dial::try_websocket(&link.network, &link.addr).await.is_ok() {
             return link.network.ways.led(&link.addr.authority(), 0);
         }

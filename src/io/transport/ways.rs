@@ -11,7 +11,7 @@ use crate::io::clock;
 use crate::sync::Via;
 
 /// How long a lower way is taken without trying the higher ones.
-pub(super) const CLIMB_AFTER: Duration = Duration::from_secs(600);
+const CLIMB_AFTER: Duration = Duration::from_secs(600);
 
 /// Silences that end a connection and are taken for a proxy's time limit; shorter ones are an accident, longer ones are
 /// kept away by the heartbeat.
@@ -32,8 +32,10 @@ struct Known {
 }
 
 /// The ways to all servers, kept in a file for the next start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ways {
+    /// [`CLIMB_AFTER`], but in tests.
+    pub(in crate::io) climb_after: Duration,
     file: Option<PathBuf>,
     known: Mutex<Option<BTreeMap<String, Known>>>,
 }
@@ -41,10 +43,17 @@ pub struct Ways {
 /// The ladder, from the top.
 pub(super) const LADDER: [Via; 3] = [Via::WebSocket, Via::EventStream, Via::LongPoll];
 
+impl Default for Ways {
+    /// Remembers until the program ends.
+    fn default() -> Ways {
+        Ways { climb_after: CLIMB_AFTER, file: None, known: Mutex::default() }
+    }
+}
+
 impl Ways {
     /// Remembers in `file`. What cannot be read there is not known, and what cannot be written is forgotten.
     pub fn kept_in(file: PathBuf) -> Ways {
-        Ways { file: Some(file), known: Mutex::default() }
+        Ways { file: Some(file), ..Ways::default() }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Known>) -> (T, bool)) -> T {
@@ -72,8 +81,8 @@ impl Ways {
     }
 
     /// Notes that this step led there.
-    pub(super) fn led(&self, server: &str, step: usize) {
-        let until = clock::wall_now().0 + CLIMB_AFTER.as_millis() as u64;
+    pub(in crate::io) fn led(&self, server: &str, step: usize) {
+        let until = clock::wall_now().0 + self.climb_after.as_millis() as u64;
         self.with(|known| {
             let is_news = known.get(server).map_or(0, |known| known.step) != step;
             if is_news {
