@@ -381,6 +381,7 @@ impl Document {
         assert_eq!(self.rope().len_chars(), self.len_chars(), "rope and RGA");
         assert_eq!(self.text_of_runs().as_ref(), Ok(self.rope()), "rope and the text of the runs");
         for (replica, (log, &applied)) in self.logs.iter().zip(&self.applied).enumerate() {
+            log.check_invariants();
             assert!(applied <= log.end(), "applied {applied} of {}", log.end());
             let n_behind = self.behind.iter().filter(|&&behind| behind as usize == replica).count();
             assert_eq!(n_behind, usize::from(applied < log.end()), "the list of authors behind");

@@ -307,13 +307,13 @@ fn share_out(text: &str, parts: &mut [Columns]) -> Result<(), Malformed> {
     let mut rest = text;
     for part in parts {
         for op in &mut part.ops {
+            op.text = part.text.len() as u32;
             if op.kind != Kind::Insert {
                 continue;
             }
             let n = super::columns::byte_of_char(rest, op.len as usize);
             let piece =
                 rest.get(..n).filter(|_| has_chars(rest, n, op.len)).ok_or(Malformed("text is missing"))?;
-            op.text = part.text.len() as u32;
             part.text.push_str(piece);
             rest = &rest[n..];
         }

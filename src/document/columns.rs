@@ -33,7 +33,7 @@ pub(super) struct OpRun {
     pub replica: u32,
     /// Seq of the reference or the first target.
     pub target: u32,
-    /// Where the inserted text starts in the author's text, in bytes.
+    /// Where the inserted text starts in the author's text, in bytes; for a deletion, where the next one will.
     pub text: u32,
 }
 
@@ -280,10 +280,29 @@ impl Columns {
         if let Some(base) = self.base.as_ref().filter(|_| self.is_base(op)) {
             return base.slice(seqs.start as usize..seqs.end as usize).into();
         }
+        if seqs == (op.seq..op.end()) {
+            let end = self.ops.get(at + 1).map_or(self.text.len(), |next| next.text as usize);
+            return self.text[op.text as usize..end].into();
+        }
         let text = &self.text[op.text as usize..];
         let from = byte_of_char(text, (seqs.start - op.seq) as usize);
         let len = byte_of_char(&text[from..], (seqs.end - seqs.start) as usize);
         text[from..from + len].into()
+    }
+
+    /// Recounts the seqs and the characters of every run.
+    ///
+    /// # Panics
+    /// If anything differs.
+    pub(super) fn check_invariants(&self) {
+        let mut seq = self.start;
+        for (at, op) in self.ops.iter().enumerate() {
+            assert_eq!(op.seq, seq, "the first seq of {op:?}");
+            seq = op.end();
+            let n_chars = if op.kind == Kind::Insert { op.len } else { 0 };
+            let text = self.text_of(at, op.seq..seq);
+            assert_eq!(text.chars().count(), n_chars as usize, "the text of {op:?}");
+        }
     }
 
     /// Returns the index of the stamp at exactly `seq`.

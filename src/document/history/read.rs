@@ -181,8 +181,15 @@ impl Stamps {
                     let cause = cause as usize;
                     let last = next[cause].0.checked_sub(back).and_then(|end| end.checked_sub(1));
                     let last = last.ok_or(Malformed("an operation depends on what comes later"))?;
-                    let jump = jumps[cause].partition_point(|&(seq, _)| seq <= last).checked_sub(1);
-                    let (from, at_from) = jump.map_or((0, 1), |jump| jumps[cause][jump]);
+                    let jump = match jumps[cause].last() {
+                        // Mostly the newest operations are known.
+                        Some(&newest) if newest.0 <= last => Some(newest),
+                        _ => jumps[cause]
+                            .partition_point(|&(seq, _)| seq <= last)
+                            .checked_sub(1)
+                            .map(|at| jumps[cause][at]),
+                    };
+                    let (from, at_from) = jump.unwrap_or((0, 1));
                     lamport = lamport.max(at_from.saturating_add(last - from).saturating_add(1));
                 }
                 jumps[author].push((seq, lamport));
@@ -284,6 +291,9 @@ impl Killed {
 
     /// Returns the first seq of all that an operation deletes, if it is one stretch of one author's.
     fn stretch(&self, op: &Op, head: u32, scratch: &mut Vec<Target>) -> Result<Target, Malformed> {
+        if let Some(&(only, NONE)) = self.list.get(head as usize) {
+            return Ok(only);
+        }
         scratch.clear();
         let mut at = head;
         while let Some(&(target, next)) = self.list.get(at as usize) {
@@ -323,18 +333,29 @@ fn read_others(reader: &mut Reader<'_>, ops: &mut [Op], n_authors: usize) -> Res
 /// The inserted text of all operations.
 struct Text<'a> {
     all: &'a str,
-    is_ascii: bool,
+    /// Whether each `BLOCK_BYTES` of it have other than ASCII characters, which are to be counted; empty if none have.
+    mixed: Vec<bool>,
 }
+
+const BLOCK_BYTES: usize = 64;
 
 impl<'a> Text<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Text<'a>, Malformed> {
         let all = std::str::from_utf8(reader.block()?).map_err(|_| Malformed("the text is not UTF-8"))?;
-        Ok(Text { all, is_ascii: all.is_ascii() })
+        let blocks = all.as_bytes().chunks(BLOCK_BYTES).map(|block| !block.is_ascii());
+        Ok(Text { all, mixed: if all.is_ascii() { Vec::new() } else { blocks.collect() } })
     }
 
-    /// Returns how many bytes the `n` characters from byte `from` on take.
+    /// Returns how many bytes the `n` characters from byte `from` on take; `n` is at least 1.
     fn n_bytes(&self, from: u32, n: u32) -> u32 {
-        if self.is_ascii { n } else { byte_of_char(&self.all[from as usize..], n as usize) as u32 }
+        if self.mixed.is_empty() {
+            return n;
+        }
+        let (start, end) = (from as usize, from as usize + n as usize);
+        match self.mixed.get(start / BLOCK_BYTES..=(end - 1) / BLOCK_BYTES) {
+            Some(blocks) if !blocks.contains(&true) => n,
+            _ => byte_of_char(&self.all[start..], n as usize) as u32,
+        }
     }
 
     /// Gives each insert the place where its piece starts.
@@ -465,18 +486,19 @@ fn fill_logs(
     let is_alone = logs.len() == 1;
     let mut directions = directions.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
     let mut scratch = Vec::new();
+    let mut ends = vec![0; logs.len()];
     let (mut stamp, mut text_at) = (0, 0);
     for (at, op) in ops.iter().enumerate() {
         if stamps.list.get(stamp).is_some_and(|&(op, _)| op as usize == at) {
             let causes = stamps.causes_of(stamp).iter();
-            let deps: Vec<(u32, u32)> = causes
-                .map(|&(cause, back)| (authors.local[cause as usize], logs[cause as usize].end() - back))
-                .collect();
+            let deps =
+                causes.map(|&(cause, back)| (authors.local[cause as usize], ends[cause as usize] - back));
             logs[op.author as usize].push_stamp(op.lamport, deps);
             stamp += 1;
         }
         let log = &mut logs[op.author as usize];
         let (seq, len) = (op.seq, op.len);
+        ends[op.author as usize] = seq + len;
         match op.what {
             What::Insert { reference } => {
                 let (replica, target) =
