@@ -10,6 +10,9 @@ const BUFFER_MIDDLE_BYTES_MAX: usize = 4 << 10;
 /// Bytes of one insertion from which on it goes to the rope directly: joining costs more than it saves.
 const BUFFER_INSERT_BYTES_MAX: usize = 16 * BUFFER_MIDDLE_BYTES_MAX;
 
+/// Bytes of room that a growing text gets at least.
+const ROOM_BYTES_MIN: usize = 64;
+
 /// The text. Neighbouring edits are joined before they reach the rope; readers always see them.
 #[derive(Default)]
 pub(super) struct TextBuffer {
@@ -96,9 +99,13 @@ impl TextBuffer {
     }
 }
 
-/// Appends a text that is mostly one character.
+/// Appends a text that is mostly one character. Room grows by an eighth: doubled, that of a large document would be
+/// paid for and mostly never used.
 #[inline]
 pub(super) fn push_short(to: &mut String, text: &str) {
+    if to.capacity() - to.len() < text.len() {
+        to.reserve_exact(text.len().max(to.len() / 8).max(ROOM_BYTES_MIN));
+    }
     match text.as_bytes() {
         &[byte] => to.push(char::from(byte)),
         _ => to.push_str(text),

@@ -1,7 +1,7 @@
 //! The engine beside other text CRDTs: the same work, in turns, in one run.
 //!
-//! `cargo run --release --manifest-path tests/peers/Cargo.toml -- [--rounds N] [--json] [ROW…]`. A row runs if its name
-//! contains one of the words. The large traces are read from `$COEDIT_TRACES`.
+//! `cargo run --release --manifest-path tests/peers/Cargo.toml -- [--rounds N] [--seed N] [--without PEER] [--json]
+//! [ROW…]`. A row runs if its name contains one of the words. The large traces are read from `$COEDIT_TRACES`.
 
 mod heap;
 mod peer;
@@ -10,6 +10,7 @@ mod trace;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use peer::Peer;
@@ -180,10 +181,17 @@ fn add_shared<P: Peer + 'static>(table: &mut Table, trace: &'static Trace) {
     });
 }
 
-/// Positions that look random and are the same for all.
+/// Positions that look random and are the same for all with one seed.
 struct Places(u64);
 
+/// Added to every seed: `--seed`.
+static SEED: AtomicU64 = AtomicU64::new(0);
+
 impl Places {
+    fn new(seed: u64) -> Places {
+        Places(seed.wrapping_add(SEED.load(Ordering::Relaxed)))
+    }
+
     fn next(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % n.max(1)
@@ -192,31 +200,96 @@ impl Places {
 
 fn add_synthetic<P: Peer + 'static>(table: &mut Table, n_million: usize) {
     table.add("10^6 inserts at random places", P::NAME, move || {
-        let (mut peer, mut places) = (P::new(1), Places(7));
+        let (mut peer, mut places) = (P::new(1), Places::new(7));
         time(|| (0..n_million).for_each(|len| peer.insert(places.next(len + 1), "x")))
     });
     table.add("10^6 prepends", P::NAME, move || {
         let mut peer = P::new(1);
         time(|| (0..n_million).for_each(|_| peer.insert(0, "x")))
     });
+    let large = |peer: &mut P| {
+        let text = text_of(100_000_000);
+        peer.insert(0, &text);
+        edit_at_random(peer, text.len(), 10_000);
+    };
     table.add("100 MB text, then 10,000 random edits", P::NAME, move || {
-        let text = "0123456789 abcdefghijklmnopqrstuvwxyz\n".repeat(100_000_000 / 38);
-        let (mut peer, mut places) = (P::new(1), Places(7));
-        time(|| {
-            peer.insert(0, &text);
-            let mut len = text.len();
-            for i in 0..10_000 {
-                let at = places.next(len - 1);
-                if i % 2 == 0 {
-                    peer.insert(at, "x");
-                    len += 1;
-                } else {
-                    peer.delete(at..at + 1);
-                    len -= 1;
-                }
-            }
-        })
+        let mut peer = P::new(1);
+        time(|| large(&mut peer))
     });
+    table.add("heap after that", P::NAME, move || {
+        let before = heap::in_use();
+        let mut peer = P::new(1);
+        large(&mut peer);
+        Some(Figure::Bytes(heap::in_use().saturating_sub(before)))
+    });
+    for (name, n) in [("10 kB", 10_000), ("1 MB", 1_000_000), ("100 MB", 100_000_000)] {
+        table.add(&format!("one edit in a text of {name}"), P::NAME, move || {
+            let mut peer = P::new(1);
+            peer.insert(0, &text_of(n));
+            time_of_one(&mut peer, n)
+        });
+    }
+}
+
+/// What takes a peer with a full history: 10^7 operations and what comes of them.
+fn add_long<P: Peer + 'static>(table: &mut Table) {
+    for (name, n) in [("10^3", 1_000), ("10^5", 100_000), ("10^7", 10_000_000)] {
+        table.add(&format!("one edit after {name} operations"), P::NAME, move || {
+            let mut peer = P::new(1);
+            peer.insert(0, &text_of(100_000));
+            edit_at_random(&mut peer, text_of(100_000).len(), n);
+            time_of_one(&mut peer, 100_000)
+        });
+    }
+    let scattered = || {
+        let (mut peer, mut places) = (P::new(1), Places::new(7));
+        (0..1_000_000).for_each(|len| peer.insert(places.next(len + 1), "x"));
+        peer.save()
+    };
+    let saved = Rc::new(OnceCell::<P::Saved>::new());
+    let cell = Rc::clone(&saved);
+    table.add("load of 10^6 inserts at random places", P::NAME, move || {
+        let saved = cell.get_or_init(scattered);
+        let mut loaded = None;
+        let took = time(|| {
+            let mut peer = P::load(saved);
+            peer.insert(0, "x");
+            loaded = Some(peer);
+        });
+        assert_eq!(loaded.expect("loaded").text().len(), 1_000_001);
+        took
+    });
+    table.add("size of that after zstd 3", P::NAME, move || {
+        let bytes = P::saved_bytes(saved.get_or_init(scattered));
+        Some(Figure::Bytes(zstd::bulk::compress(&bytes, 3).expect("compressed").len()))
+    });
+}
+
+fn text_of(n_chars: usize) -> String {
+    "0123456789 abcdefghijklmnopqrstuvwxyz\n".repeat(n_chars / 38)
+}
+
+/// Inserts and deletes single characters in turns, anywhere.
+fn edit_at_random<P: Peer>(peer: &mut P, n_chars: usize, n_edits: usize) {
+    let (mut places, mut len) = (Places::new(7), n_chars);
+    for i in 0..n_edits {
+        let at = places.next(len - 1);
+        if i % 2 == 0 {
+            peer.insert(at, "x");
+            len += 1;
+        } else {
+            peer.delete(at..at + 1);
+            len -= 1;
+        }
+    }
+}
+
+/// Returns what one edit takes, on the average of ten thousand.
+fn time_of_one<P: Peer>(peer: &mut P, n_chars: usize) -> Option<Figure> {
+    const N: u32 = 10_000;
+    let started = Instant::now();
+    edit_at_random(peer, n_chars / 2, N as usize);
+    Some(Figure::Time(started.elapsed() / N))
 }
 
 /// What `n_peers` did to a common text while they did not hear each other, as updates; each edit one.
@@ -238,7 +311,7 @@ fn apart<P: Peer>(
         let mut peer = P::new(i + 2);
         peer.apply(&base);
         peer.record();
-        let mut places = Places(100 + i);
+        let mut places = Places::new(100 + i);
         let mut len = n_chars;
         let mut at = places.next(len + 1);
         for n in 0..n_edits {
@@ -321,6 +394,10 @@ fn main() {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--rounds" => n_rounds = args.next().and_then(|n| n.parse().ok()).expect("--rounds N"),
+            "--seed" => {
+                let seed = args.next().and_then(|n| n.parse().ok()).expect("--seed N");
+                SEED.store(seed, Ordering::Relaxed);
+            }
             "--json" => is_json = true,
             // A peer that takes minutes for a row.
             "--without" => skipped.push(args.next().expect("--without PEER")),
@@ -342,6 +419,7 @@ fn main() {
     }
     for_all!(add_synthetic, &mut table, 1_000_000);
     add_synthetic::<Bare>(&mut table, 1_000_000);
+    for_all!(add_long, &mut table);
     let (two, many) = ("two apart, 50,000 random edits each", "64 apart, 500 characters typed each");
     for_all!(add_apart, &mut table, two, 2, 100_000, 50_000, false);
     for_all!(add_apart, &mut table, many, 64, 10_000, 500, true);

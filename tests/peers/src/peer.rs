@@ -381,7 +381,10 @@ pub mod automerged {
             self.doc.get_mut().splice_text(&self.text, at, 0, text).expect("inside");
         }
         fn delete(&mut self, range: Range<usize>) {
-            self.doc.get_mut().splice_text(&self.text, range.start, range.len() as isize, "").expect("inside");
+            self.doc
+                .get_mut()
+                .splice_text(&self.text, range.start, range.len() as isize, "")
+                .expect("inside");
         }
         fn update(&mut self) -> Vec<u8> {
             let doc = self.doc.get_mut();
