@@ -283,13 +283,19 @@ impl Document {
     }
 
     /// Notes what has been heard since the last local edit as causes of the next, and returns its seq.
+    #[inline]
     fn stamp_local(&mut self) -> u32 {
         if !self.heard.is_empty() {
-            let heard = std::mem::take(&mut self.heard);
-            let deps = heard.iter().map(|&replica| (replica, self.applied[replica as usize]));
-            self.logs[0].push_stamp(self.lamport_max + 1, deps);
+            self.stamp_heard();
         }
         self.applied[0]
+    }
+
+    #[cold]
+    fn stamp_heard(&mut self) {
+        let heard = std::mem::take(&mut self.heard);
+        let deps = heard.iter().map(|&replica| (replica, self.applied[replica as usize]));
+        self.logs[0].push_stamp(self.lamport_max + 1, deps);
     }
 
     fn record(&mut self, op: OpRun, text: &str) {

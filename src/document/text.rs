@@ -104,12 +104,17 @@ impl TextBuffer {
 #[inline]
 pub(super) fn push_short(to: &mut String, text: &str) {
     if to.capacity() - to.len() < text.len() {
-        to.reserve_exact(text.len().max(to.len() / 8).max(ROOM_BYTES_MIN));
+        make_room(to, text.len());
     }
     match text.as_bytes() {
         &[byte] => to.push(char::from(byte)),
         _ => to.push_str(text),
     }
+}
+
+#[cold]
+fn make_room(text: &mut String, n_bytes: usize) {
+    text.reserve_exact(n_bytes.max(text.len() / 8).max(ROOM_BYTES_MIN));
 }
 
 /// Counts the characters of a text that is mostly one.
