@@ -201,6 +201,11 @@ impl Document {
         Ok(document)
     }
 
+    /// Returns what `of_text` made this document of, if it did. What it made, and the changes since, are this document.
+    pub fn beginning(&self) -> Option<(ReplicaId, Rope)> {
+        self.logs[0].base().map(|text| (self.ids[0], text.clone()))
+    }
+
     /// Returns the id under which local edits are made.
     pub fn replica(&self) -> ReplicaId {
         self.ids[0]

@@ -407,11 +407,11 @@ impl Session {
                 }
                 Output::Close { link } => drop(self.links.remove(&link)),
                 Output::Persist { token, bytes } => match &mut self.keep {
-                    Some(keep) => match keep.append(doc, token, bytes.to_vec()) {
+                    Some(keep) if keep.takes(doc) => match keep.append(doc, token, bytes.to_vec()) {
                         Ok(()) => {}
                         Err(error) => refused = Some(error.to_string()),
                     },
-                    None => kept_at_once = Some(token),
+                    _ => kept_at_once = Some(token),
                 },
                 Output::Dial => self.dial(),
                 Output::TextChanged(applied) => news.push(News::TextChanged(applied)),

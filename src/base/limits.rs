@@ -220,6 +220,10 @@ pub const SNAPSHOT_AFTER_RECORDS: u64 = 10_000;
 /// Operations past a kept snapshot up to which it still serves those who join with nothing.
 pub const JOIN_TAIL_OPS_MAX: u64 = 20_000;
 
+/// Bytes of a text whose unsaved edits are kept in the journal: with a longer one, writing its beginning takes seconds and
+/// three times its memory, and the database takes no value of 1 GB.
+pub const JOURNAL_TEXT_BYTES_MAX: usize = 512 << 20;
+
 /// Steps of undo that are kept of one document beyond the end of the program: weeks of work on one text.
 pub const UNDO_GROUPS_MAX: usize = 10_000;
 

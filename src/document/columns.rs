@@ -112,6 +112,11 @@ impl Columns {
         self.base = Some(base);
     }
 
+    /// Returns the text that the log begins with, if it does so at once.
+    pub(super) fn base(&self) -> Option<&Rope> {
+        self.base.as_ref()
+    }
+
     /// Returns whether the operation's text is in the base and not in `text`.
     pub(super) fn is_base(&self, op: &OpRun) -> bool {
         op.seq == 0 && self.base.is_some()

@@ -19,6 +19,8 @@ fn every_edit_of_a_whole_text_travels_and_is_undone_as_if_it_had_been_typed() {
         typed.insert(0, &text).expect("it fits");
         typed.clear_undo();
         assert!(whole.undo().is_none());
+        let (replica, beginning) = whole.beginning().unwrap_or((ReplicaId::new(1), Rope::new()));
+        assert!(typed.beginning().is_none());
         let mut other = Document::new(ReplicaId::new(2));
         for _ in 0..60 {
             let len = whole.len_chars() as u64;
@@ -42,6 +44,11 @@ fn every_edit_of_a_whole_text_travels_and_is_undone_as_if_it_had_been_typed() {
             }
         }
         other.apply(&typed.changes_since(&other.version())).expect("the same history");
+        let mut again = Document::of_text(replica, beginning).expect("it fits");
+        assert_eq!(again.to_string(), text);
+        again = Document::load(ReplicaId::new(5), &again.save()).expect("valid");
+        again.apply(&whole.changes_since(&again.version())).expect("the changes since");
+        assert_eq!((again.to_string(), again.version()), (typed.to_string(), typed.version()));
         let loaded = Document::load(ReplicaId::new(3), &whole.save()).expect("valid");
         assert_eq!((loaded.to_string(), loaded.version()), (typed.to_string(), typed.version()));
         let all = whole.changes_since(&VersionVector::default());

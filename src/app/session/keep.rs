@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::limits::{UNDO_KEPT_BYTES_MAX, UNDO_TEXT_BYTES_MAX};
+use crate::base::limits::{JOURNAL_TEXT_BYTES_MAX, UNDO_KEPT_BYTES_MAX, UNDO_TEXT_BYTES_MAX};
 use crate::base::text_format::encoding::Encoding;
 use crate::base::text_format::{LineEnding, TextFormat};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::io::storage::StorageError;
-use crate::io::storage::journal::{Journal, NewDocument, StoredDocument, Uid};
+use crate::io::storage::journal::{Journal, NewDocument, Snapshot, StoredDocument, Uid};
 use crate::io::{clock, entropy};
 use crate::journal::{FileHash, Linked, Record, Role};
 use crate::protocol::Epoch;
@@ -50,6 +50,8 @@ pub(super) struct Keep {
     path: Option<PathBuf>,
     /// All but texts: those are taken from the document when they are needed.
     head: Record,
+    /// Whether nothing was kept yet: the first batch then has all that came after the document's beginning.
+    is_new: bool,
     /// Set from the first batch on, or if there was a record; cleared when the record goes.
     is_begun: bool,
     /// Whether the record may be kept for undo alone once the file has everything.
@@ -71,7 +73,17 @@ impl Keep {
     ) -> Keep {
         let is_begun = uid.is_some();
         let uid = uid.unwrap_or_else(entropy::bytes);
-        Keep { journal, uid, path, head, is_begun, keeps_undo, is_closed: is_begun, last_token: None }
+        Keep {
+            journal,
+            uid,
+            path,
+            head,
+            is_new: !is_begun,
+            is_begun,
+            keeps_undo,
+            is_closed: is_begun,
+            last_token: None,
+        }
     }
 
     /// Writes the record's head, and the whole record if there is none yet. Returns once a new one is synced.
@@ -85,7 +97,7 @@ impl Keep {
             return self.journal.set_link(self.uid, link);
         }
         self.journal.create(self.whole(doc))?;
-        self.is_begun = true;
+        (self.is_begun, self.is_new) = (true, false);
         self.journal.keep_undo(self.uid, doc.whole_undo(), true)
     }
 
@@ -101,8 +113,16 @@ impl Keep {
             name: name.map_or_else(|| "untitled".to_owned(), |name| name.to_string_lossy().into_owned()),
             created: clock::wall_now(),
             state: self.state(&self.head.acknowledged),
-            snapshot: doc.save(),
+            snapshot: match doc.beginning().filter(|_| self.is_new) {
+                Some((replica, text)) => Snapshot::Text(replica, text),
+                None => doc.save().into(),
+            },
         }
+    }
+
+    /// Returns whether edits are kept: not those of an unshared text that is too large.
+    pub(super) fn takes(&self, doc: &Document) -> bool {
+        self.is_begun || self.head.linked.is_some() || doc.rope().len_bytes() <= JOURNAL_TEXT_BYTES_MAX
     }
 
     pub(super) fn append(
@@ -115,7 +135,7 @@ impl Keep {
         if is_new {
             // Not waited for: the first key of a large text must not wait for a disk either.
             self.journal.begin(self.whole(doc))?;
-            self.is_begun = true;
+            (self.is_begun, self.is_new) = (true, false);
         } else if std::mem::take(&mut self.is_closed) {
             self.journal.set_closed(self.uid, None)?;
         }
@@ -144,7 +164,8 @@ impl Keep {
         if !self.is_begun {
             return;
         }
-        if self.head.linked.is_none() && !self.may_keep_undo(doc) {
+        // One that is too large to be kept for undo stays until the end: to begin it anew costs more.
+        if self.head.linked.is_none() && !self.keeps_undo {
             return self.remove();
         }
         // Only an ended thread refuses these, and then appends, which are reported, are refused too.

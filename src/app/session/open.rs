@@ -160,6 +160,9 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
     let keeps_undo = setting.editor.keep_undo && path.as_deref().is_some_and(may_be_remembered);
     let mut keep = journal.map(|journal| Keep::new(journal, uid, path, record, keeps_undo));
+    let is_kept = keep.as_ref().is_none_or(|keep| keep.takes(&doc));
+    let too_large = || "so large a text is not kept from a crash: what is not saved would be lost".to_owned();
+    let warning = warning.or_else(|| (!is_kept).then(too_large));
     if let Some(keep) = keep.as_mut().filter(|_| must_begin) {
         keep.begin_now(&mut doc)?;
     }

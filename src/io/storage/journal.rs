@@ -6,13 +6,18 @@
 mod rows;
 mod worker;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
+use ropey::Rope;
+
 use super::StorageError;
 use super::serve::{Order, serve};
 use crate::base::time::WallTime;
+use crate::crdt::ReplicaId;
+use crate::document::Document;
 use worker::{Command, Find, Worker};
 
 /// The name of a document on this machine; it never leaves it.
@@ -80,7 +85,35 @@ pub struct NewDocument {
     /// What the caller remembers beside it.
     pub state: Vec<u8>,
     /// All that it holds.
-    pub snapshot: Vec<u8>,
+    pub snapshot: Snapshot,
+}
+
+/// What a document holds, as it is given to the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Snapshot {
+    /// Encoded.
+    Bytes(Vec<u8>),
+    /// A text that it begins with, as an edit of this replica. It is encoded where it is written, so that the first key in
+    /// a large text does not wait for that.
+    Text(ReplicaId, Rope),
+}
+
+impl From<Vec<u8>> for Snapshot {
+    fn from(bytes: Vec<u8>) -> Snapshot {
+        Snapshot::Bytes(bytes)
+    }
+}
+
+impl Snapshot {
+    /// Returns the bytes that are kept; `None` for a text that no document can hold.
+    fn bytes(&self) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Snapshot::Bytes(bytes) => Some(bytes.into()),
+            Snapshot::Text(replica, text) => {
+                Document::of_text(*replica, text.clone()).ok().map(|document| document.save().into())
+            }
+        }
+    }
 }
 
 /// A document as it was found in the journal.

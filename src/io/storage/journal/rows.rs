@@ -109,6 +109,7 @@ impl group::Write for Write {
 }
 
 fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<()> {
+    let snapshot = document.snapshot.bytes().ok_or(rusqlite::Error::InvalidQuery)?;
     // Undo of what the file was before somebody else's text went into it.
     connection.execute(
         "DELETE FROM document WHERE path = ?1 AND closed IS NOT NULL AND link IS NULL",
@@ -130,7 +131,7 @@ fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<(
     )?;
     let inserted = connection.execute(
         "INSERT INTO snapshot (uid, bytes, sum) VALUES (?1, ?2, ?3)",
-        params![document.uid, document.snapshot, sum(&document.uid, &[&document.snapshot])],
+        params![document.uid, snapshot, sum(&document.uid, &[&snapshot])],
     );
     if let Err(error) = inserted {
         // The transaction may go on without this write, so nothing of it may stay.

@@ -22,7 +22,7 @@ fn document(uid: Uid, path: &str) -> NewDocument {
         name: "a.txt".to_string(),
         created: WallTime(4),
         state: b"state".to_vec(),
-        snapshot: b"start".to_vec(),
+        snapshot: b"start".to_vec().into(),
     }
 }
 
@@ -283,7 +283,7 @@ fn what_is_kept_for_undo_alone_makes_room_and_is_not_listed() {
     let unshared = |n: u8, path: &str| NewDocument { link: None, ..document([n; 16], path) };
     for n in 1..=3 {
         let large = vec![n; UNDO_JOURNAL_BYTES_MAX as usize / 5 * 2];
-        let new = NewDocument { snapshot: large, ..unshared(n, &format!("/{n}")) };
+        let new = NewDocument { snapshot: large.into(), ..unshared(n, &format!("/{n}")) };
         journal.create(new).expect("written");
         journal.set_closed([n; 16], Some(WallTime(u64::from(n)))).expect("open");
     }
@@ -347,7 +347,7 @@ pub(super) fn fill(folder: &TempDir) {
     let (journal, _events) = start(folder);
     for n in 1..=3u8 {
         let mut document = document([n; 16], &format!("/{n}"));
-        document.snapshot = vec![n; 700];
+        document.snapshot = vec![n; 700].into();
         journal.create(document).expect("created");
         (1..=9).for_each(|token| journal.append([n; 16], vec![n; 60], token).expect("open"));
     }
@@ -363,4 +363,24 @@ pub(super) fn text(folder: &TempDir) -> Result<Option<super::flips::Text>, Strin
         return Err(sentence);
     }
     Ok(found.map(|document| (document.snapshot, document.batches)))
+}
+
+#[test]
+fn a_text_is_encoded_where_it_is_written() {
+    use crate::crdt::ReplicaId;
+    use crate::document::Document;
+    use crate::io::storage::journal::Snapshot;
+    let folder = tempdir().expect("a folder");
+    let (journal, _events) = start(&folder);
+    let text = ropey::Rope::from_str(&"a line\n".repeat(1_000));
+    let mut doc = Document::of_text(ReplicaId::new(3), text.clone()).expect("it fits");
+    let before = doc.version();
+    let snapshot = Snapshot::Text(ReplicaId::new(3), text);
+    journal.begin(NewDocument { snapshot, ..document(UID, "/a") }).expect("open");
+    doc.insert(7, "more ").expect("in range");
+    journal.append(UID, doc.changes_since(&before), 1).expect("open");
+    let found = journal.find_by_uid(UID).expect("readable").expect("there");
+    let mut again = Document::load(ReplicaId::new(4), &found.snapshot.expect("kept")).expect("sound");
+    again.apply(&found.batches[0]).expect("the change since");
+    assert_eq!(again.to_string(), doc.to_string());
 }
