@@ -14,11 +14,11 @@ pub(super) type Growth = Vec<(ReplicaId, u64)>;
 
 /// What one persist asked for.
 #[derive(Debug)]
-pub(super) struct Asked {
+struct Asked {
     token: PersistToken,
-    pub(super) growth: Growth,
+    growth: Growth,
     /// The link that sent all of it and so needs none of it; `None` if it is from here, or mixed.
-    pub(super) origin: Option<LinkId>,
+    origin: Option<LinkId>,
 }
 
 /// What is on the disk and what waits.
@@ -126,13 +126,18 @@ impl Store {
         growth
     }
 
-    /// Takes the next thing that `token` says is written, moving `durable` past it.
-    pub(super) fn next_written(&mut self, token: PersistToken) -> Option<Asked> {
-        let asked = self.asked.pop_front_if(|asked| asked.token <= token)?;
-        for &(replica, next) in &asked.growth {
+    /// Takes what `token` says is written, as far as it comes from one link, moving `durable` past it. Returns the link, if it is
+    /// of one, and how the document grew by it.
+    pub(super) fn next_written_run(&mut self, token: PersistToken) -> Option<(Option<LinkId>, Growth)> {
+        let Asked { origin, mut growth, .. } = self.asked.pop_front_if(|asked| asked.token <= token)?;
+        while let Some(more) = self.asked.pop_front_if(|asked| asked.token <= token && asked.origin == origin)
+        {
+            growth.extend(more.growth);
+        }
+        for &(replica, next) in &growth {
             self.durable.advance(replica, next);
         }
-        Some(asked)
+        Some((origin, growth))
     }
 
     /// Returns whether `token` ends a failure; then everything up to its time is on the disk.

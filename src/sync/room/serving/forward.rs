@@ -1,5 +1,7 @@
 //! Out to the links: what became durable, to each at its pace; acknowledgements to those who sent it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::{Pace, Snapshot};
@@ -10,7 +12,6 @@ use crate::protocol::capability::Mode;
 use crate::protocol::frame::{AckEntry, Author, Frame, Whole};
 use crate::sync::event::{LinkId, PersistToken};
 use crate::sync::room::{Room, Step};
-use crate::sync::store::Growth;
 use crate::sync::wire::Parcel;
 
 impl Room {
@@ -54,18 +55,23 @@ impl Room {
             return;
         }
         let mut before = self.store.durable().clone();
-        while let Some(asked) = self.store.next_written(token) {
-            let grown = |&(replica, next): &(_, u64)| next.saturating_sub(before.get(replica));
-            let n_ops: u64 = asked.growth.iter().map(grown).sum();
-            let n_receivers = self.forward(&before, asked.origin, step);
+        let mut acks = BTreeMap::<LinkId, VersionVector>::new();
+        // What one link sent in a row goes out as one, and is acknowledged once.
+        while let Some((origin, growth)) = self.store.next_written_run(token) {
+            let n_ops = self.store.durable().n_ops_beyond(&before);
+            let n_receivers = self.forward(&before, origin, step);
             self.serving.traffic.n_ops_in += n_ops;
             self.serving.traffic.n_ops_out += n_ops * n_receivers;
-            for &(replica, next) in &asked.growth {
+            let mut ack = origin.map(|origin| acks.entry(origin).or_default());
+            for (replica, next) in growth {
                 before.advance(replica, next);
+                if let Some(ack) = &mut ack {
+                    ack.advance(replica, next);
+                }
             }
-            if let Some(origin) = asked.origin {
-                self.acknowledge(origin, &asked.growth, step);
-            }
+        }
+        for (origin, ack) in acks {
+            self.acknowledge(origin, &ack, step);
         }
         self.send_due_acks(step);
     }
@@ -116,13 +122,13 @@ impl Room {
         n_receivers
     }
 
-    fn acknowledge(&mut self, link: LinkId, growth: &Growth, step: &mut Step<'_>) {
+    fn acknowledge(&mut self, link: LinkId, written: &VersionVector, step: &mut Step<'_>) {
         let Some(sender) = self.serving.links.get_mut(&link) else { return };
         let Some(member) = sender.member.as_mut() else { return };
         if let Some(names) = unknown_names(&self.serving.names, &mut member.n_names) {
             sender.wire.send_frame(&names, step.now, step.out);
         }
-        for ack in ack_packets(growth.iter().copied(), &self.serving.names) {
+        for ack in ack_packets(written.iter(), &self.serving.names) {
             sender.wire.send(ack, step.now, step.out);
         }
     }
