@@ -11,6 +11,40 @@ fn link_on(view: &View) -> String {
 }
 
 #[test]
+fn a_file_whose_undo_was_kept_is_shared_and_joined_into() {
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    for home in [&ana, &ben] {
+        home.file("pair.txt", "old\n");
+        let screen = home.open(&["pair.txt"]);
+        screen.wait_for_text("old");
+        screen.type_text("mine ");
+        screen.save();
+        screen.quit();
+    }
+    let on_ana = ana.open_sized(&["share", "pair.txt", "--name", "ana"], 40, 160);
+    let link = link_on(&on_ana.wait_for_text("/d/"));
+    let on_ben = ben.join(&link, "pair.txt");
+    on_ben.wait_for_text("mine old");
+    on_ben.wait_for_status("synced");
+    on_ben.press("ctrl-end");
+    on_ben.type_text("ben");
+    on_ana.wait_for_text("ben");
+    on_ana.press("esc");
+    on_ana.wait_for("the list is closed", |view| !view.contains("/d/"));
+    // What she typed before she shared is hers to take back, and nothing of his is.
+    on_ana.press_all(&["ctrl-z", "ctrl-z"]);
+    on_ben.wait_for("her words are gone and his are not", |view| {
+        view.text_lines().first().is_some_and(|line| line == "old") && view.contains("ben")
+    });
+    on_ben.press("ctrl-z");
+    on_ben.wait_for("his are gone", |view| {
+        view.contains("old") && !view.text_lines().contains(&"ben".to_owned())
+    });
+    on_ben.press("ctrl-z");
+    on_ben.wait_for_status("nothing to undo");
+}
+
+#[test]
 fn two_people_edit_without_a_relay() {
     let (ana, ben) = (Home::new("ana"), Home::new("ben"));
     ana.file("pair.txt", "together\n");

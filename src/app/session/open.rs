@@ -118,7 +118,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     };
     let mut accepting = None;
     let had_link = plan.record.linked.is_some();
-    let is_join = matches!(how, How::Join(_));
+    let is_join = is_join(&how);
     match how {
         How::Edit => {}
         How::Join(link) => join(&mut plan, &link)?,
@@ -225,7 +225,7 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
             (record.file, record.format) = (hash, Some(loaded.meta.format));
             record.saved = doc.version();
         }
-        if is_of_no_use(&record, &doc, &finding) {
+        if is_of_no_use(&record, &doc, &finding) || (is_undo_alone(&record, &doc) && is_join(how)) {
             journal.remove(stored_uid)?;
             return begin(loaded, how, path, hash);
         }
@@ -238,15 +238,23 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
 /// Whether a record that holds nothing but undo cannot be gone on with: the file is another one now, or its history
 /// has become too long.
 fn is_of_no_use(record: &Record, doc: &Document, finding: &Finding) -> bool {
-    let is_undo_alone = record.linked.is_none() && doc.version() == record.saved;
     let is_too_long = UNDO_REPLICAS_MAX < record.saved.len();
-    is_undo_alone && (*finding != Finding::Same || is_too_long)
+    is_undo_alone(record, doc) && (*finding != Finding::Same || is_too_long)
+}
+
+/// Whether a record has nothing that its file lacks, and no link.
+fn is_undo_alone(record: &Record, doc: &Document) -> bool {
+    record.linked.is_none() && doc.version() == record.saved
+}
+
+fn is_join(how: &How) -> bool {
+    matches!(how, How::Join(_))
 }
 
 /// Begins with what the file holds.
 fn begin(loaded: &Loaded, how: &How, path: Option<PathBuf>, hash: Option<FileHash>) -> anyhow::Result<Plan> {
     // Whoever joins takes the history that is there, and what the file holds is asked about when it is saved.
-    let is_join = matches!(how, How::Join(_));
+    let is_join = is_join(how);
     let file = (hash, hash.map(|_| loaded.meta.format));
     let (text, file) = if is_join { (Rope::new(), (None, None)) } else { (loaded.text.clone(), file) };
     Plan::new(text, file, !is_join, path)
