@@ -288,6 +288,8 @@ pub struct Model {
     /// Grows with every change of the text, own or others'.
     revision: u64,
     saved_revision: u64,
+    /// The revision that was found to be what the file has, after edits were taken back.
+    same_revision: u64,
     /// How the file is written now.
     saved_format: TextFormat,
     /// How the lines end once no carriage return is left in a text where they ended differently.
@@ -350,6 +352,7 @@ impl Model {
             clicks: Clicks::default(),
             revision: 0,
             saved_revision: 0,
+            same_revision: 0,
             saved_format: format,
             even_ending: LineEnding::Lf,
             saving: base.clone(),
@@ -398,6 +401,11 @@ impl Model {
     /// Returns whether the text, or how it is to be written, differs from the file.
     pub fn is_modified(&self) -> bool {
         self.revision != self.saved_revision || self.file.format != self.saved_format
+    }
+
+    /// Returns whether the text is to be marked as modified: not if undo brought it back to what the file has.
+    pub fn is_marked(&self) -> bool {
+        self.is_modified() && (self.revision != self.same_revision || self.file.format != self.saved_format)
     }
 
     /// Returns whether the text is what the file last had, edits that were taken back by hand included. O(n) if it is.

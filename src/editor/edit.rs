@@ -240,6 +240,9 @@ impl Model {
             self.selection = Selection::caret(last.at + last.n_inserted);
         }
         self.clamp_selections();
+        if self.is_as_saved() {
+            self.same_revision = self.revision;
+        }
         changes.iter().map(|change| change.at).min()
     }
 

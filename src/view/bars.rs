@@ -43,7 +43,7 @@ pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
         put(screen, left, width, row, &name, style);
     }
     let x = put(screen, 1, left.saturating_sub(3), row, &safe::line(&model.file.name), theme.title);
-    if model.is_modified() {
+    if model.is_marked() {
         put(screen, x, left, row, " ●", theme.title);
     }
     let state = match (model.file.loading, &model.file.read_only) {

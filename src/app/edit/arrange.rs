@@ -212,7 +212,7 @@ impl Shell {
             Arrange::ListTexts => {
                 let items = self.buffers.iter().map(|buffer| {
                     let path = buffer.path().map_or_else(String::new, |path| path.display().to_string());
-                    let mark = if buffer.model.is_modified() { "modified" } else { "" };
+                    let mark = if buffer.model.is_marked() { "modified" } else { "" };
                     let name = if path.is_empty() { buffer.model.file().name.clone() } else { path };
                     item(name, mark.to_owned())
                 });

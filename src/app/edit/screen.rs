@@ -57,9 +57,9 @@ impl Shell {
         1 < self.buffers.len() && TABS_ROWS_MIN <= self.terminal.size().1
     }
 
-    /// The names of the open texts and whether each is modified.
+    /// The names of the open texts and whether each is marked as modified.
     fn tabs(&self) -> Vec<(String, bool)> {
-        let tab = |buffer: &super::Buffer| (buffer.model.file().name.clone(), buffer.model.is_modified());
+        let tab = |buffer: &super::Buffer| (buffer.model.file().name.clone(), buffer.model.is_marked());
         self.buffers.iter().map(tab).collect()
     }
 

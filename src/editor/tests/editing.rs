@@ -25,6 +25,19 @@ fn every_caret_types_and_deletes_in_one_step_of_undo() {
 }
 
 #[test]
+fn what_undo_brought_back_to_the_file_is_not_marked() {
+    let mut bench = Bench::new("a|b", Settings::default());
+    bench.press("x");
+    assert!(bench.model.is_marked());
+    bench.press("<Ctrl-Z>");
+    assert!(!bench.model.is_marked(), "taken back");
+    bench.press("<Ctrl-Y>");
+    assert!(bench.model.is_marked(), "made again");
+    bench.press("<Ctrl-Z>y");
+    assert!(bench.model.is_marked(), "something else");
+}
+
+#[test]
 fn carets_move_together_and_join_when_they_meet() {
     check("a|b\nc|d", "<Right>", "ab|\ncd|");
     check("a|b|c", "<End>", "abc|");
