@@ -162,6 +162,8 @@ fn boxes_have_a_frame_and_the_mouse_works_in_them() {
     screen.send(b"\x1b[<65;10;10M\x1b[<65;10;10M");
     screen.wait_for("the wheel scrolled", |view| !view.contains("Save the file"));
     screen.press("esc");
+    // Together the two bytes would be a key with Alt.
+    screen.wait_for("the box is gone", |view| !view.contains("┌"));
     screen.press("ctrl-p");
     screen.wait_for_text("┌─ Run");
     screen.type_text("wrap");

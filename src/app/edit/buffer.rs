@@ -107,10 +107,7 @@ impl Buffer {
         let mut words = words_of(&finding, &name, is_other, is_locked, is_shared);
         let encoding = buffer.model.file().format.encoding;
         if words.is_empty() && !encoding.has_all() {
-            words = format!(
-                "{name} is read and saved as {}; `reopen-encoding` reads it otherwise",
-                encoding.name()
-            );
+            words = format!("read as {}; `reopen-encoding` reads it otherwise", encoding.name());
         }
         if !words.is_empty() {
             buffer.handle(Msg::Notice(words), &mut out);
