@@ -111,6 +111,19 @@ fn a_change_by_another_program_is_not_written_over() {
 }
 
 #[test]
+fn a_file_that_is_as_expected_is_not_read_again_to_see_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, "one").unwrap();
+    let mut file = load(&path).unwrap().file.unwrap();
+    let before = file.stamp.clone();
+    file.expect(file.hash());
+    assert_eq!(file.stamp, before);
+    file.expect(Some(FileHash([7; 32])));
+    assert!(file.is_changed_outside());
+}
+
+#[test]
 fn a_file_that_appeared_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new");
