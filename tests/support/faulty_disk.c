@@ -1,0 +1,154 @@
+// Stands between a program and the disk: counts the calls that change one folder, and fails or ends the program at one of them.
+//
+// FAULTY_FOLDER  only files below this folder count.
+// FAULTY_PLAN    KIND:N[:PART], about the N-th counted call, from 1 on:
+//   before, after   end the program there, as a crash would
+//   torn            write only PART bytes (0: half, -1: all but one), then end it
+//   sync            the N-th sync fails with EIO, once
+//   none            only count
+// FAULTY_FULL    while this file exists, nothing can be written: ENOSPC.
+// FAULTY_COUNT   the number of counted calls is written to this file when the program ends.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static atomic_long n_calls, n_syncs;
+
+static int is_below(const char *path) {
+    const char *folder = getenv("FAULTY_FOLDER");
+    return folder && strncmp(path, folder, strlen(folder)) == 0;
+}
+
+static int counts(int fd) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    if (n < 0) return 0;
+    path[n] = 0;
+    // Shared memory of the database is no state of the disk.
+    return is_below(path) && !strstr(path, "-shm") && !strstr(path, ".lock");
+}
+
+static int is_full(void) {
+    const char *full = getenv("FAULTY_FULL");
+    return full && syscall(SYS_access, full, F_OK) == 0;
+}
+
+static void note_count(void) {
+    const char *file = getenv("FAULTY_COUNT");
+    if (!file) return;
+    char text[32];
+    int n = snprintf(text, sizeof text, "%ld", atomic_load(&n_calls));
+    int fd = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (0 <= fd) {
+        syscall(SYS_write, fd, text, n);
+        syscall(SYS_close, fd);
+    }
+}
+
+__attribute__((destructor)) static void at_end(void) { note_count(); }
+
+static void end_program(void) {
+    note_count();
+    syscall(SYS_exit_group, 137);
+}
+
+static int is_plan(const char *kind, long n) {
+    const char *plan = getenv("FAULTY_PLAN");
+    size_t len = strlen(kind);
+    return plan && strncmp(plan, kind, len) == 0 && plan[len] == ':' && atol(plan + len + 1) == n;
+}
+
+static long begin(void) {
+    long n = atomic_fetch_add(&n_calls, 1) + 1;
+    if (is_plan("before", n)) end_program();
+    return n;
+}
+
+static void finish(long n) {
+    if (is_plan("after", n)) end_program();
+}
+
+// Returns how much of a write happens before the program ends, or -1.
+static ssize_t torn_to(long n, size_t len) {
+    if (!is_plan("torn", n)) return -1;
+    const char *part = strrchr(getenv("FAULTY_PLAN"), ':');
+    long wanted = atol(part + 1);
+    if (wanted == 0) return len / 2;
+    if (wanted < 0) return len - 1;
+    return wanted < (long)len ? wanted : (long)len;
+}
+
+#define REAL(name, type) ((type)dlsym(RTLD_NEXT, name))
+
+ssize_t write(int fd, const void *bytes, size_t len) {
+    if (!counts(fd)) return syscall(SYS_write, fd, bytes, len);
+    if (is_full()) { errno = ENOSPC; return -1; }
+    long n = begin();
+    ssize_t torn = torn_to(n, len);
+    if (0 <= torn) { syscall(SYS_write, fd, bytes, torn); end_program(); }
+    ssize_t done = syscall(SYS_write, fd, bytes, len);
+    finish(n);
+    return done;
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at) {
+    if (!counts(fd)) return syscall(SYS_pwrite64, fd, bytes, len, at);
+    if (is_full()) { errno = ENOSPC; return -1; }
+    long n = begin();
+    ssize_t torn = torn_to(n, len);
+    if (0 <= torn) { syscall(SYS_pwrite64, fd, bytes, torn, at); end_program(); }
+    ssize_t done = syscall(SYS_pwrite64, fd, bytes, len, at);
+    finish(n);
+    return done;
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) { return pwrite64(fd, bytes, len, at); }
+
+static int sync_with(long number, int fd) {
+    if (!counts(fd)) return syscall(number, fd);
+    if (is_plan("sync", atomic_fetch_add(&n_syncs, 1) + 1)) { errno = EIO; return -1; }
+    long n = begin();
+    int done = syscall(number, fd);
+    finish(n);
+    return done;
+}
+
+int fsync(int fd) { return sync_with(SYS_fsync, fd); }
+int fdatasync(int fd) { return sync_with(SYS_fdatasync, fd); }
+
+int ftruncate64(int fd, off64_t len) {
+    if (!counts(fd)) return syscall(SYS_ftruncate, fd, len);
+    long n = begin();
+    int done = syscall(SYS_ftruncate, fd, len);
+    finish(n);
+    return done;
+}
+
+int ftruncate(int fd, off_t len) { return ftruncate64(fd, len); }
+
+int rename(const char *from, const char *to) {
+    int (*real)(const char *, const char *) = REAL("rename", int (*)(const char *, const char *));
+    if (!is_below(from)) return real(from, to);
+    long n = begin();
+    int done = real(from, to);
+    finish(n);
+    return done;
+}
+
+int unlink(const char *path) {
+    int (*real)(const char *) = REAL("unlink", int (*)(const char *));
+    if (!is_below(path)) return real(path);
+    long n = begin();
+    int done = real(path);
+    finish(n);
+    return done;
+}
