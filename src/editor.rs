@@ -25,6 +25,7 @@ pub mod layout;
 pub mod lines;
 pub mod merge;
 pub mod mouse;
+mod outline;
 pub mod pair;
 pub mod panes;
 pub mod people;
@@ -47,12 +48,14 @@ use crate::base::limits::PRESENCE_SELECTIONS_MAX;
 use crate::base::text_format::encoding::Encoding;
 use crate::base::text_format::{LineEnding, TextFormat};
 use crate::base::time::MonoTime;
-use crate::document::{Applied, Bias, Document};
+use crate::document::{Anchor, Applied, Bias, Document};
 use crate::protocol::ConnectionId;
 use crate::protocol::link_url::LinkUrl;
 use crate::protocol::presence::{Activity, Presence};
 use crate::sync::Status;
+use crate::syntax::grammar::Grammar;
 use crate::syntax::language::{self, Language};
+use crate::syntax::outline::Symbol;
 
 use command::Action;
 use edit::Run;
@@ -132,6 +135,8 @@ pub enum Msg {
     Command(Action),
     /// What `Effect::Arrange` asked to be listed.
     List(PickerKind, Vec<Item>),
+    /// What the text defines, which `Effect::Outline` asked for; `None` when that took too long.
+    Symbols(Option<Vec<Symbol>>),
     /// Something to tell the user.
     Notice(String),
 }
@@ -195,6 +200,13 @@ pub enum Effect {
     Show(usize),
     /// Do something with the open texts or the panes.
     Arrange(Arrange),
+    /// Find out what the text defines, and answer with `Msg::Symbols`.
+    Outline {
+        /// The text (a cheap clone).
+        text: Rope,
+        /// How to read it.
+        grammar: Grammar,
+    },
     /// Give the terminal back to the shell that started us.
     Suspend,
     /// Put a text on the terminal's clipboard.
@@ -263,6 +275,8 @@ pub struct Model {
     pub(crate) prompt: Option<Prompt>,
     pub(crate) overlay: Overlay,
     pub(crate) picker: Option<Picker>,
+    /// Where the symbols are that the open list shows.
+    symbols: Vec<Anchor>,
     pub(crate) settings: Settings,
     /// What an `.editorconfig` says about the file.
     pub(crate) file_settings: FileSettings,
@@ -330,6 +344,7 @@ impl Model {
             prompt: None,
             overlay: Overlay::None,
             picker: None,
+            symbols: Vec::new(),
             settings,
             file_settings,
             indentation,

@@ -7,4 +7,5 @@ pub mod grammar;
 pub mod highlighter;
 pub mod kind;
 pub mod language;
+pub mod outline;
 mod paint;

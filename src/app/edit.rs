@@ -29,6 +29,7 @@ use crate::io::loading::{self, Loading, Piece};
 use crate::io::places::Places;
 use crate::io::signals::{Request, Requests};
 use crate::io::terminal::{self, Terminal, input};
+use crate::syntax::outline::Symbol;
 use crate::view::{paint::Painter, screen::Screen, theme::Theme};
 
 use buffer::{Buffer, BufferId, Happened};
@@ -113,8 +114,8 @@ enum Woken {
     Terminal(Option<Vec<Msg>>),
     Buffer(usize, Happened),
     Request(Request),
-    /// The files below the folder.
-    Files(Vec<String>),
+    /// What took long to list.
+    Listed(Listed),
     Deadline,
 }
 
@@ -130,6 +131,14 @@ enum Wanted {
     End(Box<Buffer>),
     /// All of a file was read whose first part is shown.
     Whole(BufferId, Box<Loaded>),
+}
+
+/// What a thread lists, because it may take long.
+enum Listed {
+    /// The files below the folder.
+    Files(Vec<String>),
+    /// What a text defines; `None` when that took too long.
+    Symbols(BufferId, Option<Vec<Symbol>>),
 }
 
 /// A part of the screen.
@@ -168,8 +177,8 @@ struct Shell {
     config: Watch,
     places: Places,
     wanted: Vec<Wanted>,
-    on_files: UnboundedSender<Vec<String>>,
-    files: UnboundedReceiver<Vec<String>>,
+    on_listed: UnboundedSender<Listed>,
+    listed: UnboundedReceiver<Listed>,
     ending: Option<Ending>,
     /// Whether its user wants whoever started the program to know that nothing came of it.
     is_failure: bool,
@@ -177,7 +186,7 @@ struct Shell {
 
 impl Shell {
     fn new(setting: &Setting, first: Buffer) -> anyhow::Result<Shell> {
-        let (on_files, files) = unbounded_channel();
+        let (on_listed, listed) = unbounded_channel();
         let wanted_theme = setting.theme.as_ref().unwrap_or(&setting.editor.theme);
         let mut painter = Painter::new();
         if !terminal::has_cursor_shapes() {
@@ -199,8 +208,8 @@ impl Shell {
             config: Watch::new(&setting.paths.config),
             places: Places::load(&setting.paths.data),
             wanted: Vec::new(),
-            on_files,
-            files,
+            on_listed,
+            listed,
             ending: None,
             is_failure: false,
         })
@@ -284,7 +293,7 @@ impl Shell {
                 msgs = input.next() => Woken::Terminal(msgs),
                 (happened, n, _) = happened => Woken::Buffer(n, happened),
                 request = requests.next() => Woken::Request(request),
-                Some(files) = self.files.recv() => Woken::Files(files),
+                Some(listed) = self.listed.recv() => Woken::Listed(listed),
                 () = sleep_until(deadline) => Woken::Deadline,
             };
             self.wake(woken)?;
@@ -321,7 +330,7 @@ impl Shell {
                 self.terminal.measure();
                 self.fit()?;
             }
-            Woken::Files(files) => self.list_files(files)?,
+            Woken::Listed(listed) => self.show_list(listed)?,
             Woken::Deadline => {
                 for n in 0..self.buffers.len() {
                     let mut out = Vec::new();
@@ -381,6 +390,7 @@ impl Shell {
                         self.notify("too long for the terminal's clipboard; Ctrl-V pastes it within coedit")?;
                     }
                 }
+                Effect::Outline { text, grammar } => self.list_symbols(text, grammar),
                 Effect::Arrange(arrange) => self.arrange(arrange)?,
                 Effect::Open(path) => self.wanted.push(Wanted::Open(files::at_home(&path))),
                 Effect::Show(n) => self.show(n)?,

@@ -23,6 +23,8 @@ pub enum PickerKind {
     Files,
     /// An open text, to be shown.
     Texts,
+    /// Something that the text defines, to be gone to.
+    Symbols,
     /// An encoding, to be saved in.
     SaveEncodings,
     /// An encoding, to read the file again in.
@@ -36,6 +38,7 @@ impl PickerKind {
             PickerKind::Commands => "Run",
             PickerKind::Files => "Open",
             PickerKind::Texts => "Show",
+            PickerKind::Symbols => "Go to",
             PickerKind::SaveEncodings => "Save in",
             PickerKind::ReopenEncodings => "Read again as",
         }
@@ -207,6 +210,7 @@ impl Model {
         match picker.kind {
             PickerKind::Files => effects.push(Effect::Open(picker.items[idx].text.clone())),
             PickerKind::Texts => effects.push(Effect::Show(idx)),
+            PickerKind::Symbols => self.go_to_symbol(idx),
             PickerKind::SaveEncodings => self.save_in(Encoding::ALL[idx].0, now),
             PickerKind::ReopenEncodings => effects.push(Effect::Reopen(Encoding::ALL[idx].0)),
             PickerKind::Commands => self.act(COMMANDS[idx].action, false, now, effects),

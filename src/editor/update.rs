@@ -123,6 +123,7 @@ impl Model {
             }
             Msg::Command(action) => self.act(action, false, now, effects),
             Msg::List(kind, items) => self.picker = Some(Picker::new(kind, items)),
+            Msg::Symbols(symbols) => self.list_symbols(symbols, now),
             Msg::Notice(text) => self.notify(text, now),
         }
         false
@@ -314,6 +315,7 @@ impl Model {
                 self.notify(format!("{ending}, {encoding}, indented by {}", self.indentation.words()), now);
             }
             Action::EndLines(ending) => self.end_lines_with(ending, now),
+            Action::Outline => self.ask_for_outline(now, effects),
             Action::ToggleWrap => {
                 self.toggle_wrap();
                 self.notify(

@@ -59,8 +59,28 @@ const MARKDOWN_FENCES: &str = "
 /// Its own query says first that a key is a key and then that it is a string.
 const JSON_KEYS: &str = "(pair key: (string) @string.special.key)";
 
+const MARKDOWN_HEADINGS: &str = "
+(atx_heading (inline) @name) @definition.heading
+(setext_heading (paragraph) @name) @definition.heading
+";
+
+const TOML_TABLES: &str = "
+(table [(bare_key) (dotted_key) (quoted_key)] @name) @definition.table
+(table_array_element [(bare_key) (dotted_key) (quoted_key)] @name) @definition.table
+";
+
+/// What TypeScript has in common with JavaScript, whose own query names nodes that it has not.
+const TYPESCRIPT: &str = "
+(class_declaration name: (_) @name) @definition.class
+(method_definition name: (property_identifier) @name) @definition.method
+(function_declaration name: (identifier) @name) @definition.function
+(variable_declarator name: (identifier) @name value: [(arrow_function) (function_expression)]) @definition.function
+(enum_declaration name: (identifier) @name) @definition.type
+(type_alias_declaration name: (type_identifier) @name) @definition.type
+";
+
 impl Grammar {
-    fn language(self) -> tree_sitter::Language {
+    pub(super) fn language(self) -> tree_sitter::Language {
         match self {
             Grammar::Bash => tree_sitter_bash::LANGUAGE.into(),
             Grammar::C => tree_sitter_c::LANGUAGE.into(),
@@ -108,6 +128,34 @@ impl Grammar {
             Grammar::TypeScript => &[js::HIGHLIGHT_QUERY, tree_sitter_typescript::HIGHLIGHTS_QUERY],
             Grammar::Yaml => &[tree_sitter_yaml::HIGHLIGHTS_QUERY],
         }
+    }
+
+    /// Returns whether a text of this language has an outline.
+    pub fn has_definitions(self) -> bool {
+        self.definitions().is_some()
+    }
+
+    /// The query that finds what a text defines; `None` for a language in which that is nothing in particular.
+    pub(super) fn definitions(self) -> Option<String> {
+        use tree_sitter_javascript::TAGS_QUERY as JS;
+        let parts: &[&str] = match self {
+            Grammar::Bash => &["(function_definition name: (word) @name) @definition.function"],
+            Grammar::C => &[tree_sitter_c::TAGS_QUERY],
+            Grammar::Cpp => &[tree_sitter_cpp::TAGS_QUERY],
+            Grammar::Css => &["(rule_set (selectors) @name) @definition.rule"],
+            Grammar::Go => &[tree_sitter_go::TAGS_QUERY],
+            Grammar::Java => &[tree_sitter_java::TAGS_QUERY],
+            Grammar::JavaScript => &[JS],
+            Grammar::Markdown => &[MARKDOWN_HEADINGS],
+            Grammar::Python => &[tree_sitter_python::TAGS_QUERY],
+            Grammar::Rust => &[tree_sitter_rust::TAGS_QUERY],
+            Grammar::Toml => &[TOML_TABLES],
+            Grammar::Tsx | Grammar::TypeScript => &[TYPESCRIPT, tree_sitter_typescript::TAGS_QUERY],
+            Grammar::Html | Grammar::Json | Grammar::MarkdownInline | Grammar::Sql | Grammar::Yaml => {
+                return None;
+            }
+        };
+        Some(parts.join("\n"))
     }
 
     /// The query that finds texts of other languages inside.

@@ -231,3 +231,26 @@ fn a_joined_text_has_the_name_it_was_shared_under_and_never_takes_a_file_that_is
     on_eva.wait_for_text("BETA");
     assert_document_becomes(&link, "alpha\nbeta\nBETA\ngamma\n");
 }
+
+#[test]
+fn the_outline_lists_what_a_text_defines_and_goes_there() {
+    let ana = Home::new("ana");
+    let filler = "// filler\n".repeat(60);
+    ana.file("a.rs", format!("struct First;\n{filler}fn second() {{}}\n{filler}mod third {{}}\n"));
+    let screen = ana.open_sized(&["a.rs"], 24, 80);
+    screen.wait_for_text("struct First");
+    screen.send(b"\x1bg");
+    screen.wait_for_text("third");
+    screen.wait_for_text("function  line 62");
+    screen.type_text("sec\r");
+    screen
+        .wait_for("the place is shown", |view| view.contains("fn second") && view.status().contains("62:4"));
+    screen.send(b"\x1bg");
+    let view = screen.wait_for_text("3/3");
+    assert!(view.contains(">second"), "the symbol at the caret is chosen: {}", view.drawn());
+    screen.press("esc");
+    let screen = ana.open(&["notes.txt"]);
+    screen.wait_for_status("Text");
+    screen.send(b"\x1bg");
+    screen.wait_for_status("there is no outline for Text");
+}

@@ -42,6 +42,7 @@ fn a_text_of_megabytes_has_its_colours_where_it_is_seen() {
     let ana = Home::new("ana");
     ana.file("a.rs", "fn f() {}\n".repeat(1_700_000));
     let screen = ana.open_sized(&["+900000", "a.rs"], 12, 120);
+    screen.wait_for("all of it", |view| view.contains("900000 │ fn") && !view.rows[0].contains("loading"));
     screen.wait_for_color("fn", KEYWORD);
     screen.type_text("// ");
     screen.wait_for_color("// fn", vt100::Color::Idx(8));

@@ -1,6 +1,7 @@
 //! Opening, showing and closing texts; splitting the screen among them.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::app::docs;
 use crate::app::session::{self, Ending, How};
@@ -13,9 +14,14 @@ use crate::io::loading;
 use crate::io::paths;
 use crate::io::storage::journal::ListedDocument;
 use crate::protocol::link_url::LinkUrl;
+use crate::syntax::grammar::Grammar;
+use crate::syntax::outline::outline;
 
 use super::buffer::{Buffer, BufferId};
-use super::{Pane, Shell, Wanted};
+use super::{Listed, Pane, Shell, Wanted};
+
+/// How long a text may be parsed for its outline.
+const OUTLINE_MAX: Duration = Duration::from_secs(5);
 
 impl Shell {
     /// Does what had to wait: opens files, ends sessions.
@@ -196,9 +202,9 @@ impl Shell {
         let (current, n) = (self.current(), self.buffers.len());
         match arrange {
             Arrange::ListFiles => {
-                let on_files = self.on_files.clone();
+                let on_listed = self.on_listed.clone();
                 tokio::task::spawn_blocking(move || {
-                    drop(on_files.send(listing::files_below(Path::new("."))))
+                    drop(on_listed.send(Listed::Files(listing::files_below(Path::new(".")))))
                 });
                 self.notify("looking for files …")
             }
@@ -295,9 +301,28 @@ impl Shell {
         self.fit()
     }
 
-    pub(super) fn list_files(&mut self, files: Vec<String>) -> anyhow::Result<()> {
-        let items = files.into_iter().map(|file| item(file, String::new())).collect();
-        self.tell(Msg::List(PickerKind::Files, items))
+    /// Finds out what the text with the keyboard defines, beside the loop: a large one takes a second.
+    pub(super) fn list_symbols(&self, text: ropey::Rope, grammar: Grammar) {
+        let (on_listed, id) = (self.on_listed.clone(), self.buffers[self.current()].id);
+        tokio::task::spawn_blocking(move || {
+            let start = Instant::now();
+            let symbols = outline(grammar, &text, &mut || start.elapsed() < OUTLINE_MAX);
+            drop(on_listed.send(Listed::Symbols(id, symbols)));
+        });
+    }
+
+    /// Shows what was listed, unless another text has the keyboard by now.
+    pub(super) fn show_list(&mut self, listed: Listed) -> anyhow::Result<()> {
+        match listed {
+            Listed::Files(files) => {
+                let items = files.into_iter().map(|file| item(file, String::new())).collect();
+                self.tell(Msg::List(PickerKind::Files, items))
+            }
+            Listed::Symbols(id, symbols) if id == self.buffers[self.current()].id => {
+                self.tell(Msg::Symbols(symbols))
+            }
+            Listed::Symbols(..) => Ok(()),
+        }
     }
 
     /// The answers to the question of quitting count only while it is asked.
