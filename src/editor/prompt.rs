@@ -46,6 +46,15 @@ pub enum Prompt {
 }
 
 impl Prompt {
+    /// Returns the question as it fits on a screen of so many columns: a narrow one has only its answers.
+    pub fn question(&self, is_shared: bool, columns: u16) -> String {
+        let label = self.label(is_shared);
+        match label.find('[').filter(|_| usize::from(columns) < label.len() + 1) {
+            Some(answers) if label.contains("  ") => label[answers..].replace("  ", " "),
+            _ => label.to_owned(),
+        }
+    }
+
     /// Returns the question. `is_shared` is whether the text lives elsewhere, too.
     pub fn label(&self, is_shared: bool) -> &'static str {
         match self {
@@ -73,7 +82,7 @@ fn answer_at(label: &str, column: usize) -> Option<char> {
     let start = label.get(..=column)?.rfind('[')?;
     let mut word = label[start + 1..].chars();
     let (letter, close) = (word.next()?, word.next()?);
-    let end = label[start..].find("  ").map_or(label.len(), |n| start + n);
+    let end = label[start..].find(' ').map_or(label.len(), |n| start + n);
     (close == ']' && column < end).then_some(letter)
 }
 
@@ -97,8 +106,8 @@ impl Model {
     /// Works a click on the question's row in: an answer that is clicked is given.
     pub(crate) fn prompt_press(&mut self, x: u16, now: MonoTime, effects: &mut Vec<Effect>) {
         let Some(prompt) = &self.prompt else { return };
-        let label = prompt.label(self.is_kept_elsewhere());
-        if let Some(answer) = answer_at(label, usize::from(x).saturating_sub(1)) {
+        let question = prompt.question(self.is_kept_elsewhere(), self.size.0);
+        if let Some(answer) = answer_at(&question, usize::from(x).saturating_sub(1)) {
             self.prompt_key(Key::plain(KeyCode::Char(answer)), now, effects);
         }
     }

@@ -8,6 +8,7 @@ mod keys;
 mod motion;
 mod pattern;
 mod plain;
+mod registers;
 mod run;
 
 use std::collections::HashMap;

@@ -16,7 +16,7 @@ use super::{put, safe};
 /// Draws the file's name, whether it is modified, and who is here.
 pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
     let width = screen.width();
-    screen.clear(row, theme.text);
+    screen.clear(row, theme.text.patch(theme.title));
     let mut people: Vec<(String, Style)> = model
         .people
         .iter()
@@ -110,13 +110,22 @@ pub fn notice(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
     }
 }
 
+/// Cells at the right of what is typed that are kept for how many matches there are.
+const ABOUT_CELLS: u16 = 16;
+
 /// Draws the open question and returns where the cursor belongs.
 pub fn prompt(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) -> Option<Position> {
     let prompt = model.prompt.as_ref()?;
     let width = screen.width();
     screen.clear(row, theme.text);
-    let mut x =
-        put(screen, 0, width, row, &format!(" {}", prompt.label(model.is_kept_elsewhere())), theme.prompt);
+    let mut x = put(
+        screen,
+        0,
+        width,
+        row,
+        &format!(" {}", prompt.question(model.is_kept_elsewhere(), width)),
+        theme.prompt,
+    );
     let input = match prompt {
         Prompt::Find => &model.find.needle,
         Prompt::Replace => &model.find.replacement,
@@ -128,7 +137,9 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) -> Op
     };
     // The end of the input stays in view.
     let mut shown = safe::line(input);
-    let room = usize::from(width.saturating_sub(x).saturating_sub(16));
+    // Beside it there is something to read, where there is room for both.
+    let beside = if width < 2 * ABOUT_CELLS { 1 } else { ABOUT_CELLS };
+    let room = usize::from(width.saturating_sub(x).saturating_sub(beside));
     while room < shown.width() && !shown.is_empty() {
         shown.remove(0);
     }

@@ -147,3 +147,40 @@ fn hostile_file_names_are_shown_as_text_on_the_screen_and_in_errors() {
     assert_ne!(outcome.code, Some(0));
     assert!(!outcome.stderr.contains(['\x1b', '\x07', '\u{9b}']), "{:?}", outcome.stderr);
 }
+
+/// Sources and texts that this machine has anyway: at most so many, each with its share of what people write.
+fn real_files() -> Vec<std::path::PathBuf> {
+    let folders = [
+        "/usr/lib/python3.11",
+        "/usr/lib/python3.11/encodings",
+        "/usr/share/perl5",
+        "/usr/share/doc",
+        "/etc",
+        "/usr/include",
+    ];
+    let entries = folders
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flat_map(|all| all.flatten().step_by(7).take(12));
+    let is_text =
+        |path: &std::path::PathBuf| path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() < 1 << 20);
+    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/editor/input.rs");
+    entries.map(|entry| entry.path()).filter(is_text).chain([own]).collect()
+}
+
+#[test]
+fn real_files_of_this_machine_are_drawn_as_text_alone() {
+    let ana = Home::new("ana");
+    let files = real_files();
+    let names: Vec<&str> = files.iter().filter_map(|path| path.to_str()).collect();
+    let screen = ana.open_sized(&names, 30, 100);
+    screen.wait_for("the tabs are there", |view| view.rows[0].contains('['));
+    for _ in &names {
+        screen.send(b"\x1b[6~\x1b[6~\x1b[F\x1b[5~");
+        screen.send(b"\x1b.");
+    }
+    screen.send(b"\x1b[1;5F");
+    screen.press("ctrl-g");
+    screen.wait_for_text("Go to LINE");
+    assert_only_text(&screen);
+}

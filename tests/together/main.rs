@@ -16,6 +16,7 @@ mod kills;
 mod looks;
 mod offline;
 mod operating;
+mod pictures;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;

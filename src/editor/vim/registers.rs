@@ -1,0 +1,172 @@
+//! Vim's registers: what is kept in them, and putting it into the text.
+
+use std::ops::Range;
+
+use crate::base::time::MonoTime;
+use crate::editor::column::{at_column, column_of, line_end};
+use crate::editor::edits::Edit;
+use crate::editor::lines::chars_of;
+use crate::editor::selection::Selection;
+use crate::editor::{Effect, Model, grapheme};
+
+use super::keys::{Operator, Target};
+use super::motion::{self, Shape};
+use super::{Mode, Register};
+
+impl Model {
+    /// Keeps a text in the register that the command named.
+    pub(super) fn vim_keep(
+        &mut self,
+        pieces: &[Range<usize>],
+        shape: Shape,
+        is_yank: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let rope = self.rope();
+        let texts: Vec<String> = pieces.iter().map(|range| rope.slice(range.clone()).to_string()).collect();
+        let mut text = texts.join("\n");
+        if shape == Shape::Lines && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        let register = Register { text, shape };
+        match self.vim.register {
+            Some('_') => return,
+            Some('+' | '*') => effects.push(Effect::CopyToClipboard(register.text.clone())),
+            Some(name) if name.is_ascii_uppercase() => {
+                let kept = self.vim.registers.entry(name.to_ascii_lowercase()).or_default();
+                kept.text.push_str(&register.text);
+                if shape == Shape::Lines {
+                    kept.shape = shape;
+                }
+            }
+            Some(name) => drop(self.vim.registers.insert(name, register.clone())),
+            None if is_yank => drop(self.vim.registers.insert('0', register.clone())),
+            None if register.text.contains('\n') => {
+                for n in ('2'..='9').rev() {
+                    let before =
+                        char::from_u32(n as u32 - 1).and_then(|n| self.vim.registers.get(&n).cloned());
+                    if let Some(before) = before {
+                        self.vim.registers.insert(n, before);
+                    }
+                }
+                self.vim.registers.insert('1', register.clone());
+            }
+            None => drop(self.vim.registers.insert('-', register.clone())),
+        }
+        self.vim.registers.insert('"', register);
+    }
+
+    /// Puts a register's text behind the caret, before it, or over the selection.
+    pub(super) fn vim_put(
+        &mut self,
+        is_before: bool,
+        count: Option<usize>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let name = self.vim.register.unwrap_or('"').to_ascii_lowercase();
+        let Some(Register { text, shape }) = self.vim_register(name) else {
+            self.vim.error = Some(format!("nothing is in register {name}"));
+            return false;
+        };
+        if !self.may_edit(now) {
+            return false;
+        }
+        let n = count.unwrap_or(1);
+        let mut is_before = is_before;
+        if let Mode::Visual(over) = self.vim.mode {
+            let is_at_end = self.vim_span().end == self.rope().len_chars();
+            self.vim.register = None;
+            self.vim_operate(Operator::Delete, &Target::Selection, None, now, effects);
+            is_before = over == Shape::Lines || !is_at_end;
+            if over != Shape::Lines && shape == Shape::Lines {
+                let at = self.selection.head;
+                self.make_whole(&[Edit::insert(at, "\n")], now);
+                let text = text.repeat(n);
+                self.make_whole(&[Edit::insert(at + 1, text)], now);
+                self.select(Selection::caret(at + 1));
+                return true;
+            }
+        }
+        let rope = self.rope();
+        let head = self.selection.head;
+        let line = rope.char_to_line(head);
+        match shape {
+            Shape::Lines => {
+                let text = text.repeat(n);
+                let at = if is_before { rope.line_to_char(line) } else { chars_of(rope, line..line + 1).end };
+                let is_open = !is_before && (at == 0 || rope.char(at - 1) != '\n');
+                let (text, caret_at) = match is_open {
+                    true => (format!("\n{}", text.trim_end_matches('\n')), at + 1),
+                    false => (text, at),
+                };
+                self.make_whole(&[Edit::insert(at, text)], now);
+                let line = self.rope().char_to_line(caret_at);
+                self.select(Selection::caret(motion::first_word(self.rope(), line)));
+            }
+            Shape::Chars => {
+                let text = text.repeat(n);
+                let at =
+                    if is_before || head == line_end(rope, line) { head } else { grapheme::next(rope, head) };
+                let n_chars = text.chars().count();
+                let has_lines = text.contains('\n');
+                self.make_whole(&[Edit::insert(at, text)], now);
+                let to = if has_lines { at } else { grapheme::prev(self.rope(), at + n_chars) };
+                self.select(Selection::caret(to));
+            }
+            Shape::Block => self.vim_put_block(&text, is_before, n, now),
+        }
+        true
+    }
+
+    fn vim_put_block(&mut self, text: &str, is_before: bool, n: usize, now: MonoTime) {
+        let rope = self.rope();
+        let head = self.selection.head;
+        let line = rope.char_to_line(head);
+        let column = column_of(rope, head) + usize::from(!is_before && head < line_end(rope, line));
+        let wide = text.split('\n').map(|row| row.chars().count()).max().unwrap_or(0);
+        let mut edits = Vec::new();
+        let mut below = String::new();
+        for (row, part) in text.split('\n').enumerate() {
+            let part = format!("{part:<wide$}").repeat(n);
+            if rope.len_lines() <= line + row {
+                below.push_str(&format!("\n{}{}", " ".repeat(column), part.trim_end()));
+                continue;
+            }
+            let at = at_column(rope, line + row, column);
+            let missing = column.saturating_sub(column_of(rope, at));
+            let is_end = at == line_end(rope, line + row);
+            let part = if is_end { part.trim_end() } else { part.as_str() };
+            edits.push(Edit::insert(at, format!("{}{part}", " ".repeat(missing))));
+        }
+        if !below.is_empty() {
+            let len = rope.len_chars();
+            match edits.last_mut().filter(|edit| edit.range.start == len) {
+                Some(edit) => edit.text.push_str(&below),
+                None => edits.push(Edit::insert(len, below)),
+            }
+        }
+        let at = edits.first().map_or(head, |edit| edit.range.start);
+        self.make_whole(&edits, now);
+        self.select(Selection::caret(at));
+    }
+
+    /// What a register holds.
+    pub(super) fn vim_register(&self, name: char) -> Option<Register> {
+        match name {
+            '+' | '*' => {
+                let text = if self.clipboard.is_lines {
+                    self.clipboard.parts.concat()
+                } else {
+                    self.clipboard.parts.join("\n")
+                };
+                let shape = if self.clipboard.is_lines { Shape::Lines } else { Shape::Chars };
+                let own = self.vim.registers.get(&name).cloned();
+                own.or_else(|| (!text.is_empty()).then_some(Register { text, shape }))
+            }
+            '/' => Some(Register { text: self.find.needle.clone(), shape: Shape::Chars }),
+            '%' => Some(Register { text: self.file.name.clone(), shape: Shape::Chars }),
+            name => self.vim.registers.get(&name).cloned(),
+        }
+    }
+}
