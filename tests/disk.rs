@@ -181,7 +181,7 @@ impl Store for OfJournal {
 }
 
 /// What the worker does: it says `a N` for each change that it was told is written, and `f` for each that was not taken. With a number
-/// of changes that was asked for it waits for a line before each next one.
+/// of changes that was asked for it says `r` before each next one and waits for a line.
 fn work<S: Store>(folder: &Path, n_changes: u8) {
     let say = |words: &str| {
         println!("{words}");
@@ -194,11 +194,12 @@ fn work<S: Store>(folder: &Path, n_changes: u8) {
     for n in 1..=n_changes {
         store.append(n, &mut || say("f"));
         say(&format!("a {n}"));
-        if is_led {
-            std::io::stdin().read_line(&mut String::new()).expect("somebody leads");
-        }
         if n % SNAPSHOT_EVERY == 0 {
             store.cut(n);
+        }
+        if is_led {
+            say("r");
+            std::io::stdin().read_line(&mut String::new()).expect("somebody leads");
         }
     }
     store.close();
@@ -301,27 +302,26 @@ fn a_journal_that_crashes_anywhere_keeps_what_it_had_told() {
 
 /// Fills the disk before each change, and frees it as soon as that was not taken.
 fn fill_and_free<S: Store>(kind: &str) {
-    let n_fulls: u8 = std::env::var("COEDIT_FULLS").map_or(3, |n| n.parse().expect("at most 250"));
+    let n_fulls: u8 = std::env::var("COEDIT_FULLS").map_or(5, |n| n.parse().expect("at most 250"));
     let (folder, beside) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let (full, n_changes) = (beside.path().join("full"), (n_fulls + 1).to_string());
     let variables = [("FAULTY_FULL", full.as_path()), ("DISK_CHANGES", Path::new(&n_changes))];
     let mut child = start(kind, folder.path(), "none:0", &variables);
-    let (mut n_full, mut last) = (0, 0);
+    let (mut n_full, mut last) = (0, 0u8);
     let mut lead = child.stdin.take().expect("piped");
     for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok) {
-        match line.strip_prefix("a ").and_then(|n| n.parse::<u8>().ok()) {
-            Some(n) if 0 < n => {
-                last = n;
-                if n <= n_fulls {
+        match line.as_str() {
+            "r" => {
+                if n_full < n_fulls {
                     std::fs::write(&full, "").expect("written");
                 }
                 lead.write_all(b"\n").expect("it waits");
             }
-            None if line == "f" && full.exists() => {
+            "f" if full.exists() => {
                 n_full += 1;
                 std::fs::remove_file(&full).expect("it was there");
             }
-            _ => {}
+            line => last = line.strip_prefix("a ").map_or(last, |n| n.parse().expect("a number")),
         }
     }
     child.wait().expect("it ends");
