@@ -385,6 +385,8 @@ impl Relay {
             self.let_in(link, now, out);
         }
         self.carry_out_orders(document, now, out);
+        // What a killed relay left to read one by one is read so once.
+        self.snapshot_if_due(document, out);
     }
 
     /// The store could not read or write: everybody who waits is told, and nothing takes the document's place.
