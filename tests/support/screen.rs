@@ -153,13 +153,24 @@ impl Screen {
     /// Waits until each character of `text`, wherever it stands first, has the colour.
     #[track_caller]
     pub fn wait_for_color(&self, text: &str, color: vt100::Color) {
+        let is_so = |screen: &vt100::Screen| {
+            let colors = colors_of(screen, text);
+            colors.is_some_and(|colors| colors.iter().all(|&found| found == color))
+        };
+        let colors = || self.inspect(|screen, _, _| colors_of(screen, text));
+        assert!(self.comes_to(is_so), "{}: {text:?} is {:?}, not {color:?}", self.what, colors());
+    }
+
+    /// Waits until the terminal is as `is_so` wants it, colours and all; returns whether it came to that.
+    pub fn comes_to(&self, is_so: impl Fn(&vt100::Screen) -> bool) -> bool {
         let give_up_at = Instant::now() + PATIENCE;
         loop {
-            let colors = self.inspect(|screen, _, _| colors_of(screen, text));
-            if colors.as_ref().is_some_and(|colors| colors.iter().all(|&found| found == color)) {
-                return;
+            if self.inspect(|screen, _, _| is_so(screen)) {
+                return true;
             }
-            assert!(Instant::now() < give_up_at, "{}: {text:?} is {colors:?}, not {color:?}", self.what);
+            if give_up_at < Instant::now() {
+                return false;
+            }
             let state = self.lock();
             let slice = Duration::from_millis(100);
             drop(self.state.1.wait_timeout(state, slice).expect("no reader panicked"));
