@@ -215,7 +215,11 @@ pub const SNAPSHOT_AFTER_BYTES: u64 = 1 << 20;
 
 /// Records appended to a document's log after which a new snapshot replaces it: reading them one by one
 /// is what makes loading slow.
-pub const SNAPSHOT_AFTER_RECORDS: u64 = 10_000;
+pub const SNAPSHOT_AFTER_RECORDS: u64 = 4_000;
+
+/// Bytes of a snapshot that are read in about the time of one record: a large document's log may grow until it doubles the
+/// time that loading takes.
+pub const SNAPSHOT_BYTES_PER_RECORD: u64 = 100;
 
 /// Operations past a kept snapshot up to which it still serves those who join with nothing.
 pub const JOIN_TAIL_OPS_MAX: u64 = 20_000;

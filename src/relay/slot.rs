@@ -44,10 +44,17 @@ pub(super) struct Live {
     n_log_bytes: u64,
     n_log_records: u64,
     n_snapshot_bytes: u64,
-    /// The snapshot that is being stored.
-    storing: Option<(Bytes, VersionVector)>,
+    storing: Option<Storing>,
     /// Whether nobody may write because there is too much of it.
     pub(super) is_too_large: bool,
+}
+
+/// A snapshot that is being stored.
+struct Storing {
+    bytes: Bytes,
+    version: VersionVector,
+    /// What the store has until then, in `Live`'s order.
+    instead_of: (u64, u64, u64),
 }
 
 /// How a document in memory stands, for its operator.
@@ -207,27 +214,35 @@ impl Live {
     }
 
     /// Returns the snapshot to store now, if enough was appended since the last: at least half its size, so that the work is
-    /// proportional to what is written; or as many records as are slow to read one by one.
+    /// proportional to what is written; or as many records as are slow to read one by one, beside the snapshot.
+    ///
+    /// It may hold what waits for the disk: the store takes it after that. Nobody is sent it before all of it is durable.
     pub(super) fn take_due_snapshot(&mut self, n_records_due: u64) -> Option<Bytes> {
         let n_bytes_due = limits::SNAPSHOT_AFTER_BYTES.max(self.n_snapshot_bytes / 2);
+        let n_records_due = n_records_due.max(self.n_snapshot_bytes / limits::SNAPSHOT_BYTES_PER_RECORD);
         let is_due = n_bytes_due <= self.n_log_bytes
             || n_records_due <= self.n_log_records
             || self.is_too_large && 0 < self.n_log_bytes;
-        if !is_due || self.storing.is_some() || !self.room.is_durable() {
+        if !is_due || self.storing.is_some() || self.room.is_refused_by_disk() {
             return None;
         }
         let bytes = Bytes::from(self.document.save());
-        self.storing = Some((bytes.clone(), self.document.version()));
-        self.n_snapshot_bytes = bytes.len() as u64;
-        (self.n_log_bytes, self.n_log_records) = (0, 0);
+        let instead_of = (self.n_log_bytes, self.n_log_records, self.n_snapshot_bytes);
+        self.storing = Some(Storing { bytes: bytes.clone(), version: self.document.version(), instead_of });
+        (self.n_log_bytes, self.n_log_records, self.n_snapshot_bytes) = (0, 0, bytes.len() as u64);
         Some(bytes)
     }
 
     /// Takes in how the storing ended.
     pub(super) fn snapshot_stored(&mut self, is_stored: bool) {
-        if let Some((bytes, version)) = self.storing.take().filter(|_| is_stored) {
-            self.room.set_snapshot(bytes, version);
+        let Some(Storing { bytes, version, instead_of }) = self.storing.take() else { return };
+        if is_stored {
+            return self.room.set_snapshot(bytes, version);
         }
+        let (n_log_bytes, n_log_records, n_snapshot_bytes) = instead_of;
+        self.n_log_bytes += n_log_bytes;
+        self.n_log_records += n_log_records;
+        self.n_snapshot_bytes = n_snapshot_bytes;
     }
 
     pub(super) fn is_storing_snapshot(&self) -> bool {

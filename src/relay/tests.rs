@@ -1,7 +1,10 @@
-//! Who is let in, and who may create.
+//! Who is let in, who may create, and when a document's log is cut.
+
+use bytes::Bytes;
 
 use super::*;
-use crate::crdt::{ReplicaId, VersionVector};
+use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
+use crate::document::Document;
 use crate::protocol::capability::{Secret, creator_of};
 use crate::protocol::greeting::CreateWish;
 use crate::protocol::{Epoch, SessionId};
@@ -87,6 +90,52 @@ fn each_token_creates_as_many_documents_as_it_may() {
     site.handle(Input::Created { document: document(2), result: Err("the disk is full".to_owned()) }, 0);
     site.wish(8, b"red");
     assert_eq!(site.created.last(), Some(&document(8)), "what was not stored does not count");
+}
+
+#[test]
+fn a_flood_is_cut_while_it_waits_for_the_disk_and_a_refused_snapshot_is_tried_again() {
+    let mut relay = Relay::new(RelayConfig { snapshot_after_records: 3, ..RelayConfig::new(1) });
+    let (id, link, mut doc) = (document(1), LinkId(1), Document::new(ReplicaId::new(1)));
+    let mut handle = |input: Input<'_>| {
+        let mut out = Vec::new();
+        relay.handle(input, MonoTime(0), &mut out);
+        out
+    };
+    let snapshots = |out: Vec<Output>| -> Vec<Bytes> {
+        let snapshot = |output| match output {
+            Output::StoreSnapshot { bytes, .. } => Some(bytes),
+            _ => None,
+        };
+        out.into_iter().filter_map(snapshot).collect()
+    };
+    handle(Input::LinkOpened { link, document: id, wall: WallTime(0) });
+    handle(Input::Packet { link, bytes: &hello(1, b"") });
+    handle(Input::Loaded { document: id, result: Ok(None) });
+    handle(Input::Created { document: id, result: Ok(()) });
+    let mut asked = Vec::new();
+    for n in 0..5 {
+        let before = doc.version();
+        doc.insert(n, "x").expect("inside");
+        let batch = doc.changes_between(&before, &doc.version(), &ReplicaTable::default());
+        let out = handle(Input::Packet { link, bytes: &Frame::Batch(&batch).to_packet() });
+        asked.extend(out.into_iter().filter_map(|output| match output {
+            Output::Append { token, .. } => Some(token),
+            _ => None,
+        }));
+    }
+    assert_eq!(asked.len(), 5);
+    let stored = snapshots(handle(Input::Appended { document: id, token: asked[0] }));
+    let [bytes] = &stored[..] else { panic!("{} snapshots", stored.len()) };
+    let loaded = Document::load(ReplicaId::new(2), bytes).expect("a snapshot");
+    assert_eq!(loaded.to_string(), "xxxxx", "all that the store has when its turn comes");
+    assert!(snapshots(handle(Input::Appended { document: id, token: asked[1] })).is_empty(), "one at a time");
+    handle(Input::SnapshotStored { document: id, result: Err("no space".to_owned()) });
+    assert_eq!(snapshots(handle(Input::Appended { document: id, token: asked[2] })).len(), 1);
+    handle(Input::SnapshotStored { document: id, result: Ok(()) });
+    assert!(
+        snapshots(handle(Input::Appended { document: id, token: asked[4] })).is_empty(),
+        "nothing is new"
+    );
 }
 
 #[test]

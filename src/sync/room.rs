@@ -177,6 +177,11 @@ impl Room {
         self.store.failure().is_none() && self.store.last_asked().is_none()
     }
 
+    /// Returns whether this machine's disk takes nothing: it failed, and is tried again.
+    pub fn is_refused_by_disk(&self) -> bool {
+        self.store.failure().is_some()
+    }
+
     /// Returns the history that the document here belongs to, once it is known.
     pub fn epoch(&self) -> Option<Epoch> {
         self.config.epoch

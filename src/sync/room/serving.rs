@@ -43,10 +43,17 @@ pub(super) struct Serving {
 /// What those get who join with nothing.
 #[derive(Debug)]
 struct Snapshot {
-    parcel: Parcel,
+    content: Content,
     /// Bytes of it before it was compressed.
     n_bytes: usize,
     version: VersionVector,
+}
+
+/// A snapshot's bytes. Most are never sent: they are compressed for the first who gets them, and then for all.
+#[derive(Debug)]
+enum Content {
+    Bytes(Bytes),
+    Packed(Parcel),
 }
 
 /// An accepted link.

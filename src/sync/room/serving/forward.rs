@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{Pace, Snapshot};
+use super::{Content, Pace, Snapshot};
 use crate::base::limits;
 use crate::base::planted::{Defect, is_planted};
 use crate::crdt::{ReplicaTable, VersionVector};
@@ -237,10 +237,10 @@ impl Room {
             }
             let snapshot = serving
                 .snapshot
-                .as_ref()
+                .as_mut()
                 .filter(|snapshot| sent.is_empty() && snapshot.serves(durable) && snapshot.fits_a_transfer());
             let (parcel, then) = match snapshot {
-                Some(snapshot) => (snapshot.parcel.clone(), snapshot.version.clone()),
+                Some(snapshot) => (snapshot.parcel(), snapshot.version.clone()),
                 None => {
                     let then = step.doc.version_towards(sent, durable, limits::TRANSFER_OPS_MAX);
                     let batch = step.doc.changes_between(sent, &then, &serving.names);
@@ -279,9 +279,17 @@ impl Snapshot {
     }
 
     pub(super) fn new(bytes: Bytes, version: VersionVector) -> Snapshot {
-        let n_bytes = bytes.len();
-        // Compressed once, for all who come.
-        Snapshot { parcel: Parcel::new(Whole::Snapshot, bytes), n_bytes, version }
+        Snapshot { n_bytes: bytes.len(), content: Content::Bytes(bytes), version }
+    }
+
+    /// Returns it as it travels. O(bytes) the first time.
+    fn parcel(&mut self) -> Parcel {
+        let parcel = match &mut self.content {
+            Content::Bytes(bytes) => Parcel::new(Whole::Snapshot, std::mem::take(bytes)),
+            Content::Packed(parcel) => return parcel.clone(),
+        };
+        self.content = Content::Packed(parcel.clone());
+        parcel
     }
 
     /// Returns whether a client takes it. A larger document goes as several batches.
