@@ -327,37 +327,51 @@ impl Document {
 
     /// Returns which operations are applied here; what waits is not counted.
     pub fn version(&self) -> VersionVector {
-        if is_planted(Defect::WaitingCounts) {
-            let ends = self.logs.iter().map(|log| u64::from(log.end()));
-            return self.ids.iter().copied().zip(ends).collect();
-        }
-        self.ids.iter().zip(&self.applied).map(|(&id, &next)| (id, u64::from(next))).collect()
+        self.ends().collect()
+    }
+
+    /// Returns the entries of [`Document::version`] that are beyond `known`.
+    pub fn growth_since(&self, known: &VersionVector) -> Vec<(ReplicaId, u64)> {
+        self.ends().filter(|&(id, next)| known.get(id) < next).collect()
+    }
+
+    /// Returns how many operations were made here.
+    pub fn n_own_ops(&self) -> u64 {
+        u64::from(self.applied[0])
+    }
+
+    fn ends(&self) -> impl Iterator<Item = (ReplicaId, u64)> + '_ {
+        let end = |replica: usize| match is_planted(Defect::WaitingCounts) {
+            true => self.logs[replica].end(),
+            false => self.applied[replica],
+        };
+        self.ids.iter().enumerate().map(move |(replica, &id)| (id, u64::from(end(replica))))
     }
 
     /// Encodes every applied operation that `known` lacks, as one batch that names its replicas itself.
     pub fn changes_since(&self, known: &VersionVector) -> Vec<u8> {
-        self.changes_between(known, &self.version(), &ReplicaTable::default())
+        self.changes(known, |_| u64::MAX, &ReplicaTable::default())
     }
 
     /// Encodes the applied operations that `to` covers and `from` does not. Replicas in `names` are written
     /// as their number there (the reader must hold an equal or longer table), others in full.
     pub fn changes_between(&self, from: &VersionVector, to: &VersionVector, names: &ReplicaTable) -> Vec<u8> {
-        if self.is_all(from, to) && HISTORY_RUNS_MIN <= self.logs.iter().map(|log| log.ops.len()).sum() {
+        self.changes(from, |id| to.get(id), names)
+    }
+
+    fn changes(&self, from: &VersionVector, to: impl Fn(ReplicaId) -> u64, names: &ReplicaTable) -> Vec<u8> {
+        let mut ends = self.ids.iter().zip(&self.applied);
+        let is_all = ends.all(|(&id, &applied)| from.get(id) == 0 && u64::from(applied) <= to(id));
+        if is_all && HISTORY_RUNS_MIN <= self.logs.iter().map(|log| log.ops.len()).sum() {
             return history::write(&self.logs, &self.applied, &self.ids, &self.rga);
         }
         let mut writer = batch::Writer::new(names, &self.ids);
         for (replica, &id) in self.ids.iter().enumerate() {
             let from = from.get(id).min(u64::from(u32::MAX)) as u32;
-            let to = to.get(id).min(u64::from(self.applied[replica])) as u32;
+            let to = to(id).min(u64::from(self.applied[replica])) as u32;
             writer.part(&self.logs[replica], from, to);
         }
         writer.finish()
-    }
-
-    /// Returns whether everything that is applied here lies between two versions.
-    fn is_all(&self, from: &VersionVector, to: &VersionVector) -> bool {
-        let mut all = self.ids.iter().zip(&self.applied);
-        all.all(|(&id, &applied)| from.get(id) == 0 && u64::from(applied) <= to.get(id))
     }
 
     /// Returns the text as it was at an earlier version, by replaying what it covers: the cost of merging that much.

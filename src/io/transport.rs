@@ -54,6 +54,10 @@ const UNHANDLED_BYTES_MAX: usize = 1 << 20;
 /// What a packet counts on top of its bytes, so that empty ones are not free.
 const PACKET_OVERHEAD_BYTES: usize = 64;
 
+/// Bytes that the kernel took of an accepted link before a [`LinkEvent::Written`] says so: small packets are not worth an
+/// event each. Flow control looks at much larger amounts.
+const WRITTEN_BYTES_MIN: usize = 16 << 10;
+
 /// Bytes that are written before a flush and a [`LinkEvent::Written`], at least: flow control hears of a slow link soon.
 const WRITE_BATCH_BYTES: usize = 64 << 10;
 
@@ -116,7 +120,8 @@ impl Connection {
 pub enum LinkEvent {
     /// One packet arrived whole. Drop it once it is handled: a link stops reading while 1 MiB of its packets lives.
     Packet(u64, Bytes),
-    /// The kernel took this many bytes of what was given to [`LinkHandle::send`] since the last such event.
+    /// The kernel took this many bytes of what was given to [`LinkHandle::send`] since the last such event. The last few KiB
+    /// may be told with those that follow.
     Written(u64, usize),
     /// The link is over, for the reason given. Always the last event of a link, and it comes exactly once.
     Closed(u64, String),

@@ -243,9 +243,8 @@ impl Room {
 
     /// Looks at how the document has grown and asks for that to be persisted.
     fn grow(&mut self, origin: Option<LinkId>, step: &mut Step<'_>) -> Growth {
-        let own = step.doc.replica();
-        let seen_own = self.store.seen().get(own);
-        let origin = if step.doc.version().get(own) == seen_own { origin } else { None };
+        let seen_own = self.store.seen().get(step.doc.replica());
+        let origin = if step.doc.n_own_ops() == seen_own { origin } else { None };
         self.store.look(step.doc, origin, step.out)
     }
 

@@ -109,20 +109,20 @@ impl Store {
 
     /// Looks at how the document has grown since the last look, asks for that to be written, and returns it.
     pub(super) fn look(&mut self, doc: &Document, origin: Option<LinkId>, out: &mut Vec<Output>) -> Growth {
-        let version = doc.version();
-        let growth: Growth =
-            version.iter().filter(|&(replica, next)| self.seen.get(replica) < next).collect();
+        let growth: Growth = doc.growth_since(&self.seen);
         if growth.is_empty() {
             return growth;
         }
-        self.n_ops_seen += version.n_ops_beyond(&self.seen);
         if self.failure.is_none() {
-            let bytes = doc.changes_between(&self.seen, &version, &ReplicaTable::default());
+            let bytes = doc.changes_since(&self.seen);
             let token = self.take_token();
             out.push(Output::Persist { token, bytes: bytes.into() });
             self.asked.push_back(Asked { token, growth: growth.clone(), origin });
         }
-        self.seen = version;
+        for &(replica, next) in &growth {
+            self.n_ops_seen += next - self.seen.get(replica);
+            self.seen.advance(replica, next);
+        }
         growth
     }
 

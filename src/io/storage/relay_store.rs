@@ -23,6 +23,10 @@ use front::{Front, Order, Shared};
 use redo::{Change, Redo};
 use worker::{Command, Worker};
 
+/// How far the database's thread stands back (from 0 to 19).
+#[cfg(target_os = "linux")]
+const DATABASE_NICENESS: i32 = 10;
+
 /// The name of a document on a relay.
 pub type DocId = [u8; 16];
 
@@ -193,7 +197,13 @@ impl RelayStore {
         };
         let threads = vec![
             start("relay log", Box::new(move || front.serve(&received)))?,
-            start("relay store", Box::new(move || serve::serve(worker, &for_worker)))?,
+            start(
+                "relay store",
+                Box::new(move || {
+                    yield_to_others();
+                    serve::serve(worker, &for_worker);
+                }),
+            )?,
         ];
         Ok(RelayStore { orders: Some(orders), threads, shared, n_documents, n_created })
     }
@@ -291,6 +301,14 @@ impl RelayStore {
         let orders = self.orders.as_ref().ok_or(StorageError::Closed)?;
         orders.send(order).map_err(|_| StorageError::Closed)
     }
+}
+
+/// Lets every other thread run first: nobody waits for the database, and a transaction of some milliseconds would hold up edits where
+/// all threads share a core.
+fn yield_to_others() {
+    // On other systems this would be for the whole process.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, DATABASE_NICENESS);
 }
 
 impl Drop for RelayStore {

@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::link::{LinkTask, received};
 use super::queue::{Command, Queue};
 use super::stream::Stream;
-use super::{LinkEvent, MESSAGE_BYTES_MAX, UNHANDLED_BYTES_MAX, WRITE_BATCH_BYTES};
+use super::{LinkEvent, MESSAGE_BYTES_MAX, UNHANDLED_BYTES_MAX, WRITE_BATCH_BYTES, WRITTEN_BYTES_MIN};
 
 /// Bytes that are read at once, on the stack.
 const READ_BYTES: usize = 16 << 10;
@@ -143,14 +143,14 @@ impl Decoder {
                 let code = self.control.first_chunk().map(|code| u16::from_be_bytes(*code));
                 Some(Heard::Close(code))
             }
-            PING => Some(Heard::Ping(std::mem::take(&mut self.control))),
+            PING => Some(Heard::Ping(mem::take(&mut self.control))),
             PONG => {
                 self.control.clear();
                 Some(Heard::Pong)
             }
             _ if frame.is_final => {
                 self.is_in_message = false;
-                Some(Heard::Packet(std::mem::take(&mut self.message)))
+                Some(Heard::Packet(mem::take(&mut self.message)))
             }
             _ => None,
         }
@@ -253,18 +253,21 @@ pub(super) async fn run(task: &LinkTask, mut stream: Stream, early: Vec<u8>) -> 
     let (mut decoder, mut out) = (Decoder::default(), Out::default());
     let mut came = early;
     let mut is_first = true;
+    // With the kernel, and not told yet.
+    let mut n_written = 0;
     loop {
-        if !std::mem::take(&mut is_first) || came.is_empty() {
+        if !mem::take(&mut is_first) || came.is_empty() {
             match poll_fn(|context| poll(context, &mut stream, &task.queue, &mut out, &mut came)).await {
                 Event::Command(command) => {
                     out.fill(command, &task.queue);
                     continue;
                 }
                 Event::Written => {
-                    let done = std::mem::take(&mut out);
-                    if 0 < done.n_packet_bytes {
-                        task.queue.written(done.n_packet_bytes);
-                        let _ = task.events.send(LinkEvent::Written(task.link_no, done.n_packet_bytes));
+                    let done = mem::take(&mut out);
+                    task.queue.written(done.n_packet_bytes);
+                    n_written += done.n_packet_bytes;
+                    if WRITTEN_BYTES_MIN <= n_written {
+                        let _ = task.events.send(LinkEvent::Written(task.link_no, mem::take(&mut n_written)));
                     }
                     // Not the end yet: that comes from the other side, or by the deadline. Hanging up at once would let the kernel
                     // answer bytes that are still on their way with a reset, which can take our last packets with it.
@@ -276,7 +279,7 @@ pub(super) async fn run(task: &LinkTask, mut stream: Stream, early: Vec<u8>) -> 
                 Event::Failed(error) => return super::link::describe_io(&error),
             }
         }
-        let bytes = std::mem::take(&mut came);
+        let bytes = mem::take(&mut came);
         let mut rest = &bytes[..];
         loop {
             match decoder.take(&mut rest) {

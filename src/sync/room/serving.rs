@@ -300,7 +300,7 @@ impl Room {
     }
 
     fn grow_from_here(&mut self, step: &mut Step<'_>) {
-        if self.store.seen().get(step.doc.replica()) < step.doc.version().get(step.doc.replica()) {
+        if self.store.seen().get(step.doc.replica()) < step.doc.n_own_ops() {
             self.grow(None, step);
         }
     }

@@ -16,8 +16,9 @@ use crate::io::storage::serve::Order as WorkerOrder;
 /// Orders that one sync takes together, so that the first of them is not kept waiting by the rest.
 const GROUP_MAX: usize = 1_024;
 
-/// How long a change may wait for the database once it is in the log, and how many may.
-const HAND_OVER_AFTER: Duration = Duration::from_millis(100);
+/// How long a change may wait for the database once it is in the log, and how many may. The database writes whole pages: the more
+/// changes of a document a transaction has, the fewer pages for each.
+const HAND_OVER_AFTER: Duration = Duration::from_millis(500);
 const HAND_OVER_MAX: usize = 4_096;
 
 /// Takes what the store tells, what came of one sync at once.
