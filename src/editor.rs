@@ -470,6 +470,11 @@ impl Model {
         (self.own_name, self.own_color, self.link) = (name, color, link);
     }
 
+    /// Sets the link to show.
+    pub fn set_link(&mut self, link: Option<LinkUrl>) {
+        self.link = link;
+    }
+
     /// Puts the caret at a line and column, both from 1 and clamped to the text: at once, or when so much of the file is here.
     pub fn go_to(&mut self, line: usize, column: usize) {
         if self.file.loading.is_some() && self.rope().len_lines() <= line {

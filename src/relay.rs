@@ -268,8 +268,16 @@ impl Relay {
 
     /// Hands a waiting link over to its document's room, which checks the hello.
     fn let_in(&mut self, link: LinkId, now: MonoTime, out: &mut Vec<Output>) {
-        let Some(Place::Waiting { document, wall, packets, .. }) = self.links.remove(&link) else { return };
+        let Some(Place::Waiting { document, wall, hello, packets }) = self.links.remove(&link) else {
+            return;
+        };
         self.links.insert(link, Place::Inside { document });
+        let Some(Slot::Live(live)) = self.documents.get(&document) else { return };
+        if !live.room.lets_in(&hello.token, hello.session, wall) {
+            // As if there were no such document: whoever would create one must not learn that there is.
+            let refuse = self.config.create.allows(&hello).err().unwrap_or_else(denied);
+            return self.refuse(link, refuse, out);
+        }
         let direction = crate::sync::Direction::Accepted { document };
         self.drive(document, crate::sync::Input::LinkOpened { link, direction, wall }, now, out);
         for packet in packets {

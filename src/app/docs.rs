@@ -25,6 +25,24 @@ pub fn lines(paths: &Paths) -> Result<Vec<String>, StorageError> {
     Ok(all(paths)?.iter().map(line).collect())
 }
 
+/// Writes another link into the records of a document that are under a link, whoever has them open.
+///
+/// # Errors
+/// If the journal cannot be read or written.
+pub fn repoint(paths: &Paths, from: &LinkUrl, to: &LinkUrl) -> Result<(), StorageError> {
+    if !paths.data.exists() {
+        return Ok(());
+    }
+    let journal = Journal::start(paths.data.clone(), Box::new(|_| {}))?;
+    for known in journal.list()? {
+        let link = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());
+        if link.as_ref() == Some(from) {
+            journal.set_link(known.uid, Some(to.to_string()))?;
+        }
+    }
+    journal.flush_and_close()
+}
+
 fn line(known: &ListedDocument) -> String {
     let path = known.path.as_ref().map_or_else(|| "(no file)".to_owned(), |path| path.display().to_string());
     let link = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::app::docs;
 use crate::app::run::Usage;
 use crate::app::setting::Setting;
+use crate::io::transport::dial::DialError;
 use crate::io::{clock, entropy, http};
 use crate::protocol::capability::Secret;
 use crate::protocol::link_url::LinkUrl;
@@ -90,11 +92,7 @@ pub async fn links(setting: &Setting, options: &LinkOptions) -> anyhow::Result<S
         return Ok(list(&ask(setting, &link, &json!({ "do": "revoke", "hash": hash })).await?));
     }
     if options.replace {
-        let secret = Secret::from_random(entropy::bytes());
-        let access = secret.access().ok_or_else(|| anyhow!("a new link could not be made; try again"))?;
-        let [write, read] = [access.write.0, access.read.0].map(|hash| URL_SAFE_NO_PAD.encode(hash));
-        ask(setting, &link, &json!({ "do": "replace", "write": write, "read": read })).await?;
-        return Ok(format!("{}\n", LinkUrl { secret, ..link }));
+        return replace(setting, &link).await;
     }
     if !options.new {
         return Ok(list(&ask(setting, &link, &json!({ "do": "links" })).await?));
@@ -111,6 +109,27 @@ pub async fn links(setting: &Setting, options: &LinkOptions) -> anyhow::Result<S
     });
     ask(setting, &link, &order).await?;
     Ok(format!("{}\n", LinkUrl { secret, ..link }))
+}
+
+/// Puts a new link in the place of the one that the document was shared with, here as well: an open editor takes it from there.
+async fn replace(setting: &Setting, old: &LinkUrl) -> anyhow::Result<String> {
+    let secret = Secret::from_random(entropy::bytes());
+    let access = secret.access().ok_or_else(|| anyhow!("a new link could not be made; try again"))?;
+    let new = LinkUrl { secret, ..old.clone() };
+    let [write, read] = [access.write.0, access.read.0].map(|hash| URL_SAFE_NO_PAD.encode(hash));
+    // First, so that whoever is stopped in between has both: the old one is what was given.
+    docs::repoint(&setting.paths, old, &new)?;
+    let order = json!({ "do": "replace", "write": write, "read": read });
+    let Err(error) = ask(setting, old, &order).await else { return Ok(format!("{new}\n")) };
+    // An answer that was lost says nothing.
+    if ask(setting, &new, &json!({ "do": "links" })).await.is_ok() {
+        return Ok(format!("{new}\n"));
+    }
+    docs::repoint(&setting.paths, &new, old)?;
+    if error.is::<DialError>() {
+        bail!("{error}; should the old link be refused from now on, the new one is {new}");
+    }
+    Err(error)
 }
 
 /// Does what is asked with those who are in a document. Returns who is there then.
@@ -161,7 +180,7 @@ async fn ask(setting: &Setting, link: &LinkUrl, order: &Value) -> anyhow::Result
     let path = format!("/d/{}/manage", link.document);
     let body = Bytes::from(order.to_string());
     let asked = http::request(&setting.network, &link.server, Method::POST, &path, Some(&token), body).await;
-    let answer = asked.map_err(|error| anyhow!("{error}"))?;
+    let answer = asked?;
     let text = String::from_utf8_lossy(&answer.body);
     match answer.status {
         200 => Ok(serde_json::from_str(&text)?),

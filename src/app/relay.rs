@@ -15,9 +15,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::address;
+use crate::base::limits;
 use crate::base::time::WallTime;
 use crate::crdt::VersionVector;
 use crate::io::server::Accepted;
@@ -29,6 +31,7 @@ use crate::io::storage::relay_store::{
 use crate::io::transport::{self, LinkEvent, LinkHandle};
 use crate::io::{clock, entropy, tls};
 use crate::protocol::capability::{Access, Mode, TokenHash};
+use crate::protocol::greeting::RefuseCode;
 use crate::protocol::{DocumentId, Epoch};
 use crate::relay::{Input, Output, Relay, RelayConfig, Stored, Ticket};
 use crate::sync::event::Grant;
@@ -38,6 +41,9 @@ use options::{LogFormat, RelaySettings};
 
 /// Events taken before outputs reach the sockets: what they answer is then joined.
 const EVENTS_PER_TURN: usize = 256;
+
+/// How long after a hello or an order whoever has no right to the document is told so.
+const DENIED_AFTER: Duration = Duration::from_millis(limits::DENIED_AFTER_MS);
 
 /// How long a stop may take before it is forced.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -143,8 +149,8 @@ struct Actor {
     last_tokens: HashMap<DocumentId, PersistToken>,
     /// When each append that is not on the disk yet was asked for.
     appended: HashMap<DocumentId, VecDeque<(u64, Instant)>>,
-    /// Owners who wait for an answer.
-    owners: HashMap<Ticket, Reply>,
+    /// Owners who wait for an answer, and since when.
+    owners: HashMap<Ticket, (Reply, Instant)>,
     next_ticket: u64,
     /// The document of the order that is being carried out, if the store was asked for something.
     storing_access: Option<DocumentId>,
@@ -162,6 +168,10 @@ struct Actor {
 struct Link {
     handle: LinkHandle,
     transport: &'static str,
+    /// When its hello came.
+    greeted_at: Option<Instant>,
+    /// When it may be told why it is refused, if that must not be at once.
+    refused_at: Option<Instant>,
 }
 
 impl Actor {
@@ -218,7 +228,7 @@ impl Actor {
         let transport = accepted.connection.via().word();
         self.n_open += 1;
         let handle = transport::spawn(accepted.connection, link.0, self.on_link.clone());
-        self.links.insert(link, Link { handle, transport });
+        self.links.insert(link, Link { handle, transport, greeted_at: None, refused_at: None });
         *self.numbers.links_opened.entry(transport).or_default() += 1;
         *self.numbers.links.entry(transport).or_default() += 1;
         tracing::debug!(link = link.0, peer = %accepted.peer, transport, "a link was accepted");
@@ -230,7 +240,8 @@ impl Actor {
             LinkEvent::Packet(link, bytes) => {
                 let link = LinkId(link);
                 // What a link that was closed still had on its way means nothing any more.
-                if self.links.contains_key(&link) {
+                if let Some(open) = self.links.get_mut(&link) {
+                    open.greeted_at.get_or_insert_with(Instant::now);
                     self.numbers.bytes_in += bytes.len() as u64;
                     self.step(Input::Packet { link, bytes: &bytes });
                 }
@@ -238,17 +249,37 @@ impl Actor {
             LinkEvent::Written(link, n_bytes) => self.step(Input::Written { link: LinkId(link), n_bytes }),
             LinkEvent::Closed(link, _) => {
                 self.n_open -= 1;
-                self.forget(LinkId(link));
+                drop(self.forget(LinkId(link)));
                 self.step(Input::LinkClosed { link: LinkId(link) });
             }
         }
     }
 
-    fn forget(&mut self, link: LinkId) {
-        if let Some(closed) = self.links.remove(&link)
-            && let Some(n_links) = self.numbers.links.get_mut(closed.transport)
-        {
+    fn forget(&mut self, link: LinkId) -> Option<Link> {
+        let closed = self.links.remove(&link)?;
+        if let Some(n_links) = self.numbers.links.get_mut(closed.transport) {
             *n_links -= 1;
+        }
+        Some(closed)
+    }
+
+    fn send(&mut self, link: LinkId, bytes: Bytes) {
+        let Some(open) = self.links.get(&link) else { return };
+        self.numbers.bytes_out += bytes.len() as u64;
+        let Some(at) = open.refused_at else { return open.handle.send(bytes) };
+        let Some(refused) = self.forget(link) else { return };
+        tokio::spawn(async move {
+            tokio::time::sleep_until(at.into()).await;
+            refused.handle.send(bytes);
+        });
+    }
+
+    fn refused(&mut self, link: LinkId, code: RefuseCode) {
+        *self.numbers.refused.entry(code.word()).or_default() += 1;
+        tracing::info!(link = link.0, reason = code.word(), "a link was refused");
+        let Some(open) = self.links.get_mut(&link) else { return };
+        if matches!(code, RefuseCode::Denied | RefuseCode::CreateDenied) {
+            open.refused_at = open.greeted_at.map(|at| at + DENIED_AFTER);
         }
     }
 
@@ -332,14 +363,11 @@ impl Actor {
         // The store refuses only once its thread has ended, and then nothing is acknowledged any more.
         let given = match output {
             Output::Send { link, bytes } => {
-                if let Some(link) = self.links.get(&link) {
-                    self.numbers.bytes_out += bytes.len() as u64;
-                    link.handle.send(bytes);
-                }
+                self.send(link, bytes);
                 Ok(())
             }
             Output::Close { link } => {
-                self.forget(link);
+                drop(self.forget(link));
                 Ok(())
             }
             Output::Load { document } => self.store.load(*document.as_bytes()),
@@ -388,8 +416,7 @@ impl Actor {
                 Ok(())
             }
             Output::LinkRefused { link, code } => {
-                *self.numbers.refused.entry(code.word()).or_default() += 1;
-                tracing::info!(link = link.0, reason = code.word(), "a link was refused");
+                self.refused(link, code);
                 Ok(())
             }
             Output::LinkWelcomed { link, document } => {

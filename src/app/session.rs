@@ -59,6 +59,8 @@ pub enum News {
     People,
     /// [`Session::status`] has news.
     Status,
+    /// [`Session::link`] is another one now.
+    Link,
     /// The journal could not be written; edits are kept in memory and it is tried again.
     JournalFailed(String),
 }
@@ -398,6 +400,7 @@ impl Session {
         // A document without a journal counts as kept: nobody asked for more, and nobody is served from it.
         let mut kept_at_once = None;
         let mut refused = None;
+        let mut is_denied = false;
         for output in outputs {
             match output {
                 Output::Send { link, bytes } => {
@@ -419,6 +422,7 @@ impl Session {
                 Output::StatusChanged => news.push(News::Status),
                 Output::EpochAdopted(epoch) => self.adopt(epoch),
                 Output::CaughtUp => self.is_caught_up = true,
+                Output::LinkDenied => is_denied = true,
                 Output::Named(name) => self.name = Some(name),
                 Output::LinkWelcomed { link } => tracing::info!(link = link.0, "a link joined"),
                 Output::LinkRefused { link, .. } => tracing::info!(link = link.0, "a link was refused"),
@@ -431,6 +435,19 @@ impl Session {
             news.push(News::JournalFailed(sentence.clone()));
             self.step(Input::PersistFailed { sentence }, doc, news);
         }
+        if is_denied {
+            self.follow_link(doc, news);
+        }
+    }
+
+    /// Takes the link that the document's record has, if it is another one: whoever replaces a link writes that there.
+    fn follow_link(&mut self, doc: &mut Document, news: &mut Vec<News>) {
+        let Some(link) = self.keep.as_mut().and_then(Keep::replaced_link) else { return };
+        let (token, access) = (link.secret.token(), link.secret.access());
+        self.upstream = Some(link.clone());
+        self.link = Some(link);
+        news.push(News::Link);
+        self.step(Input::LinkReplaced { token, access }, doc, news);
     }
 
     fn dial(&mut self) {

@@ -210,6 +210,10 @@ pub const DOCUMENT_STORED_BYTES_MAX: u64 = TRANSFER_BYTES_MAX as u64;
 /// Milliseconds without links after which a relay forgets a document that is wholly durable.
 pub const UNLOAD_AFTER_MS: u64 = 60_000;
 
+/// How long after a hello or an order a relay says that there is no such document or that the secret is wrong: the time tells
+/// nothing of which.
+pub const DENIED_AFTER_MS: u64 = 500;
+
 /// Bytes appended to a document's log after which a new snapshot replaces it.
 pub const SNAPSHOT_AFTER_BYTES: u64 = 1 << 20;
 

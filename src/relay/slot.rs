@@ -189,7 +189,8 @@ impl Live {
                 | sync::Output::StatusChanged
                 | sync::Output::EpochAdopted(_)
                 | sync::Output::Named(_)
-                | sync::Output::CaughtUp => {}
+                | sync::Output::CaughtUp
+                | sync::Output::LinkDenied => {}
             }
         }
         closed

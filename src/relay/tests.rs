@@ -14,11 +14,12 @@ fn document(n: u8) -> DocumentId {
     DocumentId::from_bytes([n; 16])
 }
 
-fn hello(n: u8, operator_token: &[u8]) -> Vec<u8> {
+/// Returns the hello of somebody who shares a document of this number.
+fn hello(n: u8, operator_token: &[u8]) -> Hello {
     let secret = Secret::from_random([n; 32]);
     let access = secret.access().expect("may write");
     let create = CreateWish { access, operator_token: operator_token.to_vec(), name: String::new() };
-    Frame::Hello(Box::new(Hello {
+    Hello {
         document: document(n),
         token: secret.token(),
         replica: ReplicaId::new(u64::from(n)),
@@ -26,8 +27,11 @@ fn hello(n: u8, operator_token: &[u8]) -> Vec<u8> {
         epoch: Some(Epoch::from_bytes([n; 16])),
         create: Some(create),
         version: VersionVector::default(),
-    }))
-    .to_packet()
+    }
+}
+
+fn packet(hello: Hello) -> Vec<u8> {
+    Frame::Hello(Box::new(hello)).to_packet()
 }
 
 /// A relay whose store has nothing.
@@ -63,7 +67,10 @@ impl Site {
     /// Somebody asks for a new document.
     fn wish(&mut self, n: u8, operator_token: &[u8]) {
         self.open(n, 0);
-        self.handle(Input::Packet { link: LinkId(u64::from(n)), bytes: &hello(n, operator_token) }, 0);
+        self.handle(
+            Input::Packet { link: LinkId(u64::from(n)), bytes: &packet(hello(n, operator_token)) },
+            0,
+        );
     }
 }
 
@@ -93,6 +100,22 @@ fn each_token_creates_as_many_documents_as_it_may() {
 }
 
 #[test]
+fn whoever_may_not_create_cannot_tell_by_wishing_whether_a_document_is_there() {
+    let create = CreatePolicy::OperatorTokens(vec![b"red".to_vec()]);
+    let mut site = Site::new(RelayConfig { create, ..RelayConfig::new(1) });
+    site.wish(1, b"red");
+    site.handle(Input::Created { document: document(1), result: Ok(()) }, 0);
+    // Somebody with another secret.
+    let link = LinkId(2);
+    for (n, document) in [(2, document(1)), (3, document(3))] {
+        let hello = Hello { document, ..hello(n, b"green") };
+        site.handle(Input::LinkOpened { link, document, wall: WallTime(0) }, 0);
+        site.handle(Input::Packet { link, bytes: &packet(hello) }, 0);
+    }
+    assert_eq!(site.refused, [RefuseCode::CreateDenied; 2]);
+}
+
+#[test]
 fn a_flood_is_cut_while_it_waits_for_the_disk_and_a_refused_snapshot_is_tried_again() {
     let mut relay = Relay::new(RelayConfig { snapshot_after_records: 3, ..RelayConfig::new(1) });
     let (id, link, mut doc) = (document(1), LinkId(1), Document::new(ReplicaId::new(1)));
@@ -109,7 +132,7 @@ fn a_flood_is_cut_while_it_waits_for_the_disk_and_a_refused_snapshot_is_tried_ag
         out.into_iter().filter_map(snapshot).collect()
     };
     handle(Input::LinkOpened { link, document: id, wall: WallTime(0) });
-    handle(Input::Packet { link, bytes: &hello(1, b"") });
+    handle(Input::Packet { link, bytes: &packet(hello(1, b"")) });
     handle(Input::Loaded { document: id, result: Ok(None) });
     handle(Input::Created { document: id, result: Ok(()) });
     let mut asked = Vec::new();

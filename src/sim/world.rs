@@ -257,6 +257,7 @@ impl World {
                 Output::PeopleChanged
                 | Output::StatusChanged
                 | Output::CaughtUp
+                | Output::LinkDenied
                 | Output::LinkWelcomed { .. }
                 | Output::LinkRefused { .. } => {}
             }

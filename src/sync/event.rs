@@ -328,6 +328,13 @@ pub enum Input<'a> {
     PresenceChanged(Option<Presence>),
     /// The user wants no more waiting, or the machine woke from sleep.
     RetryNow,
+    /// The document has another link than the one upstream was dialed with: with its proof it is tried again.
+    LinkReplaced {
+        /// The proof of what this side may do.
+        token: Token,
+        /// What the document is created with if it is unknown there, if this side is who shared it.
+        access: Option<Access>,
+    },
     /// The time that [`super::Room::deadline`] named has come. Harmless if it has not.
     DeadlineReached,
     /// The program ends: everybody is told goodbye. Persisting goes on.
@@ -373,6 +380,8 @@ pub enum Output {
     Named(String),
     /// All that the upstream had when this side joined is here now. Once for each connection.
     CaughtUp,
+    /// The upstream takes the link no more: see whether there is another, for [`Input::LinkReplaced`].
+    LinkDenied,
     /// The link's hello was accepted (its own text begins now), for logs and metrics.
     LinkWelcomed {
         /// Which link.

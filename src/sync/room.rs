@@ -20,7 +20,7 @@ use crate::protocol::capability::{Access, Token};
 use crate::protocol::frame::{Frame, Frames, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode};
 use crate::protocol::presence::Presence;
-use crate::protocol::{ConnectionId, Epoch};
+use crate::protocol::{ConnectionId, Epoch, SessionId};
 use crate::sync::event::{Direction, Input, LinkId, Order, Output, Report, RoomConfig, Traffic};
 use crate::sync::people::People;
 use crate::sync::status::Status;
@@ -129,6 +129,7 @@ impl Room {
             }
             Input::PresenceChanged(presence) => self.own_presence_changed(presence.as_ref(), &mut step),
             Input::RetryNow => self.retry_now(&mut step),
+            Input::LinkReplaced { token, access } => self.link_replaced(token, access, &mut step),
             Input::DeadlineReached => self.deadline_reached(&mut step),
             Input::Shutdown => self.shut_down(&mut step),
         }
@@ -201,6 +202,11 @@ impl Room {
     ) -> Result<Report, String> {
         let mut step = Step { now, doc, out, people_changed: false };
         self.manage_in(token, order, wall, &mut step)
+    }
+
+    /// Returns whether a link is let in that shows this token.
+    pub fn lets_in(&self, token: &Token, session: SessionId, wall: WallTime) -> bool {
+        self.allowed(token.hash(), session, wall).is_some()
     }
 
     /// Returns whose tokens allow what, if others may dial in here.

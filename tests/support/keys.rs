@@ -25,6 +25,7 @@ pub fn bytes_of(name: &str) -> Vec<u8> {
         "page-up" => numbered(5),
         "page-down" => numbered(6),
         "f1" => "\x1bOP".into(),
+        "f2" => "\x1bOQ".into(),
         "f3" if modifiers == 0 => "\x1bOR".into(),
         "f3" => cursor('R'),
         "enter" => "\r".into(),

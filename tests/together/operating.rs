@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
+use coedit::base::limits::DENIED_AFTER_MS;
 use coedit::crdt::{ReplicaId, VersionVector};
 use coedit::protocol::capability::Secret;
 use coedit::protocol::frame::{Frame, Frames};
@@ -157,6 +159,70 @@ fn an_owner_replaces_the_first_link_and_whoever_has_the_old_one_is_out() {
     let alone = relay.copy();
     assert_eq!(ana.ok(&["cat", &alone.link_here(&new)]), "new plan");
     assert_eq!(ana.run(&["cat", &alone.link_here(&old)]).code, Some(1));
+}
+
+#[test]
+fn an_owner_who_replaces_the_link_goes_on_with_the_new_one_here() {
+    let mut relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("plan.txt", "plan\n");
+    let old = ana.ok(&["share", "plan.txt", "--relay", &relay.url(), "--detach"]);
+    let screen = ana.open(&["plan.txt"]);
+    screen.wait_for_status("synced");
+    let new = ana.ok(&["link", &old, "--replace"]);
+    screen.wait_for_text("the link of this document was replaced");
+    screen.type_text("mine ");
+    screen.wait_for_status("synced");
+    assert_document_becomes(&new, "mine plan\n");
+    screen.save();
+    screen.press("f2");
+    let (_, secret) = new.trim().split_once('#').expect("a secret");
+    screen.wait_for_text(&secret[..20]);
+    screen.press("esc");
+    screen.wait_for("the box is closed", |view| !view.contains(&secret[..20]));
+    screen.quit();
+    // Refused, or nobody there: the record stays as it is.
+    assert_eq!(ana.run(&["link", &old, "--replace"]).code, Some(1));
+    relay.kill9();
+    let nobody = ana.run(&["link", &new, "--replace"]);
+    assert!(nobody.code == Some(1) && nobody.stderr.contains("the new one is http"), "{}", nobody.stderr);
+    relay.restart();
+    let again = ana.open(&["plan.txt"]);
+    again.wait_for_status("synced");
+    again.type_text("all ");
+    assert_document_becomes(&new, "mine all plan\n");
+    // Replaced from another machine: whoever is told the new link goes on with it, as its owner.
+    let newest = Home::new("elsewhere").ok(&["link", &new, "--replace"]);
+    again.wait_for_text("revoked");
+    again.save();
+    again.quit();
+    let later = ana.join(&newest, "plan.txt");
+    later.wait_for_status("synced");
+    later.quit();
+    let alone = ana.open(&["plan.txt"]);
+    alone.wait_for_status("synced");
+    alone.quit();
+}
+
+#[test]
+fn whoever_has_a_dead_link_cannot_tell_by_the_time_whether_the_document_is_there() {
+    let relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("plan.txt", "plan\n");
+    let old = ana.ok(&["share", "plan.txt", "--relay", &relay.url(), "--detach"]);
+    ana.ok(&["link", &old, "--replace"]);
+    let (address, rest) = old.trim().split_once("/d/").expect("a document");
+    let (document, secret) = rest.split_once('#').expect("a secret");
+    let none: String = document.chars().map(|c| if c == 'a' { 'b' } else { 'a' }).collect();
+    let nowhere = format!("{address}/d/{}{}#{secret}", &none[..4], &document[4..]);
+    for link in [old.trim(), &nowhere] {
+        for command in [["cat", link], ["people", link]] {
+            let asked_at = Instant::now();
+            let outcome = ana.run(&command);
+            assert!(outcome.stderr.contains("no such document"), "{command:?}: {}", outcome.stderr);
+            assert!(Duration::from_millis(DENIED_AFTER_MS) <= asked_at.elapsed(), "{command:?}");
+        }
+    }
 }
 
 #[test]

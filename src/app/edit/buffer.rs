@@ -211,6 +211,10 @@ impl Buffer {
             let msg = match item {
                 News::TextChanged(applied) => Msg::RemoteApplied(applied),
                 News::People => Msg::People(self.session.people()),
+                News::Link => {
+                    self.model.set_link(self.session.link().cloned());
+                    Msg::Notice("the link of this document was replaced; F2 shows the new one".to_owned())
+                }
                 News::Status => Msg::Connection(self.session.status().clone()),
                 News::JournalFailed(sentence) => Msg::Notice(sentence),
             };

@@ -5,13 +5,22 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::numbers::Page;
-use super::{Actor, orders};
+use super::{Actor, DENIED_AFTER, orders};
 use crate::io::clock;
 use crate::io::server::desk::{Answer, Ask, Question, Reply};
 use crate::protocol::DocumentId;
 use crate::relay::{Input, Ticket};
 use crate::sync::event::{Order, Report};
 use crate::sync::room::DENIED;
+
+/// Says that there is no such document or that the secret is wrong, when the time tells nothing of which.
+fn deny(reply: Reply, asked_at: Instant) {
+    tokio::spawn(async move {
+        tokio::time::sleep_until((asked_at + DENIED_AFTER).into()).await;
+        // Whoever asked may have gone.
+        let _ = reply.send(Answer::refused(DENIED));
+    });
+}
 
 impl Actor {
     pub(super) fn answer(&mut self, ask: Ask) {
@@ -42,24 +51,22 @@ impl Actor {
     }
 
     fn order(&mut self, document: DocumentId, token: &str, order: Order, reply: Reply) {
-        let Some(token) = orders::token(token) else {
-            let _ = reply.send(Answer::refused(DENIED));
-            return;
-        };
+        let Some(token) = orders::token(token) else { return deny(reply, Instant::now()) };
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        self.owners.insert(ticket, reply);
+        self.owners.insert(ticket, (reply, Instant::now()));
         self.step(Input::Manage { document, ticket, token, order, wall: clock::wall_now() });
     }
 
     /// Answers an owner: at once, or when the store has what was ordered.
     pub(super) fn managed(&mut self, ticket: Ticket, result: Result<Report, String>) {
         let stored_first = self.storing_access.take();
-        let Some(reply) = self.owners.remove(&ticket) else { return };
+        let Some((reply, asked_at)) = self.owners.remove(&ticket) else { return };
         let answer = match &result {
             Ok(Report::Unchanged) => Answer::unchanged(),
             Ok(Report::View(view)) => Answer::json(orders::view(view)).with_mark(view.mark),
             Ok(report) => Answer::json(orders::report(report)),
+            Err(sentence) if sentence == DENIED => return deny(reply, asked_at),
             Err(sentence) => Answer::refused(sentence),
         };
         match stored_first {

@@ -14,6 +14,7 @@ use crate::io::storage::journal::{Journal, NewDocument, Snapshot, StoredDocument
 use crate::io::{clock, entropy};
 use crate::journal::{FileHash, Linked, Record, Role};
 use crate::protocol::Epoch;
+use crate::protocol::link_url::LinkUrl;
 use crate::sync::PersistToken;
 
 /// How a session ends.
@@ -156,6 +157,17 @@ impl Keep {
         if self.is_begun {
             self.remove();
         }
+    }
+
+    /// Returns the link that the record has meanwhile, if it is another one.
+    pub(super) fn replaced_link(&mut self) -> Option<LinkUrl> {
+        let linked = self.head.linked.as_mut()?;
+        let known = self.journal.list().ok()?;
+        let url =
+            known.into_iter().find(|known| known.uid == self.uid)?.link.filter(|url| *url != linked.url)?;
+        let link = LinkUrl::parse(&url).ok()?;
+        linked.url = url;
+        Some(link)
     }
 
     pub(super) fn saved(&mut self, doc: &mut Document, hash: FileHash, format: TextFormat) {

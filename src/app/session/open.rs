@@ -299,9 +299,9 @@ fn join(plan: &mut Plan, link: &LinkUrl) -> anyhow::Result<()> {
                     "that file belongs to another shared document; name another file: coedit join LINK FILE"
                 );
             }
-            // The server may have moved, or the secret may be another.
-            if linked.role == Role::Guest {
-                plan.record.linked = Some(Linked { url: link.to_string(), role: Role::Guest });
+            // The server may have moved, or the secret may be another. Who shared it keeps what lets write.
+            if linked.role == Role::Guest || linked.role == Role::Owner && link.secret.access().is_some() {
+                plan.record.linked = Some(Linked { url: link.to_string(), role: linked.role });
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::base::planted::{Defect, is_planted};
 use crate::base::time::{Millis, MonoTime};
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
 use crate::protocol::ConnectionId;
-use crate::protocol::capability::Mode;
+use crate::protocol::capability::{Access, Mode, Token};
 use crate::protocol::frame::{AckEntry, Author, Fragment, Frame, Whole};
 use crate::protocol::greeting::{CreateWish, Hello, Refuse, RefuseCode, Welcome};
 use crate::sync::backoff::Backoff;
@@ -231,6 +231,18 @@ impl Room {
         joining.state = State::Left;
     }
 
+    /// Goes on with another link, at once if the former was refused.
+    pub(super) fn link_replaced(&mut self, token: Token, access: Option<Access>, step: &mut Step<'_>) {
+        let Some(joining) = &mut self.joining else { return };
+        joining.upstream.token = token;
+        if let (Some(create), Some(access)) = (&mut joining.upstream.create, access) {
+            create.access = access;
+        }
+        if matches!(joining.state, State::Waiting { .. } | State::Denied { .. }) {
+            self.retry_now(step);
+        }
+    }
+
     pub(super) fn retry_now(&mut self, step: &mut Step<'_>) {
         let Some(joining) = &mut self.joining else { return };
         match &mut joining.state {
@@ -331,6 +343,9 @@ impl Room {
         let Some(joining) = &mut self.joining else { return };
         if let Some(wire) = joining.wire() {
             step.out.push(Output::Close { link: wire.link });
+        }
+        if matches!(refuse.code, RefuseCode::Denied | RefuseCode::Dismissed) {
+            step.out.push(Output::LinkDenied);
         }
         if refuse.code.is_worth_retrying() {
             return self.upstream_lost(refuse.sentence, refuse.retry_after, step);

@@ -185,7 +185,12 @@ impl Room {
     }
 
     /// Returns what whoever showed a token with this hash may do.
-    pub(super) fn allowed(&self, shown: TokenHash, session: SessionId, wall: WallTime) -> Option<Mode> {
+    pub(in crate::sync::room) fn allowed(
+        &self,
+        shown: TokenHash,
+        session: SessionId,
+        wall: WallTime,
+    ) -> Option<Mode> {
         let serve = self.config.serve.as_ref()?;
         let granted =
             serve.grants.iter().find(|grant| bool::from(grant.hash.is_same(&shown)) && grant.is_valid(wall));
