@@ -31,6 +31,7 @@ pub mod panes;
 pub mod people;
 pub mod picker;
 pub mod prompt;
+mod scan;
 pub mod search;
 pub mod selection;
 pub mod settings;

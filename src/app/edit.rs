@@ -276,6 +276,7 @@ impl Shell {
         self.fit()?;
         while self.ending.is_none() {
             self.settle().await?;
+            let is_searching = self.search_on();
             self.draw()?;
             // After the frame: it waits for no journal, no room and no colours.
             if self.flush()? {
@@ -295,10 +296,21 @@ impl Shell {
                 request = requests.next() => Woken::Request(request),
                 Some(listed) = self.listed.recv() => Woken::Listed(listed),
                 () = sleep_until(deadline) => Woken::Deadline,
+                // Not before the others were asked: a key comes before the rest of a search.
+                () = tokio::task::yield_now(), if is_searching => continue,
             };
             self.wake(woken)?;
         }
         Ok(())
+    }
+
+    /// Searches large texts a piece further, for what is typed into a prompt. Returns whether there is more to search.
+    fn search_on(&mut self) -> bool {
+        let models = self.buffers.iter_mut().map(|buffer| &mut buffer.model);
+        models.filter(|model| model.is_searching()).fold(false, |is_more, model| {
+            model.search_on();
+            model.is_searching() || is_more
+        })
     }
 
     fn wake(&mut self, woken: Woken) -> anyhow::Result<()> {

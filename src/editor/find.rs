@@ -7,6 +7,7 @@ use crate::document::TextChange;
 
 use super::edit::Kind;
 use super::edits::Edit;
+use super::scan::Scan;
 use super::search::{Matcher, Options};
 use super::selection::{Selection, shift_left, shift_right};
 use super::{Model, grapheme};
@@ -31,16 +32,26 @@ pub struct Find {
     pub origin: Selection,
     /// The lines that were selected when the search began: only they are searched.
     pub scope: Option<Range<usize>>,
-    /// How many matches there are, up to `COUNT_MAX`.
+    /// How many matches were counted, up to `COUNT_MAX`.
     pub n: usize,
     /// Whether the needle was put there and not typed: typing then begins anew.
     pub is_prefilled: bool,
     /// Why the needle cannot be searched for.
     pub error: Option<String>,
     matcher: Option<Matcher>,
+    pub(crate) scan: Scan,
 }
 
 impl Find {
+    /// Returns whether more matches may be counted yet.
+    pub fn is_counting(&self) -> bool {
+        self.scan.is_counting()
+    }
+
+    pub(crate) fn matcher(&self) -> Option<&Matcher> {
+        self.matcher.as_ref()
+    }
+
     /// A character is typed into the needle.
     pub(crate) fn begin_typing(&mut self) {
         if std::mem::take(&mut self.is_prefilled) {
@@ -56,6 +67,7 @@ impl Find {
             scope.end = shift_left(scope.end, change);
             scope.start = shift_right(scope.start, change).min(scope.end);
         }
+        self.scan.shift(change);
     }
 
     /// Makes the matcher of what is searched for now.
@@ -64,6 +76,7 @@ impl Find {
             Ok(matcher) => (matcher, None),
             Err(why) => (None, Some(why)),
         };
+        self.scan = Scan::default();
     }
 }
 
@@ -94,7 +107,7 @@ impl Model {
     }
 
     /// Where matches are looked for.
-    fn searched(&self) -> Range<usize> {
+    pub(crate) fn searched(&self) -> Range<usize> {
         let all = 0..self.document.len_chars();
         self.find.scope.clone().filter(|scope| scope.end <= all.end).unwrap_or(all)
     }
@@ -102,11 +115,8 @@ impl Model {
     /// Works a changed needle in: the first match from where the search began.
     pub(crate) fn find_from_origin(&mut self) {
         self.count();
-        let from = self.find.origin.range().start;
-        match self.next_match(from) {
-            Some(found) => self.select_match(found),
-            None => self.select(self.find.origin),
-        }
+        self.find.scan.look_from(self.find.origin.range().start);
+        self.search_if_small();
     }
 
     /// Changes how it is searched, and searches again.
@@ -118,6 +128,7 @@ impl Model {
 
     /// Goes to the next or the previous match, around the ends of the text. Returns whether there is one.
     pub(crate) fn find_step(&mut self, forward: bool) -> bool {
+        self.settle_first();
         let range = self.selection.range();
         let found = if forward {
             let from = if range.is_empty() { range.start } else { range.start + 1 };
@@ -135,7 +146,7 @@ impl Model {
         found.is_some()
     }
 
-    fn select_match(&mut self, found: Range<usize>) {
+    pub(crate) fn select_match(&mut self, found: Range<usize>) {
         self.select(Selection { anchor: found.start, head: found.end, goal: None });
         self.end_run();
         self.center();
@@ -145,8 +156,11 @@ impl Model {
     pub(crate) fn next_match(&self, from: usize) -> Option<Range<usize>> {
         let (rope, all) = (self.rope(), self.searched());
         let matcher = self.find.matcher.as_ref()?;
-        let from = from.clamp(all.start, all.end);
-        matcher.matches(rope, from..all.end).next().or_else(|| matcher.matches(rope, all).next())
+        let first_from = |from| {
+            let from = self.find.scan.skip(from, self.revision).clamp(all.start, all.end);
+            matcher.matches(rope, from..all.end).next()
+        };
+        first_from(from).or_else(|| first_from(all.start))
     }
 
     /// Returns the last match that ends at or before a place, around the start.
@@ -166,15 +180,26 @@ impl Model {
         found.or_else(|| matcher.last_match(rope, all))
     }
 
-    fn count(&mut self) {
+    /// There is more text than was counted in.
+    pub(crate) fn count_again(&mut self) {
+        if self.find.is_lit && self.prompt.is_some() {
+            self.count();
+        }
+    }
+
+    /// Begins to count the matches of what is searched for now: those of a small text at once.
+    pub(crate) fn count(&mut self) {
         self.find.prepare();
-        let (rope, all) = (self.document.rope(), self.searched());
-        let matcher = self.find.matcher.as_ref();
-        self.find.n = matcher.map_or(0, |m| m.matches(rope, all).take(COUNT_MAX).count());
+        self.find.n = 0;
+        if self.find.matcher.is_some() {
+            self.find.scan.count_from(self.searched().start);
+        }
+        self.search_if_small();
     }
 
     /// Replaces the match that is selected, and goes to the next. Without one, only goes there.
     pub(crate) fn replace_one(&mut self, now: MonoTime) {
+        self.settle_first();
         let range = self.selection.range();
         let is_match = self.next_match(range.start).is_some_and(|found| found == range);
         if is_match && let Some(matcher) = &self.find.matcher {

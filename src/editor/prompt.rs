@@ -136,6 +136,12 @@ impl Model {
             Found::Action(action, _) => Some(action),
             Found::Chord | Found::Nothing => None,
         };
+        // What is not typed into the needle goes on from where it is.
+        match key.code {
+            KeyCode::Char(_) if plain => {}
+            KeyCode::Backspace | KeyCode::Esc => {}
+            _ => self.settle_first(),
+        }
         match (key.code, action) {
             (KeyCode::Char(c), _) if plain && self.find.needle.chars().count() < INPUT_CHARS_MAX => {
                 self.find.begin_typing();
@@ -214,6 +220,7 @@ impl Model {
     /// Closes the search and stays.
     pub(crate) fn close_find(&mut self) {
         self.prompt = None;
+        self.find.scan.stop();
         self.find.is_lit = false;
     }
 

@@ -1,5 +1,7 @@
 //! Searching a rope for a text or a regular expression.
 
+mod literal;
+
 use std::ops::Range;
 
 use regex_cursor::engines::meta::Regex;
@@ -8,12 +10,19 @@ use regex_cursor::regex_automata::util::{interpolate, syntax};
 use regex_cursor::{Input, RopeyCursor};
 use ropey::Rope;
 
+use self::literal::{Bytes, Chars};
 use super::grapheme::{Class, class_of};
 
 /// Characters that a search backwards looks at together.
 const BLOCK_CHARS: usize = 1 << 14;
 
-/// Characters that a match of a regular expression may have beyond the block in which it starts, backwards.
+/// Characters that are searched at a time in a large text, about a millisecond's work.
+const PIECE_CHARS: usize = 8 << 20;
+
+/// The same for what is slower than comparing bytes.
+const SLOW_PIECE_CHARS: usize = 1 << 19;
+
+/// Characters that a match of a regular expression may have beyond the block in which it starts, backwards and in pieces.
 const REGEX_MATCH_CHARS_MAX: usize = 10_000;
 
 /// Bytes that a compiled regular expression may take: what is larger takes too long to compile.
@@ -36,15 +45,15 @@ pub struct Matcher {
     kind: Kind,
     /// Whether matches beside a letter or a digit are left out.
     is_word: bool,
-    /// Characters that a match can have at most, as far as searching backwards goes.
+    /// Characters that a match can have at most, as far as searching backwards and in pieces goes.
     n_chars_max: usize,
 }
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// The needle is ASCII: its bytes are compared where its rarest one is.
-    Ascii(Ascii),
-    /// Character by character.
+    /// Byte by byte.
+    Bytes(Bytes),
+    /// Character by character: letters beyond ASCII fold.
     Chars(Chars),
     /// A regular expression, in time linear in the text.
     Regex(Box<Regex>),
@@ -64,9 +73,9 @@ impl Matcher {
             let kind = Kind::Regex(Box::new(compiled(needle, folds, options.is_word)?));
             return Ok(Some(Matcher { kind, is_word: false, n_chars_max: REGEX_MATCH_CHARS_MAX }));
         }
-        let kind = match needle.is_ascii() {
-            true => Kind::Ascii(Ascii::new(needle, folds)),
-            false => Kind::Chars(Chars::new(needle, folds)),
+        let kind = match Bytes::new(needle, folds) {
+            Some(bytes) => Kind::Bytes(bytes),
+            None => Kind::Chars(Chars::new(needle, folds)),
         };
         Ok(Some(Matcher { kind, is_word: options.is_word, n_chars_max: needle.chars().count() }))
     }
@@ -78,7 +87,7 @@ impl Matcher {
         range: Range<usize>,
     ) -> Box<dyn Iterator<Item = Range<usize>> + 'a> {
         let found: Box<dyn Iterator<Item = Range<usize>>> = match &self.kind {
-            Kind::Ascii(ascii) => Box::new(ascii.matches(rope, range)),
+            Kind::Bytes(bytes) => Box::new(bytes.matches(rope, range)),
             Kind::Chars(chars) => Box::new(chars.matches(rope, range)),
             Kind::Regex(regex) => {
                 let found = regex.find_iter(input(rope, range));
@@ -88,6 +97,36 @@ impl Matcher {
         match self.is_word {
             true => Box::new(found.filter(|found| is_word(rope, found))),
             false => found,
+        }
+    }
+
+    /// Returns how many characters are to be searched at a time, so that whoever waits for a piece does not notice.
+    pub fn piece_chars(&self) -> usize {
+        match self.kind {
+            Kind::Bytes(_) => PIECE_CHARS,
+            Kind::Chars(_) | Kind::Regex(_) => SLOW_PIECE_CHARS,
+        }
+    }
+
+    /// Returns the matches that start in `piece`, and end before `end`. Beyond the piece, those of a regular expression
+    /// of more than 10,000 characters are missed.
+    pub fn matches_in_piece<'a>(
+        &'a self,
+        rope: &'a Rope,
+        piece: Range<usize>,
+        end: usize,
+    ) -> impl Iterator<Item = Range<usize>> + 'a {
+        let searched = piece.start..(piece.end + self.n_chars_max - 1).min(end);
+        let is_last = piece.end == end;
+        self.matches(rope, searched).take_while(move |found| found.start < piece.end || is_last)
+    }
+
+    /// Returns the first of those, whole if it begins with one that is longer.
+    pub fn first_in_piece(&self, rope: &Rope, piece: Range<usize>, end: usize) -> Option<Range<usize>> {
+        let found = self.matches_in_piece(rope, piece.clone(), end).next()?;
+        match &self.kind {
+            Kind::Regex(_) if piece.end < found.end => self.matches(rope, found.start..end).next(),
+            _ => Some(found),
         }
     }
 
@@ -103,10 +142,7 @@ impl Matcher {
         let mut end = before.clamp(range.start, range.end);
         loop {
             let start = end.saturating_sub(BLOCK_CHARS).max(range.start);
-            let searched = start..(end + self.n_chars_max - 1).min(range.end);
-            let found =
-                self.matches(rope, searched).take_while(|found| found.start < end || end == range.end);
-            if let Some(last) = found.last() {
+            if let Some(last) = self.matches_in_piece(rope, start..end, range.end).last() {
                 return Some(last);
             }
             if start == range.start {
@@ -165,125 +201,6 @@ fn is_word(rope: &Rope, found: &Range<usize>) -> bool {
         |at: Option<usize>| at.and_then(|at| rope.get_char(at)).is_some_and(|c| class_of(c) == Class::Word);
     let splits = |before: Option<usize>, after: usize| is(before) && is(Some(after));
     !splits(found.start.checked_sub(1), found.start) && !splits(found.end.checked_sub(1), found.end)
-}
-
-/// Letters and blanks from the most to the least frequent in prose and source text. What is not here is rarer still.
-const FREQUENT: &[u8] = b" etaoinsrhldcumfpgwybv\n_;,.()k=xj-qz0\t\"1{}/";
-
-/// A needle of ASCII bytes.
-#[derive(Clone, Debug)]
-struct Ascii {
-    needle: Vec<u8>,
-    folds: bool,
-    /// Which byte of the needle is looked for first.
-    rare: usize,
-}
-
-impl Ascii {
-    fn new(needle: &str, folds: bool) -> Ascii {
-        let needle = needle.as_bytes().to_vec();
-        let rank = |byte: u8| {
-            FREQUENT.iter().position(|&other| other == byte.to_ascii_lowercase()).unwrap_or(FREQUENT.len())
-        };
-        let rare = (0..needle.len()).max_by_key(|&i| rank(needle[i])).unwrap_or(0);
-        Ascii { needle, folds, rare }
-    }
-
-    fn matches<'a>(&'a self, rope: &'a Rope, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
-        let mut at = rope.char_to_byte(range.start);
-        let end = rope.char_to_byte(range.end);
-        let n = self.needle.len();
-        std::iter::from_fn(move || {
-            let start = self.next(rope, at..end)?;
-            at = start + n;
-            let first = rope.byte_to_char(start);
-            Some(first..first + n)
-        })
-    }
-
-    /// Returns where the first match in a range of bytes starts.
-    fn next(&self, rope: &Rope, range: Range<usize>) -> Option<usize> {
-        let byte = self.needle[self.rare];
-        let other = if self.folds { byte.to_ascii_uppercase() } else { byte };
-        let mut at = range.start + self.rare;
-        while at < range.end {
-            let (chunk, chunk_start, ..) = rope.chunk_at_byte(at);
-            let chunk = chunk.as_bytes();
-            let Some(found) = memchr::memchr2(byte, other, &chunk[at - chunk_start..]) else {
-                at = chunk_start + chunk.len();
-                continue;
-            };
-            let start = at + found - self.rare;
-            if range.end < start + self.needle.len() {
-                return None;
-            }
-            let is_match = match start
-                .checked_sub(chunk_start)
-                .and_then(|from| chunk.get(from..from + self.needle.len()))
-            {
-                Some(bytes) => self.is(bytes.iter().copied()),
-                // It reaches over the end of a chunk.
-                None => self.is(rope.bytes_at(start).take(self.needle.len())),
-            };
-            if is_match {
-                return Some(start);
-            }
-            at += found + 1;
-        }
-        None
-    }
-
-    fn is(&self, bytes: impl Iterator<Item = u8>) -> bool {
-        let fold = |byte: u8| if self.folds { byte.to_ascii_lowercase() } else { byte };
-        bytes.map(fold).eq(self.needle.iter().copied())
-    }
-}
-
-/// A needle of any characters (Knuth, Morris, Pratt).
-#[derive(Clone, Debug)]
-struct Chars {
-    needle: Vec<char>,
-    fail: Vec<usize>,
-    folds: bool,
-}
-
-impl Chars {
-    fn new(needle: &str, folds: bool) -> Chars {
-        let needle: Vec<char> = needle.chars().map(|c| if folds { fold(c) } else { c }).collect();
-        let mut fail = vec![0; needle.len()];
-        let mut k = 0;
-        for i in 1..needle.len() {
-            while 0 < k && needle[i] != needle[k] {
-                k = fail[k - 1];
-            }
-            k += usize::from(needle[i] == needle[k]);
-            fail[i] = k;
-        }
-        Chars { needle, fail, folds }
-    }
-
-    fn matches<'a>(&'a self, rope: &'a Rope, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
-        let mut state = 0;
-        let chars = rope.slice(range.clone()).chars();
-        let n = self.needle.len();
-        chars.enumerate().filter_map(move |(i, c)| {
-            let c = if self.folds { fold(c) } else { c };
-            while 0 < state && self.needle[state] != c {
-                state = self.fail[state - 1];
-            }
-            state += usize::from(self.needle[state] == c);
-            if state < n {
-                return None;
-            }
-            state = 0;
-            let end = range.start + i + 1;
-            Some(end - n..end)
-        })
-    }
-}
-
-fn fold(c: char) -> char {
-    if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
 #[cfg(test)]
@@ -357,17 +274,21 @@ mod tests {
         for _ in 0..300 {
             let letter = |rng: &mut crate::base::rng::Rng| ["a", "b", "A", "é", "\n"][rng.below(5) as usize];
             let text: String = (0..rng.below(6_000)).map(|_| letter(&mut rng)).collect();
-            let needle: String =
-                (0..1 + rng.below(5)).map(|_| ["a", "b", "A"][rng.below(3) as usize]).collect();
+            let needle: String = match rng.below(4) {
+                // One that is there, and reaches over chunks.
+                0 => text.chars().skip(rng.below(900) as usize).take(1 + rng.below(2_500) as usize).collect(),
+                _ => (0..1 + rng.below(5)).map(|_| ["a", "b", "A"][rng.below(3) as usize]).collect(),
+            };
             let rope = Rope::from_str(&text);
             let folds = !needle.chars().any(char::is_uppercase);
             let from = rng.below(rope.len_chars() as u64 + 1) as usize;
             let range = from..rope.len_chars();
-            let ascii: Vec<_> = Ascii::new(&needle, folds).matches(&rope, range.clone()).collect();
+            let Some(bytes) = Bytes::new(&needle, folds).filter(|_| !needle.is_empty()) else { continue };
+            let bytes: Vec<_> = bytes.matches(&rope, range.clone()).collect();
             let chars: Vec<_> = Chars::new(&needle, folds).matches(&rope, range.clone()).collect();
             let regex = matcher(&needle, Options { is_regex: true, ..PLAIN });
-            assert_eq!(ascii, chars, "{needle:?} from {from} in {text:?}");
-            assert_eq!(ascii, regex.matches(&rope, range).collect::<Vec<_>>(), "{needle:?} from {from}");
+            assert_eq!(bytes, chars, "{needle:?} from {from} in {text:?}");
+            assert_eq!(bytes, regex.matches(&rope, range).collect::<Vec<_>>(), "{needle:?} from {from}");
         }
     }
 

@@ -61,6 +61,7 @@ impl Model {
         self.base = document.rope().clone();
         self.document = document;
         self.file.loading = Some(percent);
+        self.count_again();
         self.go_to_wanted();
     }
 
@@ -83,6 +84,7 @@ impl Model {
         self.take_shared(before.shared());
         self.clamp_selections();
         self.wanted_place = before.wanted_place;
+        self.count_again();
         self.go_to_wanted();
     }
 

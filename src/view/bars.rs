@@ -158,6 +158,8 @@ fn about_find(model: &Model, prompt: &Prompt) -> String {
     let count = match (&find.error, find.n) {
         _ if find.needle.is_empty() => String::new(),
         (Some(why), _) => why.clone(),
+        (None, 0) if find.is_counting() => "searching …".to_owned(),
+        (None, n) if find.is_counting() => format!("{n} so far"),
         (None, 0) => "not found".to_owned(),
         (None, 1) => "1 match".to_owned(),
         (None, n) => format!("{n}{plus} matches"),
