@@ -141,7 +141,11 @@ impl Keep {
             self.journal.set_closed(self.uid, None)?;
         }
         self.last_token = Some(token);
-        self.journal.append(self.uid, bytes, token.0)?;
+        match self.head.linked {
+            // Others wait for what is shared to be kept.
+            Some(_) => self.journal.append(self.uid, bytes, token.0)?,
+            None => self.journal.append_soon(self.uid, bytes, token.0)?,
+        }
         let undo = if is_new { doc.whole_undo() } else { doc.undo_news() };
         if undo.is_empty() { Ok(()) } else { self.journal.keep_undo(self.uid, undo, is_new) }
     }

@@ -7,6 +7,10 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::StorageError;
 use super::database::Database;
 
+/// How long a write that nobody waits for may wait for others to share its sync: less than the quarter of a second within
+/// which a change has to be on disk, and some keys of fast typing.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// One thing to be written.
 pub(super) trait Write {
     /// What is known once it is written.
@@ -44,6 +48,8 @@ pub(super) struct Group<W> {
     /// Where they go.
     pub(super) database: Database,
     waiting: Vec<W>,
+    /// Until when all that waits may wait for more; `None` if somebody waits for some of it.
+    gather_until: Option<Instant>,
     retry_every: Duration,
     retry_at: Option<Instant>,
     said: Option<String>,
@@ -52,11 +58,20 @@ pub(super) struct Group<W> {
 impl<W: Write> Group<W> {
     /// Makes an empty group; after a failure the next try is `retry_every` later.
     pub(super) fn new(database: Database, retry_every: Duration) -> Group<W> {
-        Group { database, waiting: Vec::new(), retry_every, retry_at: None, said: None }
+        Group { database, waiting: Vec::new(), gather_until: None, retry_every, retry_at: None, said: None }
     }
 
-    /// Adds a write behind those that wait.
+    /// Adds a write behind those that wait. Somebody waits for it.
     pub(super) fn push(&mut self, write: W) {
+        self.gather_until = None;
+        self.waiting.push(write);
+    }
+
+    /// Adds a write that may wait for others for a while, if all that waits may.
+    pub(super) fn push_patient(&mut self, write: W) {
+        if self.waiting.is_empty() {
+            self.gather_until = Some(Instant::now() + GATHER);
+        }
         self.waiting.push(write);
     }
 
@@ -70,12 +85,13 @@ impl<W: Write> Group<W> {
         self.waiting.pop()
     }
 
-    /// Returns how long to wait for the next try; `None` if nothing waits.
+    /// Returns how long to wait for the next commit; `None` if nothing waits.
     pub(super) fn wait(&self) -> Option<Duration> {
         if self.waiting.is_empty() {
             return None;
         }
-        Some(self.retry_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now())))
+        let at = self.retry_at.max(self.gather_until);
+        Some(at.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now())))
     }
 
     /// Lets the next commit try at once.
@@ -83,11 +99,12 @@ impl<W: Write> Group<W> {
         self.retry_at = None;
     }
 
-    /// Tries to write everything that waits.
+    /// Tries to write everything that waits, also what might wait for more.
     pub(super) fn commit(&mut self) -> Commit<W> {
-        if self.wait() != Some(Duration::ZERO) {
+        if self.waiting.is_empty() || self.retry_at.is_some_and(|at| Instant::now() < at) {
             return Commit::Nothing;
         }
+        self.gather_until = None;
         match self.transact() {
             Ok(results) => {
                 self.retry_at = None;
@@ -134,4 +151,42 @@ impl<W: Write> Group<W> {
 /// undone its statement and the transaction goes on.
 fn is_of_this_write(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::storage::database::Kind;
+
+    struct Nothing;
+
+    impl Write for Nothing {
+        type Done = ();
+
+        fn apply(&self, _: &Connection) -> rusqlite::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_waits_for_more_until_somebody_does() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::new(folder.path().join("a.sqlite"), Kind::Journal);
+        let mut group = Group::new(database, Duration::from_secs(1));
+        assert_eq!(group.wait(), None);
+        group.push_patient(Nothing);
+        let wait = group.wait().expect("something waits");
+        assert!(Duration::ZERO < wait && wait <= GATHER);
+        group.push_patient(Nothing);
+        assert!(group.wait() <= Some(wait), "the first is not kept waiting by the second");
+        group.push(Nothing);
+        assert_eq!(group.wait(), Some(Duration::ZERO));
+        group.push_patient(Nothing);
+        assert_eq!(group.wait(), Some(Duration::ZERO));
+        let Commit::Written { answers, .. } = group.commit() else { panic!("it can be written") };
+        assert_eq!((answers.len(), group.wait()), (4, None));
+        group.push_patient(Nothing);
+        assert!(Some(Duration::ZERO) < group.wait(), "gathering begins anew");
+        assert!(matches!(group.commit(), Commit::Written { .. }), "who asks for all gets all");
+    }
 }

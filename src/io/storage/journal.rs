@@ -253,6 +253,15 @@ impl Journal {
         self.send(Command::Append { uid, bytes, token })
     }
 
+    /// As [`Journal::append`], for a change that nobody waits for: it is on disk within some 100 ms, and what comes meanwhile
+    /// shares its sync.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn append_soon(&self, uid: Uid, bytes: Vec<u8>, token: u64) -> Result<(), StorageError> {
+        self.send(Command::AppendSoon { uid, bytes, token })
+    }
+
     /// Records what the file of a document holds now.
     ///
     /// # Errors
@@ -286,7 +295,7 @@ impl Journal {
     }
 
     /// Adds a piece of a document's undo, or puts it in the place of all earlier ones. Give it behind the changes it is
-    /// about: without them it says nothing.
+    /// about: without them it says nothing. Nobody waits for it, as with [`Journal::append_soon`].
     ///
     /// # Errors
     /// If the thread has ended.

@@ -70,7 +70,9 @@ pub(super) fn serve<S: Serve>(mut served: S, orders: &Receiver<Order<S::Command>
             n += 1;
             next = if n < GROUP_MAX { orders.try_recv().ok() } else { None };
         }
-        let _ = served.commit();
+        if served.group().wait() == Some(Duration::ZERO) {
+            let _ = served.commit();
+        }
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) enum Command {
     Create(Box<NewDocument>, Reply<()>),
     Begin(Box<NewDocument>),
     Append { uid: Uid, bytes: Vec<u8>, token: u64 },
+    AppendSoon { uid: Uid, bytes: Vec<u8>, token: u64 },
     SetFileHash(Uid, Option<Vec<u8>>),
     SetLink(Uid, Option<String>),
     SetPath(Uid, Option<PathBuf>),
@@ -310,6 +311,9 @@ impl Serve for Worker {
             Command::Create(document, reply) => self.create(document, reply),
             Command::Begin(document) => self.begin(document),
             Command::Append { uid, bytes, token } => self.group.push(Write::Append { uid, bytes, token }),
+            Command::AppendSoon { uid, bytes, token } => {
+                self.group.push_patient(Write::Append { uid, bytes, token });
+            }
             Command::SetFileHash(uid, hash) => self.group.push(Write::SetFileHash(uid, hash)),
             Command::SetLink(uid, link) => self.group.push(Write::SetLink(uid, link)),
             Command::SetPath(uid, path) => self.group.push(Write::SetPath(uid, path)),
@@ -320,7 +324,9 @@ impl Serve for Worker {
             Command::Remove(uid) => self.group.push(Write::Remove(uid)),
             Command::Release(uid) => self.group.push(Write::Release(uid)),
             Command::SetState(uid, state) => self.group.push(Write::SetState(uid, state)),
-            Command::Undo { uid, bytes, is_whole } => self.group.push(Write::Undo { uid, bytes, is_whole }),
+            Command::Undo { uid, bytes, is_whole } => {
+                self.group.push_patient(Write::Undo { uid, bytes, is_whole });
+            }
             Command::SetClosed(uid, at) => self.group.push(Write::SetClosed(uid, at)),
             Command::Prune => self.prune(),
         }
