@@ -105,6 +105,10 @@ impl Relay {
                 if let Some(Slot::Live(live)) = self.documents.get_mut(&document) {
                     live.snapshot_stored(result.is_ok());
                 }
+                // A flood may have ended meanwhile.
+                if result.is_ok() {
+                    self.snapshot_if_due(document, out);
+                }
                 self.check_size(document, now, out);
             }
             input @ Input::Manage { .. } => self.manage(input, now, out),

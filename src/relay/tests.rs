@@ -1,13 +1,12 @@
 //! Who is let in, who may create, and when a document's log is cut.
 
-use bytes::Bytes;
-
 use super::*;
-use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
+use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::protocol::capability::{Secret, creator_of};
 use crate::protocol::greeting::CreateWish;
 use crate::protocol::{Epoch, SessionId};
+use crate::sync::PersistToken;
 use crate::sync::event::Order;
 
 fn document(n: u8) -> DocumentId {
@@ -115,50 +114,82 @@ fn whoever_may_not_create_cannot_tell_by_wishing_whether_a_document_is_there() {
     assert_eq!(site.refused, [RefuseCode::CreateDenied; 2]);
 }
 
-#[test]
-fn a_flood_is_cut_while_it_waits_for_the_disk_and_a_refused_snapshot_is_tried_again() {
-    let mut relay = Relay::new(RelayConfig { snapshot_after_records: 3, ..RelayConfig::new(1) });
-    let (id, link, mut doc) = (document(1), LinkId(1), Document::new(ReplicaId::new(1)));
-    let mut handle = |input: Input<'_>| {
+/// A document whose one author types faster than the disk writes; three records are due for a snapshot.
+struct Flood {
+    relay: Relay,
+    doc: Document,
+}
+
+impl Flood {
+    const LINK: LinkId = LinkId(1);
+
+    fn new() -> Flood {
+        let relay = Relay::new(RelayConfig { snapshot_after_records: 3, ..RelayConfig::new(1) });
+        let mut flood = Flood { relay, doc: Document::new(ReplicaId::new(1)) };
+        let id = document(1);
+        flood.handle(Input::LinkOpened { link: Flood::LINK, document: id, wall: WallTime(0) });
+        flood.handle(Input::Packet { link: Flood::LINK, bytes: &packet(hello(1, b"")) });
+        flood.handle(Input::Loaded { document: id, result: Ok(None) });
+        flood.handle(Input::Created { document: id, result: Ok(()) });
+        flood
+    }
+
+    fn handle(&mut self, input: Input<'_>) -> Vec<Output> {
         let mut out = Vec::new();
-        relay.handle(input, MonoTime(0), &mut out);
+        self.relay.handle(input, MonoTime(0), &mut out);
         out
-    };
-    let snapshots = |out: Vec<Output>| -> Vec<Bytes> {
-        let snapshot = |output| match output {
-            Output::StoreSnapshot { bytes, .. } => Some(bytes),
+    }
+
+    /// Types a character; returns what the store is given it as.
+    fn key(&mut self) -> PersistToken {
+        let before = self.doc.version();
+        self.doc.insert(0, "x").expect("inside");
+        let batch = self.doc.changes_since(&before);
+        let out = self.handle(Input::Packet { link: Flood::LINK, bytes: &Frame::Batch(&batch).to_packet() });
+        let token = |output: &Output| match output {
+            Output::Append { token, .. } => Some(*token),
             _ => None,
         };
-        out.into_iter().filter_map(snapshot).collect()
-    };
-    handle(Input::LinkOpened { link, document: id, wall: WallTime(0) });
-    handle(Input::Packet { link, bytes: &packet(hello(1, b"")) });
-    handle(Input::Loaded { document: id, result: Ok(None) });
-    handle(Input::Created { document: id, result: Ok(()) });
-    let mut asked = Vec::new();
-    for n in 0..5 {
-        let before = doc.version();
-        doc.insert(n, "x").expect("inside");
-        let batch = doc.changes_between(&before, &doc.version(), &ReplicaTable::default());
-        let out = handle(Input::Packet { link, bytes: &Frame::Batch(&batch).to_packet() });
-        asked.extend(out.into_iter().filter_map(|output| match output {
-            Output::Append { token, .. } => Some(token),
-            _ => None,
-        }));
+        out.iter().find_map(token).expect("an append")
     }
-    assert_eq!(asked.len(), 5);
-    let stored = snapshots(handle(Input::Appended { document: id, token: asked[0] }));
-    let [bytes] = &stored[..] else { panic!("{} snapshots", stored.len()) };
-    let loaded = Document::load(ReplicaId::new(2), bytes).expect("a snapshot");
-    assert_eq!(loaded.to_string(), "xxxxx", "all that the store has when its turn comes");
-    assert!(snapshots(handle(Input::Appended { document: id, token: asked[1] })).is_empty(), "one at a time");
-    handle(Input::SnapshotStored { document: id, result: Err("no space".to_owned()) });
-    assert_eq!(snapshots(handle(Input::Appended { document: id, token: asked[2] })).len(), 1);
-    handle(Input::SnapshotStored { document: id, result: Ok(()) });
-    assert!(
-        snapshots(handle(Input::Appended { document: id, token: asked[4] })).is_empty(),
-        "nothing is new"
-    );
+
+    /// Returns the texts of the snapshots that are to be stored now.
+    fn texts(out: Vec<Output>) -> Vec<String> {
+        let text = |output| match output {
+            Output::StoreSnapshot { bytes, .. } => Document::load(ReplicaId::new(2), &bytes).ok(),
+            _ => None,
+        };
+        out.into_iter().filter_map(text).map(|doc| doc.to_string()).collect()
+    }
+
+    fn written(&mut self, token: PersistToken) -> Vec<String> {
+        Flood::texts(self.handle(Input::Appended { document: document(1), token }))
+    }
+
+    fn stored(&mut self, result: Result<(), String>) -> Vec<String> {
+        Flood::texts(self.handle(Input::SnapshotStored { document: document(1), result }))
+    }
+}
+
+#[test]
+fn a_flood_is_cut_while_it_waits_for_the_disk_and_once_more_when_it_is_over() {
+    let mut flood = Flood::new();
+    let tokens: Vec<PersistToken> = (0..5).map(|_| flood.key()).collect();
+    assert_eq!(flood.written(tokens[0]), ["xxxxx"], "all that the store has when its turn comes");
+    let later: Vec<PersistToken> = (0..4).map(|_| flood.key()).collect();
+    assert!(flood.written(later[3]).is_empty(), "one at a time");
+    assert_eq!(flood.stored(Ok(())), ["xxxxxxxxx"]);
+    assert!(flood.stored(Ok(())).is_empty(), "nothing is new");
+}
+
+#[test]
+fn a_snapshot_that_was_refused_is_made_again_with_what_comes() {
+    let mut flood = Flood::new();
+    let tokens: Vec<PersistToken> = (0..3).map(|_| flood.key()).collect();
+    assert_eq!(flood.written(tokens[2]), ["xxx"]);
+    assert!(flood.stored(Err("no space".to_owned())).is_empty(), "not at once: that would never end");
+    let next = flood.key();
+    assert_eq!(flood.written(next), ["xxxx"]);
 }
 
 #[test]
