@@ -5,17 +5,19 @@
 //! `COEDIT_CRASHES=1` tries every point instead of some; `COEDIT_FULLS=n` fills and frees the disk `n` times.
 #![cfg(target_os = "linux")]
 
+#[path = "support/faulty_disk.rs"]
+mod faulty_disk;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use coedit::base::time::WallTime;
 use coedit::io::storage::journal::{Journal, JournalEvent, NewDocument, Snapshot};
 use coedit::io::storage::relay_store::{RelayDocument, RelayEvent, RelaySnapshot, RelayStore};
-use tempfile::TempDir;
 
 const ID: [u8; 16] = [1; 16];
 
@@ -218,25 +220,10 @@ fn worker() {
     }
 }
 
-/// The library, built once.
-static FAULTY_DISK: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().expect("a folder");
-    let library = folder.path().join("faulty_disk.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/faulty_disk.c");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .arg(&library)
-        .arg(source)
-        .arg("-ldl")
-        .status();
-    assert!(compiled.expect("a C compiler").success(), "the library was not built");
-    (folder, library)
-});
-
 fn start(kind: &str, folder: &Path, plan: &str, variables: &[(&str, &Path)]) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("a program"));
     command.args(["worker", "--exact", "--nocapture"]);
-    command.env("LD_PRELOAD", &FAULTY_DISK.1).env("DISK_WORKER", kind);
+    command.env("LD_PRELOAD", faulty_disk::library()).env("DISK_WORKER", kind);
     command.env("FAULTY_FOLDER", folder).env("FAULTY_PLAN", plan).envs(variables.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts")
 }

@@ -7,6 +7,7 @@
 //   sync            the N-th sync fails with EIO, once
 //   none            only count
 // FAULTY_FULL    while this file exists, nothing can be written: ENOSPC.
+// FAULTY_SYNCS   while this file exists, syncs fail with EIO: from the N-th on, counted from when it was made, if a number N is in it.
 // FAULTY_COUNT   the number of counted calls is written to this file when the program ends.
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -37,9 +38,23 @@ static int counts(int fd) {
     return is_below(path) && !strstr(path, "-shm") && !strstr(path, ".lock");
 }
 
-static int is_full(void) {
-    const char *full = getenv("FAULTY_FULL");
-    return full && syscall(SYS_access, full, F_OK) == 0;
+static int exists(const char *variable) {
+    const char *file = getenv(variable);
+    return file && syscall(SYS_access, file, F_OK) == 0;
+}
+
+static int is_full(void) { return exists("FAULTY_FULL"); }
+
+// Returns whether the next sync fails.
+static int fails_by_switch(void) {
+    static atomic_long n_since;
+    if (!exists("FAULTY_SYNCS")) { atomic_store(&n_since, 0); return 0; }
+    char text[32] = "";
+    int fd = syscall(SYS_openat, AT_FDCWD, getenv("FAULTY_SYNCS"), O_RDONLY, 0);
+    if (fd < 0) return 0;
+    if (syscall(SYS_read, fd, text, sizeof text - 1) < 0) text[0] = 0;
+    syscall(SYS_close, fd);
+    return atol(text) <= atomic_fetch_add(&n_since, 1) + 1;
 }
 
 static void note_count(void) {
@@ -115,7 +130,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) { return pwrite6
 
 static int sync_with(long number, int fd) {
     if (!counts(fd)) return syscall(number, fd);
-    if (is_plan("sync", atomic_fetch_add(&n_syncs, 1) + 1)) { errno = EIO; return -1; }
+    if (is_plan("sync", atomic_fetch_add(&n_syncs, 1) + 1) || fails_by_switch()) { errno = EIO; return -1; }
     long n = begin();
     int done = syscall(number, fd);
     finish(n);

@@ -1,5 +1,7 @@
 //! What the end-to-end tests stand on: people with a home each, their screens, a relay, a bad network.
 
+#[cfg(target_os = "linux")]
+pub mod faulty_disk;
 pub mod home;
 pub mod keys;
 pub mod nginx;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub struct Relay {
     port: u16,
     /// More arguments than every relay here gets.
     args: Vec<String>,
+    /// More environment.
+    variables: Vec<(&'static str, PathBuf)>,
     scheme: String,
 }
 
@@ -40,10 +42,14 @@ impl Relay {
     }
 
     fn start_all(data: TempDir, args: &[&str]) -> Relay {
+        Relay::start_in(data, args.iter().map(|&arg| arg.to_owned()).collect(), Vec::new())
+    }
+
+    /// Starts a relay on a free port with the data in `data`, these arguments as well and these variables in its environment.
+    pub fn start_in(data: TempDir, args: Vec<String>, variables: Vec<(&'static str, PathBuf)>) -> Relay {
         let home = Home::new("relay");
-        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        let Started { child, scheme, port } = spawn(&home, data.path(), 0, &args);
-        Relay { home, data, child, port, args, scheme }
+        let Started { child, scheme, port } = spawn(&home, data.path(), 0, (&args, &variables));
+        Relay { home, data, child, port, args, variables, scheme }
     }
 
     /// Returns the URL that it said it listens on.
@@ -74,7 +80,8 @@ impl Relay {
 
     /// Starts it again on the same port and the same data.
     pub fn restart(&mut self) {
-        self.child = spawn(&self.home, self.data.path(), self.port, &self.args).child;
+        let more = (&self.args[..], &self.variables[..]);
+        self.child = spawn(&self.home, self.data.path(), self.port, more).child;
     }
 
     /// Asks it to end and waits for that.
@@ -142,7 +149,12 @@ struct Started {
 }
 
 /// Starts a relay and waits for the line that says where it listens. A port that was just in use may need a moment.
-fn spawn(home: &Home, data: &Path, port: u16, args: &[String]) -> Started {
+fn spawn(
+    home: &Home,
+    data: &Path,
+    port: u16,
+    (args, variables): (&[String], &[(&'static str, PathBuf)]),
+) -> Started {
     if port != 0 {
         eventually("the port is free again", PATIENCE, || {
             TcpListener::bind(("127.0.0.1", port)).ok().map(drop)
@@ -152,7 +164,7 @@ fn spawn(home: &Home, data: &Path, port: u16, args: &[String]) -> Started {
     command.args(["relay", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data).args(args);
     let log = std::fs::File::options().create(true).append(true).open(home.path("relay.log"));
     let log = log.map_or_else(|_| Stdio::null(), Stdio::from);
-    command.envs(home.variables()).current_dir(home.folder());
+    command.envs(home.variables()).envs(variables.iter().cloned()).current_dir(home.folder());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     let mut child = command.spawn().expect("the program starts");
     let output = child.stdout.take().expect("piped");

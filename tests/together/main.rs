@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod commands;
 mod crowd;
+mod disk_trouble;
 mod editing;
 mod headless;
 mod hostile;
