@@ -188,6 +188,7 @@ impl RelayStore {
             on_events,
             shared: Arc::clone(&shared),
             unsettled: Vec::new(),
+            n_unsettled_bytes: 0,
             hand_over_at: None,
             said: None,
         };
@@ -251,7 +252,7 @@ impl RelayStore {
         snapshot: RelaySnapshot,
         upto: u64,
     ) -> Result<(), StorageError> {
-        self.send(Command::StoreSnapshot { doc_id, snapshot, upto })
+        self.send(Command::StoreSnapshot { doc_id, snapshot, upto, news: None })
     }
 
     /// Replaces who may do what: the hashes of the first two links' tokens, and all links besides those. `AccessStored`

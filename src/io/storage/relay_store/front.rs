@@ -8,18 +8,22 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::RelayEvent;
-use super::redo::{Change, Mark, Redo};
-use super::worker::Command;
+use super::redo::{CHANGE_BYTES_MAX, Change, Mark, Redo};
+use super::worker::{Command, Unsettled};
 use crate::io::storage::StorageError;
 use crate::io::storage::serve::Order as WorkerOrder;
 
 /// Orders that one sync takes together, so that the first of them is not kept waiting by the rest.
 const GROUP_MAX: usize = 1_024;
 
-/// How long a change may wait for the database once it is in the log, and how many may. The database writes whole pages: the more
-/// changes of a document a transaction has, the fewer pages for each.
+/// How long a change may wait for the database once it is in the log, and how many bytes of them may. The database writes whole
+/// pages: the more changes of a document a transaction has, the fewer pages for each; and what a snapshot covers by then is not
+/// written at all.
 const HAND_OVER_AFTER: Duration = Duration::from_millis(500);
-const HAND_OVER_MAX: usize = 4_096;
+const HAND_OVER_BYTES: usize = 8 << 20;
+
+/// What a change counts besides its bytes.
+const CHANGE_OVERHEAD_BYTES: usize = 64;
 
 /// Takes what the store tells, what came of one sync at once.
 pub type OnEvents = Arc<dyn Fn(Vec<RelayEvent>) + Send + Sync>;
@@ -64,6 +68,8 @@ pub(super) struct Front {
     pub(super) shared: Arc<Shared>,
     /// Durable, and not yet handed to the database.
     pub(super) unsettled: Vec<Change>,
+    pub(super) n_unsettled_bytes: usize,
+    /// When the database is told how far the log is. Set while it does not know.
     pub(super) hand_over_at: Option<Instant>,
     /// What was last said of the log's failing.
     pub(super) said: Option<String>,
@@ -92,8 +98,7 @@ impl Front {
                     Order::Append(change) => group.push(change),
                     Order::Pass(command) => {
                         self.commit(&mut group);
-                        self.hand_over();
-                        self.tell_worker(WorkerOrder::Do(command));
+                        self.pass(command);
                     }
                     Order::Close(reply) => {
                         self.commit(&mut group);
@@ -130,9 +135,10 @@ impl Front {
                     events.push(RelayEvent::Recovered);
                 }
                 self.tell(events);
+                self.n_unsettled_bytes += n_bytes + group.len() * CHANGE_OVERHEAD_BYTES;
                 self.unsettled.append(group);
                 self.hand_over_at.get_or_insert_with(|| Instant::now() + HAND_OVER_AFTER);
-                if HAND_OVER_MAX <= self.unsettled.len() {
+                if HAND_OVER_BYTES <= self.n_unsettled_bytes {
                     self.hand_over();
                 }
             }
@@ -152,11 +158,30 @@ impl Front {
 
     /// Gives the database what is durable.
     fn hand_over(&mut self) {
-        self.hand_over_at = None;
-        if !self.unsettled.is_empty() {
-            let changes = std::mem::take(&mut self.unsettled);
-            self.tell_worker(WorkerOrder::Do(Command::Settle { changes, end: self.redo.end() }));
+        if let Some(news) = self.take_unsettled() {
+            self.tell_worker(WorkerOrder::Do(Command::Settle(news)));
         }
+    }
+
+    fn take_unsettled(&mut self) -> Option<Unsettled> {
+        self.hand_over_at.take()?;
+        self.n_unsettled_bytes = 0;
+        Some(Unsettled { changes: std::mem::take(&mut self.unsettled), end: self.redo.end() })
+    }
+
+    /// Passes on what is for the database, behind what it is about.
+    fn pass(&mut self, mut command: Command) {
+        match &mut command {
+            // One transaction, because what the snapshot has is left out: no change may be in neither, nor in both.
+            Command::StoreSnapshot { doc_id, snapshot, upto, news }
+                if snapshot.bytes.len() <= CHANGE_BYTES_MAX =>
+            {
+                self.unsettled.retain(|change| change.doc_id != *doc_id || *upto < change.token);
+                *news = self.take_unsettled();
+            }
+            _ => self.hand_over(),
+        }
+        self.tell_worker(WorkerOrder::Do(command));
     }
 
     fn tell_worker(&self, order: WorkerOrder<Command>) {

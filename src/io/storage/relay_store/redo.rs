@@ -25,7 +25,7 @@ const FILE_BYTES: u64 = 1 << 20;
 const KEPT_BYTES_MAX: u64 = 8 * FILE_BYTES;
 
 /// Bytes of one change: what the database can hold, and some.
-const CHANGE_BYTES_MAX: usize = 512 << 20;
+pub(super) const CHANGE_BYTES_MAX: usize = 512 << 20;
 
 /// Bytes of a record besides its change.
 const HEAD_BYTES: usize = 4 + 8 + 16 + 8;

@@ -27,21 +27,26 @@ pub(super) enum Command {
         document: Box<RelayDocument>,
         created: WallTime,
     },
-    /// Take in what the redo log has up to there. Nobody waits for it.
-    Settle {
-        changes: Vec<Change>,
-        end: Mark,
-    },
+    /// Nobody waits for it.
+    Settle(Unsettled),
     StoreSnapshot {
         doc_id: DocId,
         snapshot: RelaySnapshot,
         upto: u64,
+        /// To be taken in with it.
+        news: Option<Unsettled>,
     },
     StoreAccess {
         doc_id: DocId,
         hashes: Hashes,
         links: Vec<RelayLink>,
     },
+}
+
+/// What the redo log has up to there, but for what a snapshot covers that comes with it.
+pub(super) struct Unsettled {
+    pub(super) changes: Vec<Change>,
+    pub(super) end: Mark,
 }
 
 /// What the thread holds.
@@ -81,7 +86,7 @@ impl Worker {
         let changes = redo::read(folder, salt, mark).map_err(not_read)?;
         let end = changes.last().map_or(mark, |(_, end)| *end);
         if !changes.is_empty() {
-            self.settle(changes.into_iter().map(|(change, _)| change).collect(), end);
+            self.settle(Unsettled { changes: changes.into_iter().map(|(change, _)| change).collect(), end });
             if let Commit::Failed { error, .. } = self.group.commit() {
                 return Err(error);
             }
@@ -90,7 +95,7 @@ impl Worker {
         Ok((salt, end.generation + 1))
     }
 
-    fn settle(&mut self, changes: Vec<Change>, end: Mark) {
+    fn settle(&mut self, Unsettled { changes, end }: Unsettled) {
         changes.into_iter().for_each(|change| self.group.push(Write::Append(change)));
         self.group.push(Write::Settled { end });
     }
@@ -196,13 +201,16 @@ impl Serve for Worker {
             Command::Create { doc_id, document, created } => {
                 self.group.push(Write::Create { doc_id, document, created });
             }
-            Command::Settle { changes, end } => self.settle(changes, end),
+            Command::Settle(news) => self.settle(news),
             Command::StoreAccess { doc_id, hashes, links } => {
                 self.group.push(Write::StoreAccess { doc_id, hashes, links });
             }
-            Command::StoreSnapshot { doc_id, snapshot, upto } => {
+            Command::StoreSnapshot { doc_id, snapshot, upto, news } => {
                 let before = self.before.get(&doc_id).copied().unwrap_or(0);
                 self.group.push(Write::StoreSnapshot { doc_id, snapshot, before, upto });
+                if let Some(news) = news {
+                    self.settle(news);
+                }
             }
         }
     }

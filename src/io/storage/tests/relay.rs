@@ -210,6 +210,31 @@ fn snapshot_keeps_later_batches() {
 }
 
 #[test]
+fn what_a_snapshot_covers_in_time_is_never_written_beside_it() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    for token in 1..=3 {
+        store.append(DOC, token, vec![token as u8]).expect("open");
+    }
+    wait_for(&events, 3);
+    store.store_snapshot(DOC, RelaySnapshot { version: vec![1], bytes: vec![1, 2] }, 2).expect("open");
+    assert_eq!(next(&events), RelayEvent::SnapshotStored { doc_id: DOC, upto: 2 });
+    store.shutdown().expect("written");
+    let database = rusqlite::Connection::open(folder.path().join("relay.sqlite")).expect("a database");
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let kept = database.query_row(
+        "SELECT (SELECT count(*) FROM batch), (SELECT min(n) FROM batch), (SELECT token FROM batch)",
+        [],
+        row,
+    );
+    assert_eq!(kept.expect("rows"), (1i64, 1i64, 3i64), "the first row is of the third change");
+    drop(database);
+    let (store, events) = open(&folder);
+    let found = loaded(&store, &events);
+    assert_eq!((found.snapshot.expect("a snapshot").bytes, found.batches), (vec![1, 2], vec![vec![3]]));
+}
+
+#[test]
 fn failed_write_is_not_acknowledged_until_it_succeeds() {
     let folder = tempdir().expect("a folder");
     let (store, events) = opened(&folder);
