@@ -71,11 +71,45 @@ function caret(person) {
   return caret;
 }
 
+function chip(person) {
+  const chip = document.createElement("span"), name = document.createElement("span");
+  chip.className = "person";
+  chip.style.color = COLOURS[person.colour % COLOURS.length];
+  name.textContent = person.name;
+  chip.append(name);
+  return chip;
+}
+
+function state(text, kind) {
+  at("state").textContent = text;
+  at("state").className = "badge " + kind;
+}
+
+// What to type in a terminal. The secret is not spelled out: others may look on.
+function offer() {
+  const command = `coedit join '${location.href}'`;
+  at("command").textContent = `coedit join '${location.href.replace(/#.*/, "#…")}'`;
+  at("what").hidden = true;
+  at("copy").hidden = false;
+  at("copy").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(command);
+      at("copy").textContent = "Copied";
+    } catch {
+      // Only pages over TLS may write there.
+      at("command").textContent = command;
+      getSelection().selectAllChildren(at("command"));
+    }
+  });
+}
+
 function show(view) {
   at("name").textContent = view.name || "A coedit document";
   document.title = view.name || "A coedit document";
-  at("state").textContent = "live, read only";
-  at("people").textContent = view.people.length ? "Here: " + view.people.map((person) => person.name).join(", ") : "";
+  state("live, read only", "good");
+  at("people").replaceChildren(...view.people.map(chip));
+  const n_lines = view.text.split("\n").length - (view.text.endsWith("\n") ? 1 : 0);
+  at("size").textContent = n_lines === 1 ? "1 line" : `${n_lines.toLocaleString("en")}${view.is_cut ? "+" : ""} lines`;
   const shown = document.createDocumentFragment();
   let from = 0;
   const carets = view.people.filter((person) => person.at !== null).sort((a, b) => a.at - b.at);
@@ -90,9 +124,12 @@ function show(view) {
 
 try {
   const path = location.pathname.replace(/\/$/, "");
-  follow(path + "/view", readToken(location.hash.slice(1)), (data) => show(JSON.parse(data)), () => {
-    at("state").textContent = "cannot be shown here";
+  const token = readToken(location.hash.slice(1));
+  offer();
+  follow(path + "/view", token, (data) => show(JSON.parse(data)), {
+    refused: (status) => state(status === 404 ? "to be seen in coedit only" : "cannot be shown here", "bad"),
+    lost: () => state("not reachable, trying again", "bad"),
   });
 } catch {
-  at("state").textContent = "the link is not whole";
+  state("the link is not whole", "bad");
 }

@@ -25,10 +25,12 @@ async function readEvents(path, token, on, lost) {
   }
 }
 
-// Follows a stream for ever: what breaks is asked for again after a while. Refusals are told to `refused(status)`.
-function follow(path, token, on, refused) {
+// Follows a stream for ever: what breaks is told to `lost()` and asked for again after a while. A refusal ends it, with
+// `refused(status)`.
+function follow(path, token, on, { refused, lost }) {
   readEvents(path, token, on, (status) => {
     if (status >= 400 && status < 500) return refused(status);
-    setTimeout(() => follow(path, token, on, refused), 2000 + Math.random() * 1000);
+    lost();
+    setTimeout(() => follow(path, token, on, { refused, lost }), 2000 + Math.random() * 1000);
   });
 }

@@ -142,8 +142,9 @@ fn ask_relay(setting: &Setting, action: RelayAction) -> anyhow::Result<()> {
             print(lines.as_bytes())?;
             if is_ready { Ok(()) } else { Err(anyhow!("{server} takes no work at the moment")) }
         }
-        RelayAction::Check { store } => {
-            relay::upkeep::check(&folder(&store)?, |line| drop(print(format!("{line}\n").as_bytes())))
+        RelayAction::Check { file, store } => {
+            let path = file.map_or_else(|| folder(&store), Ok)?;
+            relay::upkeep::check(&path, |line| drop(print(format!("{line}\n").as_bytes())))
         }
         RelayAction::Backup { file, store } => relay::upkeep::backup(&folder(&store)?, &file),
         RelayAction::Restore { file, store } => relay::upkeep::restore(&file, &folder(&store)?),

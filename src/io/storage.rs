@@ -52,6 +52,18 @@ pub enum StorageError {
         /// What the system says.
         why: io::Error,
     },
+    /// A relay's store is looked for where there is none.
+    #[error("there is no relay's store at {}; name the folder of one with --data, or the file of a backup", path.display())]
+    NoStore {
+        /// Where.
+        path: PathBuf,
+    },
+    /// What would be written is there.
+    #[error("{} is there already and is not written over; name another place, or move it away first", path.display())]
+    IsThere {
+        /// Where.
+        path: PathBuf,
+    },
     /// The database was written by a program that knows more.
     #[error("{} has format {found} but this coedit knows only {known}; install a newer coedit", path.display())]
     TooNew {

@@ -171,8 +171,24 @@ fn no(what: &'static str, path: &Path, why: &str) -> TlsError {
 
 /// Returns what rustls found wrong with the other side, if `error` is one of its own.
 pub fn refusal(error: &IoError) -> Option<String> {
-    let inner = error.get_ref()?.downcast_ref::<tokio_rustls::rustls::Error>()?;
-    (error.kind() == ErrorKind::InvalidData).then(|| inner.to_string())
+    use tokio_rustls::rustls::{CertificateError as Wrong, Error};
+    let inner =
+        error.get_ref()?.downcast_ref::<Error>().filter(|_| error.kind() == ErrorKind::InvalidData)?;
+    let said = inner.to_string();
+    let Error::InvalidCertificate(wrong) = inner else { return Some(said) };
+    let reason = match wrong {
+        Wrong::UnknownIssuer => "nobody whom this machine trusts has signed its certificate",
+        Wrong::Expired | Wrong::ExpiredContext { .. } => "its certificate has expired",
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            "its certificate is for another name"
+        }
+        // What `openssl req -x509` makes unless it is told otherwise.
+        Wrong::Other(_) if said.contains("CaUsedAsEndEntity") => {
+            "its certificate is one for signing others; it needs one with basicConstraints CA:FALSE"
+        }
+        _ => return Some(said),
+    };
+    Some(reason.to_owned())
 }
 
 #[cfg(test)]

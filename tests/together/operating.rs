@@ -235,6 +235,7 @@ fn a_relay_on_an_old_backup_is_filled_again_by_those_who_have_the_rest() {
     screen.wait_for_text("once");
     let (backup, data) = (ana.path("backup").display().to_string(), relay.data().display().to_string());
     ana.ok(&["relay", "backup", &backup, "--data", &data]);
+    assert!(ana.ok(&["relay", "check", &backup]).contains("1 documents, 5 operations, 0 damaged"));
     let again = ana.run(&["relay", "backup", &backup, "--data", &data]);
     assert!(again.code == Some(1), "a backup is never written over");
     assert!(ana.ok(&["relay", "check", "--data", &data]).contains("1 documents, 5 operations, 0 damaged"));

@@ -60,9 +60,14 @@ pub enum RelayAction {
         #[arg(long)]
         json: bool,
     },
-    /// Read all that a relay has stored, and say what is damaged; the relay may run meanwhile
-    #[command(after_help = "Example:\n  coedit relay check --data /var/lib/coedit")]
+    /// Read all that a relay has stored, or a backup, and say what is damaged; the relay may run meanwhile
+    #[command(
+        after_help = "Examples:\n  coedit relay check --data /var/lib/coedit\n  coedit relay check /backup/coedit-monday"
+    )]
     Check {
+        /// A backup, to be looked through instead of the relay's folder
+        #[arg(conflicts_with = "data")]
+        file: Option<PathBuf>,
         /// The folder of the relay
         #[command(flatten)]
         store: StoreOptions,

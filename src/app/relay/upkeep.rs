@@ -11,12 +11,12 @@ use crate::io::storage::relay_store::upkeep::{self, StoreReader};
 use crate::protocol::DocumentId;
 use crate::view::safe;
 
-/// Reads every byte of a store and rebuilds every document, and says what was found.
+/// Reads every byte of a store, or of a backup, and rebuilds every document, and says what was found.
 ///
 /// # Errors
 /// If anything is damaged, after all of it was printed by `say`.
-pub fn check(folder: &Path, mut say: impl FnMut(&str)) -> anyhow::Result<()> {
-    let store = StoreReader::open_folder(folder)?;
+pub fn check(path: &Path, mut say: impl FnMut(&str)) -> anyhow::Result<()> {
+    let store = StoreReader::open(path)?;
     let mut n_damaged = 0;
     for line in store.damage()? {
         n_damaged += 1;
@@ -36,7 +36,7 @@ pub fn check(folder: &Path, mut say: impl FnMut(&str)) -> anyhow::Result<()> {
     }
     say(&format!("{n_documents} documents, {n_ops} operations, {n_damaged} damaged"));
     if 0 < n_damaged {
-        bail!("something is damaged; keep the folder as it is, and restore a backup into another one");
+        bail!("something is damaged; keep it as it is, and restore a backup into another folder");
     }
     Ok(())
 }

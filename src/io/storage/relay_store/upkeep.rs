@@ -28,6 +28,14 @@ pub struct StoreReader {
 }
 
 impl StoreReader {
+    /// Opens the store in a relay's folder, or a backup.
+    ///
+    /// # Errors
+    /// As [`StoreReader::open_folder`].
+    pub fn open(path: &Path) -> Result<StoreReader, StorageError> {
+        if path.is_file() { StoreReader::open_file(path) } else { StoreReader::open_folder(path) }
+    }
+
     /// Opens the store in a relay's folder.
     ///
     /// # Errors
@@ -52,8 +60,7 @@ impl StoreReader {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let failed = |why| StorageError::Failed { path: path.to_owned(), why };
         if !path.is_file() {
-            let why = io::Error::from(io::ErrorKind::NotFound);
-            return Err(StorageError::NotOpened { path: path.to_owned(), why });
+            return Err(StorageError::NoStore { path: path.to_owned() });
         }
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(failed)?;
@@ -125,7 +132,7 @@ impl StoreReader {
     pub fn backup(&self, to: &Path) -> Result<(), StorageError> {
         let not_written = |why| StorageError::NotOpened { path: to.to_owned(), why };
         if to.exists() {
-            return Err(not_written(io::Error::from(io::ErrorKind::AlreadyExists)));
+            return Err(StorageError::IsThere { path: to.to_owned() });
         }
         let part = beside(to, ".part");
         let _ = fs::remove_file(&part);
@@ -172,7 +179,7 @@ pub fn restore(backup: &Path, folder: &Path) -> Result<(), StorageError> {
         .ok_or_else(|| StorageError::FolderLocked { folder: folder.to_owned() })?;
     let to = folder.join(DATABASE);
     if to.exists() {
-        return Err(StorageError::NotOpened { path: to, why: io::Error::from(io::ErrorKind::AlreadyExists) });
+        return Err(StorageError::IsThere { path: to });
     }
     // The logs of a store that is gone must not be taken for this one's.
     let logs = redo::FILES.map(|name| folder.join(name));
