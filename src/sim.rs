@@ -8,16 +8,19 @@ mod checks;
 mod client;
 mod disk;
 mod faults;
+mod flights;
 mod hostile;
 mod network;
 pub mod options;
+mod places;
 mod storing;
 mod truth;
 mod view;
 mod world;
 
 pub use options::Options;
-pub use world::{DOCUMENT, EPOCH, World, secret};
+pub use places::{DOCUMENT, EPOCH, secret};
+pub use world::World;
 
 use crate::base::limits;
 use crate::base::time::Millis;
@@ -105,10 +108,12 @@ pub fn run_with(seed: u64, options: Options) -> Result<Outcome, Failure> {
 
 impl World {
     fn people_come(&mut self) {
-        let first: String = (0..self.options.n_chars_first).map(|_| self.truth.next_char()).collect();
-        self.add(&secret(), Some((&first, EPOCH)));
+        for p in 0..self.places.len() {
+            self.document_begins(p);
+        }
         self.run(2_000);
         let n_clients = self.options.n_writers + self.options.n_readers - self.options.n_late;
+        self.n_members = 1;
         (1..n_clients).for_each(|_| self.latecomer_comes());
         if self.options.has_stranger {
             self.add(&secret(), Some(("another text", Epoch::from_bytes([8; 16]))));
@@ -119,9 +124,22 @@ impl World {
         self.run(1_000);
     }
 
-    /// The next member comes: readers last.
+    /// The first client of a server comes. Who has the first document has the others too, and so has somebody else.
+    fn document_begins(&mut self, p: usize) {
+        let place = &mut self.places[p];
+        let first: String = (0..self.options.n_chars_first).map(|_| place.truth.next_char()).collect();
+        let (secret, epoch) = (place.secret.clone(), place.epoch);
+        self.add_at(p, 0, &secret, Some((&first, epoch)));
+        if 0 < p {
+            let machine = self.clients.len();
+            self.add_at(p, machine, &secret, None);
+        }
+    }
+
+    /// The next member of the first document comes: readers last.
     fn latecomer_comes(&mut self) {
-        let n = self.clients.len() - usize::from(self.options.has_stranger && 1 < self.clients.len());
+        let n = self.n_members;
+        self.n_members += 1;
         let secret = if n < self.options.n_writers { secret() } else { secret().read_only() };
         self.add(&secret, None);
     }

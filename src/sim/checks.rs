@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::disk;
 use super::network::End;
-use super::world::{EPOCH, World};
+use super::truth::Truth;
+use super::world::World;
 use crate::base::limits;
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
@@ -14,6 +15,9 @@ use crate::sync::Status;
 const SHOWN_MS_MAX: u64 = limits::PRESENCE_EXPIRY_MS + limits::HEARTBEAT_MS;
 /// Bytes of a queue for a link that reads nothing: what ends it, and the answer to one more packet.
 const UNSENT_BYTES_MAX: usize = limits::LINK_UNREAD_BYTES_MAX + (1 << 20);
+
+/// The text of each version of each document.
+type Texts = BTreeMap<(usize, Vec<(ReplicaId, u64)>), String>;
 
 impl World {
     /// After each input of a client: what it shows, and what it was promised.
@@ -30,11 +34,13 @@ impl World {
             return self
                 .fail(format!("client {i} says that all of it is on the server's disk, and it is not"));
         }
-        if self.is_of_document(i) && !self.truth.is_restored {
+        let place = client.place;
+        if self.is_of_document(i) && !self.places[place].truth.is_restored {
             let acknowledged = process.room.acknowledged();
-            if !self.truth.promised.includes(&acknowledged) {
-                self.truth.promised.merge(&acknowledged);
-                self.check_promises();
+            let truth = &mut self.places[place].truth;
+            if !truth.promised.includes(&acknowledged) {
+                truth.promised.merge(&acknowledged);
+                self.check_promises(place);
             }
         }
     }
@@ -46,36 +52,34 @@ impl World {
             .and_then(|link| self.wires.get(&link))
             .is_some_and(|wire| wire.is_open(End::Server));
         let is_synced = matches!(process.room.status(), Status::Synced { .. });
-        !is_connected || !is_synced || self.kept().includes(&process.doc.version())
+        !is_connected || !is_synced || self.kept(self.clients[i].place).includes(&process.doc.version())
     }
 
-    /// What a restart of the server would find.
-    fn kept(&self) -> VersionVector {
-        match self.options.is_host {
-            true => self.clients[0].shadow.doc.version(),
-            false => self.store_shadow.doc.version(),
+    /// What a restart of a server would find.
+    pub(super) fn kept(&self, p: usize) -> VersionVector {
+        match self.places[p].host {
+            Some(host) => self.clients[host].shadow.doc.version(),
+            None => self.places[p].shadow.doc.version(),
         }
     }
 
-    /// Whether a client belongs to the document: its secret opens it, and its history is the same.
+    /// Whether a client belongs to the document of its server.
     pub(super) fn is_of_document(&self, i: usize) -> bool {
-        let client = &self.clients[i];
-        let has_token = client.secret.token() == super::world::secret().token() || !client.is_writer();
-        has_token && client.own_epoch.is_none_or(|epoch| epoch == EPOCH)
+        self.places[self.clients[i].place].has(&self.clients[i])
     }
 
     /// What was acknowledged is on the server's disk.
-    pub(super) fn check_promises(&mut self) {
-        let kept = self.kept();
-        if !kept.includes(&self.truth.promised) {
-            let n = self.truth.promised.n_ops_beyond(&kept);
+    fn check_promises(&mut self, p: usize) {
+        let (kept, promised) = (self.kept(p), &self.places[p].truth.promised);
+        if !kept.includes(promised) {
+            let n = promised.n_ops_beyond(&kept);
             self.fail(format!("{n} acknowledged operations are not on the server's disk"));
         }
     }
 
     /// Between two acts: all members, thoroughly.
     pub(super) fn check_all(&mut self) {
-        let mut texts: BTreeMap<Vec<(ReplicaId, u64)>, String> = BTreeMap::new();
+        let mut texts = Texts::new();
         for i in 0..self.clients.len() {
             if self.clients[i].process.is_none() || !self.is_of_document(i) {
                 continue;
@@ -88,35 +92,32 @@ impl World {
         self.check_queues();
     }
 
-    fn check_text(
-        &self,
-        i: usize,
-        texts: &mut BTreeMap<Vec<(ReplicaId, u64)>, String>,
-    ) -> Result<(), String> {
+    fn check_text(&self, i: usize, texts: &mut Texts) -> Result<(), String> {
         let client = &self.clients[i];
         let Some(process) = &client.process else { return Ok(()) };
-        let doc = &process.doc;
+        let place = &self.places[client.place];
+        let (truth, doc) = (&place.truth, &process.doc);
         doc.check_invariants();
         if process.screen != *doc.rope() {
             return Err("shows another text than it has".to_owned());
         }
-        if process.room.epoch().is_some_and(|epoch| epoch != EPOCH) {
+        if process.room.epoch().is_some_and(|epoch| epoch != place.epoch) {
             return Err("has taken another history".to_owned());
         }
         let version = doc.version();
         let strange = version.iter().find(|&(replica, next)| {
-            let is_own_reading = self.truth.readers.contains(&replica) && !client.is_writer();
-            !is_own_reading && self.truth.doc.version().get(replica) < next
+            let is_own_reading = truth.readers.contains(&replica) && !client.is_writer();
+            !is_own_reading && truth.doc.version().get(replica) < next
         });
         if let Some((replica, _)) = strange {
             return Err(format!("has operations of {replica:?} that no writer made"));
         }
         let text = doc.to_string();
-        self.check_chars(&text)?;
-        match texts.entry(version.iter().collect()) {
+        check_chars(truth, &text)?;
+        match texts.entry((client.place, version.iter().collect())) {
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let is_writers = version.iter().all(|(replica, _)| !self.truth.readers.contains(&replica));
-                let true_text = self.truth.doc.text_at(&version);
+                let is_writers = version.iter().all(|(replica, _)| !truth.readers.contains(&replica));
+                let true_text = truth.doc.text_at(&version);
                 if is_writers && true_text.as_ref() != Ok(doc.rope()) {
                     return Err(format!("shows {text:?}, not {true_text:?}"));
                 }
@@ -128,19 +129,6 @@ impl World {
             }
             std::collections::btree_map::Entry::Occupied(_) => Ok(()),
         }
-    }
-
-    /// No character that nobody typed, none twice but what undo brought back.
-    fn check_chars(&self, text: &str) -> Result<(), String> {
-        let mut counts: BTreeMap<char, usize> = BTreeMap::new();
-        text.chars().for_each(|ch| *counts.entry(ch).or_default() += 1);
-        for (ch, n) in counts {
-            let n_typed = self.truth.authors.get(&ch).map_or(0, |_| 1);
-            if n_typed + self.truth.revived.get(&ch).copied().unwrap_or(0) < n {
-                return Err(format!("has {ch:?} {n} times, which was typed {n_typed} times"));
-            }
-        }
-        Ok(())
     }
 
     /// Nobody is shown long after his program ended.
@@ -178,30 +166,34 @@ impl World {
         }
     }
 
-    /// Returns whether all who run have the same text, which is on the server's disk.
+    /// Returns whether all who run have the same text of each document, which is on its server's disk.
     pub fn has_converged(&self) -> bool {
         self.unconverged().is_none()
     }
 
     /// Returns who or what is not in step with the rest.
     pub fn unconverged(&self) -> Option<String> {
-        let kept = self.server_document()?;
+        (0..self.places.len()).find_map(|p| self.unconverged_at(p))
+    }
+
+    fn unconverged_at(&self, p: usize) -> Option<String> {
+        let (kept, truth) = (self.server_document(p)?, &self.places[p].truth);
         let kept = match kept {
             Ok(doc) => doc,
             Err(error) => return Some(format!("the server's disk cannot be read: {error}")),
         };
-        if !kept.version().includes(&self.truth.promised) {
-            let n = self.truth.promised.n_ops_beyond(&kept.version());
+        if !kept.version().includes(&truth.promised) {
+            let n = truth.promised.n_ops_beyond(&kept.version());
             return Some(format!("{n} acknowledged operations are lost"));
         }
-        for (i, client) in self.clients.iter().enumerate() {
+        for (i, client) in self.clients.iter().enumerate().filter(|(_, client)| client.place == p) {
             let Some(process) = client.process.as_ref().filter(|_| self.is_of_document(i)) else { continue };
             let version = process.doc.version();
-            let others = version.iter().filter(|(replica, _)| !self.truth.readers.contains(replica));
+            let others = version.iter().filter(|(replica, _)| !truth.readers.contains(replica));
             let others: VersionVector = others.collect();
             // What only a reader has when the server's disk comes back as an older copy, nobody can bring back: a reader's
             // word counts for nothing.
-            let is_ahead = others.includes(&kept.version()) && self.truth.is_restored && !client.is_writer();
+            let is_ahead = others.includes(&kept.version()) && truth.is_restored && !client.is_writer();
             if others != kept.version() && !is_ahead {
                 let (has, lacks) =
                     (others.n_ops_beyond(&kept.version()), kept.version().n_ops_beyond(&others));
@@ -226,14 +218,14 @@ impl World {
         None
     }
 
-    /// Returns what a restart of the server would make of its disk; `None` if it has nothing.
-    fn server_document(&self) -> Option<Result<Document, String>> {
+    /// Returns what a restart of a server would make of its disk; `None` if it has nothing.
+    fn server_document(&self, p: usize) -> Option<Result<Document, String>> {
         let replica = ReplicaId::new(2);
-        if self.options.is_host {
-            let record = disk::record(&self.clients[0].disk.synced)?;
+        if let Some(host) = self.places[p].host {
+            let record = disk::record(&self.clients[host].disk.synced)?;
             return Some(record.recover(replica).map_err(|error| error.to_string()));
         }
-        let stored = disk::stored(&self.store.synced)?;
+        let stored = disk::stored(&self.places[p].store.synced)?;
         let mut doc = Document::new(replica);
         if let Some(bytes) = &stored.snapshot {
             match Document::load(replica, bytes) {
@@ -249,20 +241,30 @@ impl World {
         Some(Ok(doc))
     }
 
-    /// Once all is at rest: epochs, and everybody else.
+    /// Once all is at rest: nobody has text of a document that is not his.
     pub(super) fn check_strangers(&mut self) {
         for i in 0..self.clients.len() {
-            let Some(process) = self.clients[i].process.as_ref().filter(|_| !self.is_of_document(i)) else {
-                continue;
-            };
-            let is_kept_out = !process
-                .doc
-                .to_string()
-                .chars()
-                .any(|ch| self.truth.authors.get(&ch).is_some_and(|&author| author != i));
-            if !is_kept_out {
-                self.fail(format!("client {i} belongs to another history and has text of this one"));
+            let Some(process) = &self.clients[i].process else { continue };
+            let is_own = |p: usize| p == self.clients[i].place && self.is_of_document(i);
+            let others = (0..self.places.len()).filter(|&p| !is_own(p)).map(|p| &self.places[p].truth);
+            let is_anothers =
+                |ch: &char| others.clone().any(|truth| truth.authors.get(ch).is_some_and(|&by| by != i));
+            if process.doc.rope().chars().any(|ch| is_anothers(&ch)) {
+                self.fail(format!("client {i} has text of another history"));
             }
         }
     }
+}
+
+/// No character that nobody typed, none twice but what undo brought back.
+fn check_chars(truth: &Truth, text: &str) -> Result<(), String> {
+    let mut counts: BTreeMap<char, usize> = BTreeMap::new();
+    text.chars().for_each(|ch| *counts.entry(ch).or_default() += 1);
+    for (ch, n) in counts {
+        let n_typed = truth.authors.get(&ch).map_or(0, |_| 1);
+        if n_typed + truth.revived.get(&ch).copied().unwrap_or(0) < n {
+            return Err(format!("has {ch:?} {n} times, which was typed {n_typed} times"));
+        }
+    }
+    Ok(())
 }

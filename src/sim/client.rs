@@ -11,8 +11,12 @@ use crate::protocol::Epoch;
 use crate::protocol::capability::Secret;
 use crate::sync::{LinkId, PersistToken, Room};
 
-/// One machine with one document.
+/// One document on one machine.
 pub(super) struct Client {
+    /// Whose document it has.
+    pub(super) place: usize,
+    /// The first client of the machine that it runs on: they lose power, sleep and are out of reach together.
+    pub(super) machine: usize,
     pub(super) secret: Secret,
     /// The history that it made itself, if it did: then it asks for the document to be created.
     pub(super) own_epoch: Option<Epoch>,

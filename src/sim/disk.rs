@@ -24,6 +24,10 @@ pub(super) struct Disk<W> {
     pub(super) is_stalled: bool,
     /// Whether the next write or sync fails.
     pub(super) refuses: bool,
+    /// Whether the next reading fails.
+    pub(super) is_unreadable: bool,
+    /// Which of the writes a bit has flipped in, if one has.
+    pub(super) flipped: Option<usize>,
 }
 
 impl<W> Disk<W> {
@@ -34,6 +38,8 @@ impl<W> Disk<W> {
             is_full: false,
             is_stalled: false,
             refuses: false,
+            is_unreadable: false,
+            flipped: None,
         }
     }
 
@@ -50,6 +56,42 @@ impl<W> Disk<W> {
         self.refuses = false;
         kept
     }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// Once after the disk was made unreadable, and always after a bit has flipped: each row has a checksum.
+    pub(super) fn read(&mut self) -> Result<&[W], &'static str> {
+        if std::mem::take(&mut self.is_unreadable) {
+            return Err("the disk cannot be read");
+        }
+        match self.flipped {
+            Some(_) => Err("a row is not as it was written"),
+            None => Ok(&self.synced),
+        }
+    }
+
+    /// From here on it is found again. What takes the place of all before heals what had flipped there.
+    pub(super) fn keep(&mut self, write: W, replaces_all: impl Fn(&W) -> bool) {
+        if replaces_all(&write) {
+            self.flipped = None;
+        }
+        self.synced.push(write);
+    }
+
+    /// Flips a bit in one of the writes from the `first` on, if there is one and none has flipped yet: which, `at` says.
+    pub(super) fn flip(&mut self, first: usize, at: u64) {
+        let n = self.synced.len().saturating_sub(first) as u64;
+        if 0 < n {
+            self.flipped.get_or_insert(first + (at % n) as usize);
+        }
+    }
+
+    /// Makes it the copy that was made after its first `n` writes, when all was sound.
+    pub(super) fn restore(&mut self, n: usize) {
+        self.synced.truncate(n);
+        self.flipped = None;
+    }
 }
 
 /// What a relay asks of its store.
@@ -59,6 +101,13 @@ pub(super) enum StoreWrite {
     Create { document: DocumentId, epoch: Epoch, access: Access, name: String },
     Append { token: PersistToken, bytes: Bytes },
     Snapshot(Bytes),
+}
+
+impl StoreWrite {
+    /// Whether nothing of the text that was written before is needed any more.
+    pub(super) fn replaces_all(&self) -> bool {
+        matches!(self, StoreWrite::Snapshot(_))
+    }
 }
 
 /// Returns what a relay's store holds.
@@ -107,6 +156,13 @@ pub(super) enum JournalWrite {
         version: VersionVector,
         token: u64,
     },
+}
+
+impl JournalWrite {
+    /// As [`StoreWrite::replaces_all`].
+    pub(super) fn replaces_all(&self) -> bool {
+        matches!(self, JournalWrite::Begin { .. } | JournalWrite::Remove)
+    }
 }
 
 /// Returns what a journal holds; `None` if it has no record.

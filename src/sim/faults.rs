@@ -24,6 +24,8 @@ enum Act {
     Power,
     Full,
     Refused,
+    Unreadable,
+    Flip,
     Restore,
     Sleep,
     Retry,
@@ -38,6 +40,7 @@ impl World {
         let act = self.draw_act();
         self.note(30, act as u64, &[]);
         let i = self.rng.below(self.clients.len() as u64) as usize;
+        let place = self.rng.below(self.places.len() as u64) as usize;
         match act {
             Act::Edit => self.edit(i),
             Act::Cut => self.cut_one(true),
@@ -45,13 +48,16 @@ impl World {
             Act::Partition => self.partition(i),
             Act::KillClient => self.kill_or_start(i, false),
             Act::QuitClient => self.quit(i),
-            Act::KillServer => self.kill_or_start_server(false),
-            Act::Power if self.rng.below(2) == 0 => self.kill_or_start_server(true),
-            Act::Power => self.kill_or_start(i, true),
-            Act::Full => self.fill_or_free(i),
-            Act::Refused if self.rng.below(2) == 0 => self.store.refuses = true,
+            Act::KillServer => self.kill_or_start_server(place, false),
+            Act::Power if self.rng.below(2) == 0 => self.kill_or_start_server(place, true),
+            Act::Power => self.power(i),
+            Act::Full => self.fill_or_free(place, i),
+            Act::Refused if self.rng.below(2) == 0 => self.places[place].store.refuses = true,
             Act::Refused => self.clients[i].disk.refuses = true,
-            Act::Restore => self.restore(i),
+            Act::Unreadable if self.rng.below(2) == 0 => self.places[place].store.is_unreadable = true,
+            Act::Unreadable => self.clients[i].disk.is_unreadable = true,
+            Act::Flip => self.flip(place, i),
+            Act::Restore => self.restore(place, i),
             Act::Sleep => self.sleep(i),
             Act::Retry => self.input(i, Input::RetryNow),
             Act::Save => self.save(i),
@@ -74,6 +80,8 @@ impl World {
             (Act::Power, options.power),
             (Act::Full, options.full),
             (Act::Refused, options.refused),
+            (Act::Unreadable, options.unreadable),
+            (Act::Flip, options.flip),
             (Act::Restore, options.restore),
             (Act::Sleep, options.sleep),
             (Act::Retry, options.retry),
@@ -100,6 +108,7 @@ impl World {
         let (place, kind) = (self.rng.next_u64(), self.rng.below(4));
         // Whoever joins sees nothing, and cannot edit, before the first welcome.
         let joined = |process: &&mut super::client::Process| process.epoch.is_some();
+        let truth = &mut self.places[self.clients[i].place].truth;
         let Some(process) = self.clients[i].process.as_mut().filter(joined) else { return };
         let len = process.doc.len_chars();
         let at = if is_hot { len / 2 } else { (place % (len as u64 + 1)) as usize };
@@ -111,8 +120,8 @@ impl World {
                 process.doc.delete(range).expect("inside the text");
             }
             _ => {
-                let text: String = (0..n).map(|_| self.truth.next_char()).collect();
-                self.truth.typed(i, &text);
+                let text: String = (0..n).map(|_| truth.next_char()).collect();
+                truth.typed(i, &text);
                 process.doc.insert(at, &text).expect("inside the text");
             }
         }
@@ -124,16 +133,16 @@ impl World {
         let Some(process) = &mut self.clients[i].process else { return };
         change(&mut process.doc);
         let text = process.doc.to_string();
-        self.truth.typed(i, &text);
+        self.places[self.clients[i].place].truth.typed(i, &text);
         self.edited(i);
     }
 
     fn edited(&mut self, i: usize) {
-        let is_true = self.clients[i].is_writer() && self.is_of_document(i);
+        let (is_true, place) = (self.clients[i].is_writer() && self.is_of_document(i), self.clients[i].place);
         let Some(process) = &mut self.clients[i].process else { return };
         process.screen = process.doc.rope().clone();
         if is_true {
-            self.truth.learn(&process.doc);
+            self.places[place].truth.learn(&process.doc);
         }
         self.input(i, Input::Edited);
     }
@@ -160,11 +169,12 @@ impl World {
             counts
         };
         let (before, after) = (count(before), count(after));
+        let truth = &mut self.places[self.clients[i].place].truth;
         let Some(process) = &mut self.clients[i].process else { return };
         let mut wrong = None;
         for (&ch, &n) in &before {
             if after.get(&ch).copied().unwrap_or(0) < n {
-                let is_own = self.truth.authors.get(&ch) == Some(&i) || process.deleted.contains(&ch);
+                let is_own = truth.authors.get(&ch) == Some(&i) || process.deleted.contains(&ch);
                 process.deleted.insert(ch);
                 wrong = wrong.or((!is_own).then_some((ch, "took away")));
             }
@@ -172,7 +182,7 @@ impl World {
         for (&ch, &n) in &after {
             let n_new = n - before.get(&ch).copied().unwrap_or(0);
             if 0 < n_new {
-                *self.truth.revived.entry(ch).or_default() += n_new as usize;
+                *truth.revived.entry(ch).or_default() += n_new as usize;
                 wrong = wrong.or((!process.deleted.contains(&ch)).then_some((ch, "brought back")));
             }
         }
@@ -218,18 +228,27 @@ impl World {
         }
     }
 
+    /// Returns the clients that run on the same machine as this one.
+    fn on_machine_of(&self, i: usize) -> Vec<usize> {
+        let machine = self.clients[i].machine;
+        (0..self.clients.len()).filter(|&other| self.clients[other].machine == machine).collect()
+    }
+
     fn partition(&mut self, i: usize) {
-        self.set_out_of_reach(i, true);
         let until = self.now + self.rng.below(AWAY_MS_MAX);
-        self.later(until, Event::Reachable { client: i });
+        for i in self.on_machine_of(i) {
+            self.set_out_of_reach(i, true);
+            self.later(until, Event::Reachable { client: i });
+        }
     }
 
     /// Lets nothing through between a client and all others, or lets it through again.
     pub fn set_out_of_reach(&mut self, i: usize, is_out: bool) {
         self.clients[i].is_out_of_reach = is_out;
-        let is_host = self.options.is_host && i == 0;
-        for wire in self.wires.values_mut().filter(|wire| is_out && (is_host || wire.client == i)) {
-            wire.is_broken = true;
+        if is_out {
+            for link in self.links_of(i) {
+                self.wires.entry(link).and_modify(|wire| wire.is_broken = true);
+            }
         }
     }
 
@@ -237,6 +256,16 @@ impl World {
         match self.clients[i].process {
             Some(_) => self.kill_client(i, is_power),
             None => self.start_client(i),
+        }
+    }
+
+    /// The power of a machine goes, or comes back.
+    fn power(&mut self, i: usize) {
+        let is_on = self.clients[i].process.is_some();
+        for i in self.on_machine_of(i) {
+            if self.clients[i].process.is_some() == is_on {
+                self.kill_or_start(i, true);
+            }
         }
     }
 
@@ -256,11 +285,14 @@ impl World {
             client.deferred.clear();
             client.stood_still_at = None;
         }
-        let is_host = self.options.is_host && i == 0;
-        let end = if is_host { End::Server } else { End::Client };
-        let links = self.wires.iter().filter(|(_, wire)| is_host || wire.client == i);
-        let links: Vec<LinkId> = links.map(|(&id, _)| id).collect();
-        self.drop_ends(links, end, is_power);
+        self.drop_ends(self.links_of(i), self.end_of(i), is_power);
+    }
+
+    /// Returns the connections of a client, to its server or as one.
+    fn links_of(&self, i: usize) -> Vec<LinkId> {
+        let place = self.is_host(i).then_some(self.clients[i].place);
+        let links = self.wires.iter().filter(|(_, wire)| wire.client == i || Some(wire.place) == place);
+        links.map(|(&id, _)| id).collect()
     }
 
     fn drop_ends(&mut self, links: Vec<LinkId>, end: End, is_power: bool) {
@@ -294,95 +326,148 @@ impl World {
         self.kill_client(i, false);
     }
 
-    fn kill_or_start_server(&mut self, is_power: bool) {
-        match (self.options.is_host, &self.relay) {
-            (true, _) => self.kill_or_start(0, is_power),
-            (false, Some(_)) => self.kill_relay(is_power),
-            (false, None) => self.restart_relay(),
+    fn kill_or_start_server(&mut self, p: usize, is_power: bool) {
+        match (self.places[p].host, &self.places[p].relay) {
+            (Some(host), _) => self.kill_or_start(host, is_power),
+            (None, Some(_)) => self.kill_relay(p, is_power),
+            (None, None) => self.restart_relay(p),
         }
     }
 
-    /// `kill -9` of the relay.
-    pub fn kill_relay(&mut self, is_power: bool) {
-        if self.relay.take().is_none() {
+    /// `kill -9` of a relay.
+    pub fn kill_relay(&mut self, p: usize, is_power: bool) {
+        let place = &mut self.places[p];
+        if place.relay.take().is_none() {
             return;
         }
-        self.relay_run += 1;
-        let n_kept = self.rng.below(self.store.waiting.len() as u64 + 1) as usize;
-        self.store.crash(n_kept).into_iter().for_each(|write| self.keep_stored(write));
-        let links = self.wires.keys().copied().collect();
+        place.run += 1;
+        let n_kept = self.rng.below(place.store.waiting.len() as u64 + 1) as usize;
+        let kept = place.store.crash(n_kept);
+        kept.into_iter().for_each(|write| self.keep_stored(p, write));
+        let links = self.wires.iter().filter(|(_, wire)| wire.place == p).map(|(&id, _)| id).collect();
         self.drop_ends(links, End::Server, is_power);
     }
 
-    /// Starts the relay again, if it does not run.
-    pub fn restart_relay(&mut self) {
-        if self.relay.is_none() && !self.options.is_host {
-            self.start_relay();
+    /// Starts a relay again, if it does not run.
+    pub fn restart_relay(&mut self, p: usize) {
+        if self.places[p].relay.is_none() {
+            self.start_relay(p);
         }
     }
 
-    fn fill_or_free(&mut self, i: usize) {
+    fn fill_or_free(&mut self, p: usize, i: usize) {
         let is_full = match self.rng.below(2) {
-            0 => &mut self.store.is_full,
+            0 => &mut self.places[p].store.is_full,
             _ => &mut self.clients[i].disk.is_full,
         };
         *is_full = !*is_full;
     }
 
-    /// Fills the relay's disk, or frees it.
-    pub fn set_full(&mut self, is_full: bool) {
-        self.store.is_full = is_full;
+    /// Fills a relay's disk, or frees it.
+    pub fn set_full(&mut self, p: usize, is_full: bool) {
+        self.places[p].store.is_full = is_full;
+    }
+
+    /// A bit flips on a disk, in something that was written since the beginning. Nobody notices before it is read.
+    fn flip(&mut self, p: usize, i: usize) {
+        let place = &mut self.places[p];
+        let at = self.rng.next_u64();
+        match place.host.is_none() && self.rng.below(2) == 0 {
+            true => place.store.flip(1, at),
+            false => {
+                let client = &mut self.clients[i];
+                client.disk.flip(usize::from(client.own_epoch.is_some()), at);
+            }
+        }
+    }
+
+    /// Flips a bit of a relay's disk, in its last write.
+    pub fn flip_store(&mut self, p: usize) {
+        let n = self.places[p].store.synced.len();
+        self.places[p].store.flip(n - 1, 0);
+    }
+
+    /// Flips a bit of a client's disk, in its last write.
+    pub fn flip_journal(&mut self, i: usize) {
+        let n = self.clients[i].disk.synced.len();
+        self.clients[i].disk.flip(n - 1, 0);
+    }
+
+    /// The operator of a server whose disk has a flipped bit stops it and takes the copy from before.
+    pub fn mend_store(&mut self, p: usize) {
+        if let Some(n) = self.places[p].store.flipped {
+            self.kill_relay(p, false);
+            self.restore_relay(p, n);
+        }
+    }
+
+    /// A user whose record cannot be read any more gives it up; a host takes the copy from before.
+    pub fn mend_journal(&mut self, i: usize) {
+        let Some(flipped) = self.clients[i].disk.flipped else { return };
+        self.kill_client(i, false);
+        let place = self.clients[i].place;
+        match self.is_host(i) {
+            true => self.restore_journal(i, flipped),
+            false => self.restore_journal(i, usize::from(self.clients[i].own_epoch.is_some())),
+        }
+        if self.is_host(i) || self.places[place].truth.is_restored {
+            self.forget_promises(place);
+        }
     }
 
     /// A dead machine comes back with an older copy of its disk.
-    fn restore(&mut self, i: usize) {
-        let is_server = self.rng.below(2) == 0 || (self.options.is_host && i == 0);
-        if is_server && !self.options.is_host {
-            if self.relay.is_none() {
-                let n = self.rng.below(self.store.synced.len() as u64 + 1) as usize;
-                self.restore_relay(n);
+    fn restore(&mut self, p: usize, i: usize) {
+        let of_client = self.clients[i].place;
+        if self.places[p].host.is_none() && self.rng.below(2) == 0 {
+            if self.places[p].relay.is_none() {
+                let n = self.rng.below(self.places[p].store.synced.len() as u64 + 1) as usize;
+                self.restore_relay(p, n);
             }
-        } else if self.clients[i].process.is_none() && !self.truth.is_restored && self.is_of_document(i) {
-            let is_host = self.options.is_host && i == 0;
+        } else if self.clients[i].process.is_none()
+            && !self.places[of_client].truth.is_restored
+            && self.is_of_document(i)
+        {
             // What the machine began with was copied, too.
             let n_first = usize::from(self.clients[i].own_epoch.is_some());
             let n = n_first as u64 + self.rng.below((self.clients[i].disk.synced.len() - n_first) as u64 + 1);
             self.restore_journal(i, n as usize);
-            if is_host {
-                self.forget_promises();
+            if self.is_host(i) {
+                self.forget_promises(of_client);
             }
         }
     }
 
     /// The disk of a relay that does not run becomes an older copy: what its first `n` writes made of it.
-    pub fn restore_relay(&mut self, n: usize) {
-        self.restore_store(n);
-        self.forget_promises();
+    pub fn restore_relay(&mut self, p: usize, n: usize) {
+        self.restore_store(p, n);
+        self.forget_promises(p);
     }
 
     /// Only what is on the disk of somebody who can bring it back is still safe.
-    fn forget_promises(&mut self) {
-        self.truth.is_restored = true;
-        self.truth.promised = match self.options.is_host {
-            true => self.clients[0].shadow.doc.version(),
-            false => self.store_shadow.doc.version(),
-        };
-        for i in 0..self.clients.len() {
-            if self.clients[i].is_writer() && self.is_of_document(i) {
-                self.truth.promised.merge(&self.clients[i].shadow.doc.version());
+    fn forget_promises(&mut self, p: usize) {
+        let mut promised = self.kept(p);
+        for (i, client) in self.clients.iter().enumerate() {
+            if client.place == p && client.is_writer() && self.is_of_document(i) {
+                promised.merge(&client.shadow.doc.version());
             }
         }
+        let truth = &mut self.places[p].truth;
+        (truth.is_restored, truth.promised) = (true, promised);
     }
 
     fn sleep(&mut self, i: usize) {
-        if self.clients[i].is_asleep || self.clients[i].process.is_none() {
-            return;
-        }
-        self.clients[i].is_asleep = true;
         let is_night = self.rng.below(20) == 0;
         let until = self.now + if is_night { NIGHT_MS } else { self.rng.below(AWAY_MS_MAX) };
-        self.later(until, Event::Awake { client: i });
-        self.clients[i].stood_still_at = (self.rng.below(2) == 0).then_some(self.now);
+        let stands_still = self.rng.below(2) == 0;
+        for i in self.on_machine_of(i) {
+            let client = &mut self.clients[i];
+            if client.is_asleep || client.process.is_none() {
+                continue;
+            }
+            client.is_asleep = true;
+            client.stood_still_at = stands_still.then_some(self.now);
+            self.later(until, Event::Awake { client: i });
+        }
     }
 
     pub(super) fn wake_up(&mut self, i: usize) {
@@ -424,17 +509,23 @@ impl World {
         self.is_faulty = false;
         (self.options.latency_ms, self.options.jitter_ms) = (self.options.latency_ms.min(100), 30);
         (self.options.bytes_per_ms, self.options.disk_ms) = (100_000, 10);
-        (self.store.is_full, self.store.refuses) = (false, false);
+        for p in 0..self.places.len() {
+            let store = &mut self.places[p].store;
+            (store.is_full, store.refuses, store.is_unreadable) = (false, false, false);
+            self.mend_store(p);
+        }
         self.attacker_leaves();
         for i in 0..self.clients.len() {
-            (self.clients[i].disk.is_full, self.clients[i].disk.refuses) = (false, false);
+            let disk = &mut self.clients[i].disk;
+            (disk.is_full, disk.refuses, disk.is_unreadable) = (false, false, false);
             self.clients[i].is_out_of_reach = false;
             self.wake_up(i);
+            self.mend_journal(i);
             if self.clients[i].process.is_none() {
                 self.start_client(i);
             }
         }
-        self.restart_relay();
+        (0..self.places.len()).for_each(|p| self.restart_relay(p));
         let links = self.wires.iter().filter(|(_, wire)| wire.is_broken || wire.is_failing);
         let links: Vec<LinkId> = links.map(|(&id, _)| id).collect();
         for link in links {

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::network::End;
 use super::options::Hostile;
-use super::world::{DOCUMENT, EPOCH, World, secret};
+use super::places::{DOCUMENT, EPOCH, secret};
+use super::world::World;
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::protocol::ConnectionId;
@@ -66,7 +67,7 @@ impl World {
         let Some(attacker) = &self.attacker else { return };
         let kind = attacker.kind;
         let Some(link) = attacker.link else {
-            let Some(link) = self.connect(NOBODY) else { return };
+            let Some(link) = self.connect(NOBODY, 0) else { return };
             if let Some(attacker) = &mut self.attacker {
                 attacker.link = Some(link);
             }

@@ -26,6 +26,7 @@ impl End {
 /// One connection between a client and the server.
 pub(super) struct Wire {
     pub(super) client: usize,
+    pub(super) place: usize,
     /// What the client sends, and what the server sends.
     pipes: [Pipe; 2],
     /// Whether each end still has its socket.
@@ -47,8 +48,15 @@ pub(super) struct Pipe {
 }
 
 impl Wire {
-    pub(super) fn new(client: usize) -> Wire {
-        Wire { client, pipes: Default::default(), is_open: [true, true], is_broken: false, is_failing: false }
+    pub(super) fn new(client: usize, place: usize) -> Wire {
+        Wire {
+            client,
+            place,
+            pipes: Default::default(),
+            is_open: [true, true],
+            is_broken: false,
+            is_failing: false,
+        }
     }
 
     /// What this end sends.

@@ -2,6 +2,9 @@
 
 use crate::base::rng::Rng;
 
+/// Servers in one world, at most.
+pub const N_SERVERS_MAX: usize = 3;
+
 /// Who is there besides honest members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hostile {
@@ -18,8 +21,10 @@ pub enum Hostile {
 /// Everything that is drawn once for each seed. Weights are relative to each other; 0 never happens.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether the first client serves the document instead of a relay.
-    pub is_host: bool,
+    /// Servers, each with a document of its own.
+    pub n_servers: usize,
+    /// Of which of them the first client serves the document instead of a relay.
+    pub hosts: [bool; N_SERVERS_MAX],
     /// Clients that may write, the first included.
     pub n_writers: usize,
     /// Clients that may only read, and edit all the same.
@@ -84,6 +89,10 @@ pub struct Options {
     pub full: u64,
     /// … of a write or a sync that fails, after which some of it may be on the disk all the same.
     pub refused: u64,
+    /// … of a disk that cannot be read the next time.
+    pub unreadable: u64,
+    /// … of a bit that flips on a disk.
+    pub flip: u64,
     /// … of a dead machine's disk being replaced by an older copy.
     pub restore: u64,
     /// … of a machine that sleeps, its clock running on or not.
@@ -102,7 +111,8 @@ impl Options {
     /// A world without faults: two writers at a relay.
     pub fn quiet() -> Options {
         Options {
-            is_host: false,
+            n_servers: 1,
+            hosts: [false; N_SERVERS_MAX],
             n_writers: 2,
             n_readers: 0,
             n_late: 0,
@@ -135,6 +145,8 @@ impl Options {
             power: 0,
             full: 0,
             refused: 0,
+            unreadable: 0,
+            flip: 0,
             restore: 0,
             sleep: 0,
             retry: 0,
@@ -151,7 +163,8 @@ impl Options {
         let n_readers = draw.or_none(2, 2) as usize;
         let is_large = draw.chance(3);
         Options {
-            is_host: draw.chance(25),
+            n_servers: if draw.chance(30) { 2 + draw.below(2) as usize } else { 1 },
+            hosts: std::array::from_fn(|_| draw.chance(25)),
             n_writers,
             n_readers,
             n_late: draw.below((n_writers + n_readers) as u64 / 2 + 1) as usize,
@@ -183,6 +196,8 @@ impl Options {
             power: draw.or_none(2, 3),
             full: draw.or_none(2, 3),
             refused: draw.or_none(2, 4),
+            unreadable: draw.or_none(3, 3),
+            flip: draw.or_none(5, 2),
             restore: draw.or_none(5, 3),
             sleep: draw.or_none(3, 2),
             retry: draw.or_none(2, 3),

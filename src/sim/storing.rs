@@ -1,7 +1,8 @@
 //! What the disks answer.
 
 use super::disk::{self, JournalWrite, Shadow, StoreWrite};
-use super::world::{DOCUMENT, Event, World};
+use super::world::{Event, World};
+use crate::protocol::Epoch;
 use crate::relay;
 use crate::sync::{Input, PersistToken};
 
@@ -9,57 +10,57 @@ use crate::sync::{Input, PersistToken};
 const JOURNAL_RETRY_MS: u64 = 1_000;
 
 impl World {
-    /// Writes whatever is due at the relay's disk.
-    pub(super) fn store_done(&mut self) {
-        if std::mem::take(&mut self.store.refuses) {
-            return self.store_refuses();
+    /// Writes whatever is due at a relay's disk.
+    pub(super) fn store_done(&mut self, p: usize) {
+        if std::mem::take(&mut self.places[p].store.refuses) {
+            return self.store_refuses(p);
         }
         let now = self.now;
         let mut n_written = 0;
-        while let Some((_, write)) = self.store.waiting.pop_front_if(|(at, _)| *at <= now) {
+        while let Some((_, write)) = self.places[p].store.waiting.pop_front_if(|(at, _)| *at <= now) {
             n_written += 1;
-            self.store_answers(write);
+            self.store_answers(p, write);
         }
         if 0 < n_written {
-            self.note(20, n_written, &[]);
+            self.note(20, n_written, &[p as u8]);
         }
     }
 
-    fn store_answers(&mut self, write: StoreWrite) {
-        let is_full = self.store.is_full;
-        let is_there = !self.store.synced.is_empty();
-        if is_there && matches!(&write, StoreWrite::Create { document, .. } if *document == DOCUMENT) {
-            self.fail("a document that is there is to be made again".to_owned());
+    fn store_answers(&mut self, p: usize, write: StoreWrite) {
+        let place = &mut self.places[p];
+        let (document, is_full) = (place.document, place.store.is_full);
+        if matches!(&write, StoreWrite::Create { document: asked, .. } if *asked == document)
+            && !place.store.synced.is_empty()
+        {
+            return self.fail("a document that is there is to be made again".to_owned());
         }
         let input = match &write {
-            StoreWrite::Load { document } if *document != DOCUMENT => {
-                relay::Input::Loaded { document: *document, result: Ok(None) }
+            StoreWrite::Load { document: asked } => {
+                let found =
+                    place.store.read().map(|writes| disk::stored(writes).filter(|_| *asked == document));
+                relay::Input::Loaded { document: *asked, result: found.map_err(str::to_owned) }
             }
-            StoreWrite::Load { document } => {
-                relay::Input::Loaded { document: *document, result: Ok(disk::stored(&self.store.synced)) }
+            StoreWrite::Create { document: asked, .. } if is_full || *asked != document => {
+                relay::Input::Created { document: *asked, result: Err("no space".to_owned()) }
             }
-            StoreWrite::Create { document, .. } if is_full || *document != DOCUMENT => {
-                relay::Input::Created { document: *document, result: Err("no space".to_owned()) }
-            }
-            StoreWrite::Create { document, .. } => {
-                relay::Input::Created { document: *document, result: Ok(()) }
-            }
+            StoreWrite::Create { .. } => relay::Input::Created { document, result: Ok(()) },
             StoreWrite::Append { .. } | StoreWrite::Snapshot(_) if is_full => {
-                self.store.waiting.push_front((self.now, write));
-                return self.store_refuses();
+                place.store.waiting.push_front((self.now, write));
+                return self.store_refuses(p);
             }
-            StoreWrite::Append { token, .. } => relay::Input::Appended { document: DOCUMENT, token: *token },
-            StoreWrite::Snapshot(_) => relay::Input::SnapshotStored { document: DOCUMENT, result: Ok(()) },
+            StoreWrite::Append { token, .. } => relay::Input::Appended { document, token: *token },
+            StoreWrite::Snapshot(_) => relay::Input::SnapshotStored { document, result: Ok(()) },
         };
-        self.keep_stored(write.clone());
-        self.relay_input(input);
+        self.keep_stored(p, write.clone());
+        self.relay_input(p, input);
     }
 
     /// Everything that waits fails as one; how much of it is on the disk all the same, nobody knows.
-    fn store_refuses(&mut self) {
+    fn store_refuses(&mut self, p: usize) {
         let sentence = "the relay cannot write to its disk".to_owned();
-        let n_kept = if self.store.is_full { 0 } else { self.rng.below(self.store.waiting.len() as u64 + 1) };
-        let failed: Vec<StoreWrite> = self.store.waiting.drain(..).map(|(_, write)| write).collect();
+        let (document, store) = (self.places[p].document, &mut self.places[p].store);
+        let n_kept = if store.is_full { 0 } else { self.rng.below(store.waiting.len() as u64 + 1) };
+        let failed: Vec<StoreWrite> = store.waiting.drain(..).map(|(_, write)| write).collect();
         let mut append_failed = false;
         for (n, write) in failed.into_iter().enumerate() {
             let input = match &write {
@@ -72,30 +73,55 @@ impl World {
                 StoreWrite::Append { .. } => {
                     append_failed = true;
                     if (n as u64) < n_kept {
-                        self.keep_stored(write);
+                        self.keep_stored(p, write);
                     }
                     continue;
                 }
                 StoreWrite::Snapshot(_) => {
-                    relay::Input::SnapshotStored { document: DOCUMENT, result: Err(sentence.clone()) }
+                    relay::Input::SnapshotStored { document, result: Err(sentence.clone()) }
                 }
             };
-            self.relay_input(input);
+            self.relay_input(p, input);
         }
         if append_failed {
-            self.relay_input(relay::Input::AppendFailed { document: DOCUMENT, sentence });
+            self.relay_input(p, relay::Input::AppendFailed { document, sentence });
         }
     }
 
     /// From here on a restart finds it.
-    pub(super) fn keep_stored(&mut self, write: StoreWrite) {
+    pub(super) fn keep_stored(&mut self, p: usize, write: StoreWrite) {
+        let place = &mut self.places[p];
         match &write {
             StoreWrite::Load { .. } => return,
-            StoreWrite::Create { document, .. } if *document != DOCUMENT => return,
-            StoreWrite::Append { bytes, .. } => self.store_shadow.take(bytes),
+            StoreWrite::Create { document, .. } if *document != place.document => return,
+            StoreWrite::Append { bytes, .. } => place.shadow.take(bytes),
             StoreWrite::Snapshot(_) | StoreWrite::Create { .. } => {}
         }
-        self.store.synced.push(write);
+        place.store.keep(write, StoreWrite::replaces_all);
+    }
+
+    /// The journal's record begins with the first batch.
+    pub(super) fn begin_record(&mut self, i: usize) {
+        let Some(process) = &mut self.clients[i].process else { return };
+        if !std::mem::replace(&mut process.is_begun, true) {
+            let begin = JournalWrite::Begin { epoch: process.epoch, snapshot: process.doc.save() };
+            self.ask_journal(i, begin);
+        }
+    }
+
+    pub(super) fn adopt(&mut self, i: usize, epoch: Epoch) {
+        let Some(process) = &mut self.clients[i].process else { return };
+        process.epoch = Some(epoch);
+        if std::mem::replace(&mut process.is_begun, false) {
+            self.ask_journal(i, JournalWrite::Remove);
+        }
+    }
+
+    pub(super) fn ask_journal(&mut self, i: usize, write: JournalWrite) {
+        let at = self.now + self.rng.below(self.options.disk_ms + 1);
+        let client = &mut self.clients[i];
+        let (at, run) = (client.disk.ask(at, write), client.run);
+        self.later(at, Event::JournalDone { client: i, run });
     }
 
     /// Writes whatever is due at a client's disk.
@@ -157,24 +183,25 @@ impl World {
             JournalWrite::Saved { snapshot, .. } => shadow.take_snapshot(snapshot),
             JournalWrite::Acknowledged(_) => {}
         }
-        self.clients[i].disk.synced.push(write);
+        self.clients[i].disk.keep(write, JournalWrite::replaces_all);
     }
 
-    /// Makes the relay's disk what it was after its first `n` writes.
-    pub(super) fn restore_store(&mut self, n: usize) {
-        self.store.synced.truncate(n);
-        self.store_shadow = Shadow::new();
-        if let Some(stored) = disk::stored(&self.store.synced) {
+    /// Makes a relay's disk what it was after its first `n` writes.
+    pub(super) fn restore_store(&mut self, p: usize, n: usize) {
+        let place = &mut self.places[p];
+        place.store.restore(n);
+        place.shadow = Shadow::new();
+        if let Some(stored) = disk::stored(&place.store.synced) {
             if let Some(bytes) = &stored.snapshot {
-                self.store_shadow.take_snapshot(bytes);
+                place.shadow.take_snapshot(bytes);
             }
-            stored.tail.iter().for_each(|bytes| self.store_shadow.take(bytes));
+            stored.tail.iter().for_each(|bytes| place.shadow.take(bytes));
         }
     }
 
     /// Makes a client's disk what it was after its first `n` writes.
     pub fn restore_journal(&mut self, i: usize, n: usize) {
-        self.clients[i].disk.synced.truncate(n);
+        self.clients[i].disk.restore(n);
         let mut shadow = Shadow::new();
         if let Some(record) = disk::record(&self.clients[i].disk.synced) {
             if !record.snapshot.is_empty() {

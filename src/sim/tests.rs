@@ -6,20 +6,20 @@ const N_SEEDS_MAX: u64 = 1_000;
 
 /// Every defect, with a seed that found it: only tried first, so that the search is short for as long as worlds stay the same.
 const DEFECTS: [(Defect, u64); 14] = [
-    (Defect::AckBeforeSync, 0),
-    (Defect::LoadErrorIsEmpty, 7),
-    (Defect::NoEpoch, 4),
-    (Defect::ReaderWrites, 62),
-    (Defect::PresenceForEver, 40),
-    (Defect::FailedSyncForgotten, 0),
-    (Defect::RetryFromAsked, 0),
-    (Defect::RecoveredNotForwarded, 17),
-    (Defect::ResumeSendsNothing, 13),
+    (Defect::AckBeforeSync, 1),
+    (Defect::LoadErrorIsEmpty, 22),
+    (Defect::NoEpoch, 6),
+    (Defect::ReaderWrites, 90),
+    (Defect::PresenceForEver, 50),
+    (Defect::FailedSyncForgotten, 1),
+    (Defect::RetryFromAsked, 1),
+    (Defect::RecoveredNotForwarded, 31),
+    (Defect::ResumeSendsNothing, 41),
     (Defect::MergeNotReported, 0),
-    (Defect::LeftOutForEver, 86),
-    (Defect::WaitingCounts, 44),
-    (Defect::AcknowledgedForEver, 334),
-    (Defect::TailForgotten, 0),
+    (Defect::LeftOutForEver, 468),
+    (Defect::WaitingCounts, 61),
+    (Defect::AcknowledgedForEver, 345),
+    (Defect::TailForgotten, 2),
 ];
 
 /// Returns the first seed from `first` on in which a planted defect breaks a rule, and which.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::options::N_SERVERS_MAX;
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
 use crate::document::Document;
 
-/// The first of the characters that are typed, each once: so each says who typed it.
+/// The first of the characters that are typed, each once: so each says who typed it, and into which document.
 const FIRST_CHAR: u32 = 0x4E00;
 
 /// All that was done.
@@ -14,7 +15,7 @@ pub(super) struct Truth {
     pub(super) doc: Document,
     /// Who typed what.
     pub(super) authors: BTreeMap<char, usize>,
-    n_chars: u32,
+    next_char: u32,
     /// How often undo or redo brought a character back.
     pub(super) revived: BTreeMap<char, usize>,
     /// Under which ids readers edit.
@@ -26,11 +27,12 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    pub(super) fn new() -> Truth {
+    /// Makes the truth of the place of this number.
+    pub(super) fn new(place: usize) -> Truth {
         Truth {
             doc: Document::new(ReplicaId::new(1)),
             authors: BTreeMap::new(),
-            n_chars: 0,
+            next_char: FIRST_CHAR + place as u32,
             revived: BTreeMap::new(),
             readers: BTreeSet::new(),
             promised: VersionVector::default(),
@@ -41,8 +43,8 @@ impl Truth {
     /// Returns a character that was never typed before.
     pub(super) fn next_char(&mut self) -> char {
         loop {
-            let code = FIRST_CHAR + self.n_chars;
-            self.n_chars += 1;
+            let code = self.next_char;
+            self.next_char += N_SERVERS_MAX as u32;
             // Past the ideographs: surrogates are no characters.
             if let Some(ch) = char::from_u32(code) {
                 return ch;

@@ -4,6 +4,8 @@ use super::network::End;
 use super::world::World;
 use crate::base::time::MonoTime;
 use crate::crdt::{ReplicaId, VersionVector};
+use crate::protocol::Epoch;
+use crate::protocol::capability::Secret;
 use crate::relay::Relay;
 use crate::sim::client::Process;
 use crate::sync::{LinkId, Room};
@@ -15,6 +17,16 @@ impl World {
     /// As all that follow here, if it does not run.
     fn process(&self, i: usize) -> &Process {
         self.clients[i].process.as_ref().expect("a running client")
+    }
+
+    /// Returns whether a client's program runs.
+    pub fn is_running(&self, i: usize) -> bool {
+        self.clients[i].process.is_some()
+    }
+
+    /// Returns the secret of a server's document, and its history.
+    pub fn document_at(&self, place: usize) -> (Secret, Epoch) {
+        (self.places[place].secret.clone(), self.places[place].epoch)
     }
 
     /// Returns the text that a client has.
@@ -52,14 +64,15 @@ impl World {
         self.wires.get(&link).is_some_and(|wire| wire.is_open(End::Server))
     }
 
-    /// Returns how many documents the relay has in memory.
+    /// Returns how many documents the relays have in memory.
     pub fn n_documents(&self) -> usize {
-        self.relay.as_ref().map_or(0, Relay::n_documents)
+        self.places.iter().filter_map(|place| place.relay.as_ref()).map(Relay::n_documents).sum()
     }
 
     /// Returns how many operations the writers have made.
     pub fn n_ops(&self) -> u64 {
-        self.truth.doc.version().n_ops_beyond(&VersionVector::default())
+        let versions = self.places.iter().map(|place| place.truth.doc.version());
+        versions.map(|version| version.n_ops_beyond(&VersionVector::default())).sum()
     }
 
     /// Returns how many bytes the server has sent since this was last asked.

@@ -9,27 +9,17 @@ use super::disk::{self, Disk, JournalWrite, Shadow, StoreWrite};
 use super::hostile::Attacker;
 use super::network::{End, Wire};
 use super::options::Options;
-use super::truth::Truth;
+use super::places::Place;
 use super::{Failure, Outcome};
 use crate::base::rng::Rng;
-use crate::base::time::{Millis, MonoTime, WallTime};
-use crate::crdt::{ReplicaId, VersionVector};
+use crate::base::time::{Millis, MonoTime};
+use crate::crdt::ReplicaId;
 use crate::document::{Applied, Document};
 use crate::protocol::capability::Secret;
-use crate::protocol::{DocumentId, Epoch, SessionId};
+use crate::protocol::{Epoch, SessionId};
 use crate::relay::{self, Relay, RelayConfig};
 use crate::sync::event::{Create, LinkLimits};
-use crate::sync::{Direction, Input, LinkId, Output, Room, RoomConfig, Serve, Upstream, Via};
-
-/// The document that everything is about.
-pub const DOCUMENT: DocumentId = DocumentId::from_bytes([1; 16]);
-/// Its history.
-pub const EPOCH: Epoch = Epoch::from_bytes([2; 16]);
-
-/// Returns the secret of the document's link.
-pub fn secret() -> Secret {
-    Secret::from_random([3; 32])
-}
+use crate::sync::{Input, LinkId, Output, Room, RoomConfig, Serve, Upstream};
 
 /// Inputs of a room or relay at one moment, past which it is taken to run in circles.
 const INPUTS_AT_ONCE_MAX: u64 = 2_000_000;
@@ -46,8 +36,8 @@ pub(super) enum Event {
     Break { link: LinkId },
     /// A try to connect comes to its end.
     Dialed { client: usize, run: u64, n_dials: u64 },
-    /// The relay's disk has done something.
-    StoreDone { run: u64 },
+    /// A relay's disk has done something.
+    StoreDone { place: usize, run: u64 },
     /// A client's disk has.
     JournalDone { client: usize, run: u64 },
     /// A machine wakes up.
@@ -56,7 +46,7 @@ pub(super) enum Event {
     Reachable { client: usize },
 }
 
-/// Clients, the server, and what lies between them.
+/// Clients, the servers, and what lies between them.
 pub struct World {
     pub(super) options: Options,
     pub(super) rng: Rng,
@@ -64,16 +54,13 @@ pub struct World {
     queue: BTreeMap<(u64, u64), Event>,
     n_events: u64,
     n_inputs_at_once: u64,
-    pub(super) relay: Option<Relay>,
-    pub(super) relay_run: u64,
-    pub(super) store: Disk<StoreWrite>,
-    /// What a restart of the relay would find.
-    pub(super) store_shadow: Shadow,
+    pub(super) places: Vec<Place>,
     pub(super) clients: Vec<Client>,
     pub(super) wires: BTreeMap<LinkId, Wire>,
-    next_link: u64,
+    /// Members of the first document that came so far.
+    pub(super) n_members: usize,
+    pub(super) next_link: u64,
     pub(super) attacker: Option<Attacker>,
-    pub(super) truth: Truth,
     /// Whether the network loses, doubles and mixes packets.
     pub(super) is_faulty: bool,
     pub(super) n_bytes_down: usize,
@@ -83,7 +70,7 @@ pub struct World {
 }
 
 impl World {
-    /// Makes a world with a server and nobody else.
+    /// Makes a world with its servers and nobody else.
     pub fn new(seed: u64, options: Options) -> World {
         let mut world = World {
             options,
@@ -92,30 +79,40 @@ impl World {
             queue: BTreeMap::new(),
             n_events: 0,
             n_inputs_at_once: 0,
-            relay: None,
-            relay_run: 0,
-            store: Disk::new(),
-            store_shadow: Shadow::new(),
+            places: Vec::new(),
             clients: Vec::new(),
             wires: BTreeMap::new(),
+            n_members: 0,
             next_link: 0,
             attacker: None,
-            truth: Truth::new(),
             is_faulty: false,
             n_bytes_down: 0,
             n_bytes_up: 0,
             trace: 0xcbf2_9ce4_8422_2325,
             failure: None,
         };
-        if !world.options.is_host {
-            world.start_relay();
+        for n in 0..world.options.n_servers {
+            world.places.push(Place::new(n, world.options.hosts[n]));
+            world.start_relay(n);
         }
         world
     }
 
-    /// Adds a client with this secret and starts it. With `first` it has a text with a history of its own already; the
-    /// first client of a world with a host serves it.
+    /// Adds a client of the first server with this secret and starts it. With `first` it has a text with a history of its
+    /// own already; the first client of a document that is hosted serves it.
     pub fn add(&mut self, secret: &Secret, first: Option<(&str, Epoch)>) -> usize {
+        self.add_at(0, self.clients.len(), secret, first)
+    }
+
+    /// As [`World::add`], at any server and on any client's machine.
+    pub fn add_at(
+        &mut self,
+        place: usize,
+        machine: usize,
+        secret: &Secret,
+        first: Option<(&str, Epoch)>,
+    ) -> usize {
+        let i = self.clients.len();
         let mut disk = Disk::new();
         let mut shadow = Shadow::new();
         if let Some((text, epoch)) = first {
@@ -125,19 +122,25 @@ impl World {
             let snapshot = doc.save();
             shadow.take_snapshot(&snapshot);
             disk.synced.push(JournalWrite::Begin { epoch: Some(epoch), snapshot });
-            if epoch == EPOCH {
-                self.truth.typed(self.clients.len(), text);
-                self.truth.learn(&doc);
+            if epoch == self.places[place].epoch {
+                self.places[place].truth.typed(i, text);
+                self.places[place].truth.learn(&doc);
             }
         }
+        let clock = match self.clients.get(machine) {
+            Some(first) => first.clock,
+            None => 1_000_000_000 + self.rng.below(1_000_000_000),
+        };
         let client = Client {
+            place,
+            machine,
             secret: secret.clone(),
             own_epoch: first.map(|(_, epoch)| epoch),
             process: None,
             run: 0,
             disk,
             shadow,
-            clock: 1_000_000_000 + self.rng.below(1_000_000_000),
+            clock,
             is_asleep: false,
             woke_at: 0,
             stood_still_at: None,
@@ -146,14 +149,18 @@ impl World {
             ended_at: Vec::new(),
         };
         self.clients.push(client);
-        self.start_client(self.clients.len() - 1);
-        self.clients.len() - 1
+        if self.places[place].is_hosted {
+            self.places[place].host.get_or_insert(i);
+        }
+        self.start_client(i);
+        i
     }
 
-    /// Starts a client's program with what its disk holds.
+    /// Starts a client's program with what its disk holds, if that can be read.
     pub fn start_client(&mut self, i: usize) {
         let replica = ReplicaId::new(self.rng.next_u64());
-        let record = disk::record(&self.clients[i].disk.synced);
+        // Whoever cannot read his record is told so, and the program ends.
+        let Ok(record) = self.clients[i].disk.read().map(disk::record) else { return };
         let is_begun = record.is_some();
         let record = record.unwrap_or_default();
         let mut doc = match record.recover(replica) {
@@ -166,11 +173,12 @@ impl World {
         let session = SessionId::from_bytes(session_bytes(i, self.clients[i].run));
         let seed = self.rng.next_u64();
         let client = &self.clients[i];
-        let is_host = self.options.is_host && i == 0;
+        let place = &mut self.places[client.place];
+        let is_host = place.host == Some(i);
         let access = client.secret.access();
         let limits = LinkLimits { upload_bytes_max: self.options.upload_bytes_max, ..LinkLimits::default() };
         let serve = access.filter(|_| is_host).map(|access| Serve { access, grants: Vec::new(), limits });
-        let create = access.filter(|_| client.own_epoch == Some(EPOCH));
+        let create = access.filter(|_| client.own_epoch == Some(place.epoch));
         let upstream = (!is_host).then(|| Upstream {
             token: client.secret.token(),
             create: create.map(|access| Create { access, operator_token: Vec::new() }),
@@ -178,7 +186,7 @@ impl World {
         });
         let epoch = record.epoch.map(Epoch::from_bytes);
         let config = RoomConfig {
-            document: DOCUMENT,
+            document: place.document,
             epoch,
             session,
             name: "notes.txt".to_owned(),
@@ -190,7 +198,7 @@ impl World {
         let mut out = Vec::new();
         let room = Room::new(config, MonoTime(self.now + client.clock), &mut doc, &mut out);
         if !client.is_writer() {
-            self.truth.readers.insert(replica);
+            place.truth.readers.insert(replica);
         }
         self.clients[i].process = Some(Process {
             screen: doc.rope().clone(),
@@ -208,14 +216,17 @@ impl World {
         self.carry_out(i, out);
     }
 
-    /// Starts the relay with what its disk holds.
-    pub(super) fn start_relay(&mut self) {
+    /// Starts a relay with what its disk holds, unless the document is hosted.
+    pub(super) fn start_relay(&mut self, place: usize) {
+        if self.places[place].is_hosted {
+            return;
+        }
         let mut config = RelayConfig::new(self.rng.next_u64());
         config.link_limits.upload_bytes_max = self.options.upload_bytes_max;
         config.document_bytes_max = self.options.document_bytes_max;
         config.documents_stored_max = self.options.documents_stored_max;
         config.snapshot_after_records = self.options.snapshot_after_records;
-        self.relay = Some(Relay::new(config));
+        self.places[place].relay = Some(Relay::new(config));
     }
 
     /// Gives a client's program an input.
@@ -229,8 +240,13 @@ impl World {
         self.check_client(i);
     }
 
-    fn end_of(&self, i: usize) -> End {
-        if self.options.is_host && i == 0 { End::Server } else { End::Client }
+    /// Whether a client serves its document.
+    pub(super) fn is_host(&self, i: usize) -> bool {
+        self.places[self.clients[i].place].host == Some(i)
+    }
+
+    pub(super) fn end_of(&self, i: usize) -> End {
+        if self.is_host(i) { End::Server } else { End::Client }
     }
 
     fn carry_out(&mut self, i: usize, out: Vec<Output>) {
@@ -271,44 +287,9 @@ impl World {
         }
     }
 
-    /// The journal's record begins with the first batch.
-    fn begin_record(&mut self, i: usize) {
-        let Some(process) = &mut self.clients[i].process else { return };
-        if !std::mem::replace(&mut process.is_begun, true) {
-            let begin = JournalWrite::Begin { epoch: process.epoch, snapshot: process.doc.save() };
-            self.ask_journal(i, begin);
-        }
-    }
-
-    fn adopt(&mut self, i: usize, epoch: Epoch) {
-        let Some(process) = &mut self.clients[i].process else { return };
-        process.epoch = Some(epoch);
-        if std::mem::replace(&mut process.is_begun, false) {
-            self.ask_journal(i, JournalWrite::Remove);
-        }
-    }
-
-    pub(super) fn ask_journal(&mut self, i: usize, write: JournalWrite) {
-        let at = self.now + self.rng.below(self.options.disk_ms + 1);
-        let client = &mut self.clients[i];
-        let (at, run) = (client.disk.ask(at, write), client.run);
-        self.later(at, Event::JournalDone { client: i, run });
-    }
-
-    fn dial(&mut self, i: usize) {
-        let latency = self.latency();
-        let client = &mut self.clients[i];
-        // Whoever cannot be reached reaches nobody: packets vanish.
-        let takes = if client.is_out_of_reach { 5_000 } else { latency };
-        let Some(process) = &mut client.process else { return };
-        process.n_dials += 1;
-        let (run, n_dials) = (client.run, process.n_dials);
-        self.later(self.now + takes, Event::Dialed { client: i, run, n_dials });
-    }
-
-    /// Gives the relay an input.
-    pub fn relay_input(&mut self, input: relay::Input<'_>) {
-        let Some(relay) = &mut self.relay else { return };
+    /// Gives a relay an input.
+    pub fn relay_input(&mut self, place: usize, input: relay::Input<'_>) {
+        let Some(relay) = &mut self.places[place].relay else { return };
         let mut out = Vec::new();
         relay.handle(input, MonoTime(self.now), &mut out);
         self.n_inputs_at_once += 1;
@@ -335,189 +316,9 @@ impl World {
                 | relay::Output::Unloaded { .. }
                 | relay::Output::Drained => continue,
             };
-            let at = self.store.ask(self.now + self.rng.below(self.options.disk_ms + 1), asked);
-            self.later(at, Event::StoreDone { run: self.relay_run });
-        }
-    }
-
-    /// Makes a connection for whoever dialed; `None` if nobody answers.
-    pub(super) fn connect(&mut self, client: usize) -> Option<LinkId> {
-        let is_up = match self.options.is_host {
-            true => self.clients[0].process.is_some() && !self.clients[0].is_asleep,
-            false => self.relay.is_some(),
-        };
-        let is_cut_off = self.options.is_host && self.clients[0].is_out_of_reach;
-        if !is_up || is_cut_off {
-            return None;
-        }
-        self.next_link += 1;
-        let link = LinkId(self.next_link);
-        self.wires.insert(link, Wire::new(client));
-        self.server_opened(link);
-        Some(link)
-    }
-
-    fn dialed(&mut self, i: usize, n_dials: u64) {
-        let is_latest = self.clients[i].process.as_ref().is_some_and(|process| process.n_dials == n_dials);
-        if !is_latest {
-            return;
-        }
-        let link = if self.clients[i].is_out_of_reach { None } else { self.connect(i) };
-        let Some(link) = link else {
-            return self.input(i, Input::DialFailed { sentence: "connection refused".to_owned() });
-        };
-        if let Some(process) = &mut self.clients[i].process {
-            process.link = Some(link);
-        }
-        let wall = self.wall();
-        self.input(i, Input::LinkOpened { link, direction: Direction::Dialed { via: Via::WebSocket }, wall });
-    }
-
-    /// Any wall clock: nothing may depend on it.
-    fn wall(&mut self) -> WallTime {
-        WallTime(self.rng.below(1 << 42))
-    }
-
-    fn server_opened(&mut self, link: LinkId) {
-        let wall = self.wall();
-        let direction = Direction::Accepted { document: DOCUMENT };
-        match self.options.is_host {
-            true => self.input(0, Input::LinkOpened { link, direction, wall }),
-            false => self.relay_input(relay::Input::LinkOpened { link, document: DOCUMENT, wall }),
-        }
-    }
-
-    /// Gives the server a packet on a link, as if it had come from there.
-    pub fn server_packet(&mut self, link: LinkId, bytes: &[u8]) {
-        match self.options.is_host {
-            true => self.input(0, Input::Packet { link, bytes }),
-            false => self.relay_input(relay::Input::Packet { link, bytes }),
-        }
-    }
-
-    fn server_written(&mut self, link: LinkId, n_bytes: usize) {
-        match self.options.is_host {
-            true => self.input(0, Input::Written { link, n_bytes }),
-            false => self.relay_input(relay::Input::Written { link, n_bytes }),
-        }
-    }
-
-    fn server_closed(&mut self, link: LinkId) {
-        match self.options.is_host {
-            true => self.input(0, Input::LinkClosed { link }),
-            false => self.relay_input(relay::Input::LinkClosed { link }),
-        }
-    }
-
-    fn latency(&mut self) -> u64 {
-        self.options.latency_ms + self.rng.below(self.options.jitter_ms + 1)
-    }
-
-    pub(super) fn send(&mut self, link: LinkId, end: End, bytes: Bytes) {
-        let Some(wire) = self.wires.get_mut(&link).filter(|wire| wire.is_open(end)) else { return };
-        match end {
-            End::Server => self.n_bytes_down += bytes.len(),
-            End::Client => self.n_bytes_up += bytes.len(),
-        }
-        wire.pipe(end).push(bytes);
-        self.pump(link, end);
-    }
-
-    fn pump(&mut self, link: LinkId, end: End) {
-        while let Some(bytes) = self.wires.get_mut(&link).and_then(|wire| wire.pipe(end).pop()) {
-            self.later(self.now, Event::Written { link, end, n_bytes: bytes.len() });
-            self.fly(link, end, bytes);
-        }
-    }
-
-    fn fly(&mut self, link: LinkId, end: End, bytes: Bytes) {
-        let takes = self.latency() + bytes.len() as u64 / self.options.bytes_per_ms;
-        let mut happens = |per_mille: u64| self.is_faulty && self.rng.below(1_000) < per_mille;
-        let is_lost = happens(self.options.lost);
-        let is_mixed = happens(self.options.reordered);
-        let is_doubled = happens(self.options.duplicated);
-        let now = self.now;
-        let Some(wire) = self.wires.get_mut(&link).filter(|wire| !wire.is_broken) else { return };
-        wire.is_failing |= is_lost || is_mixed || is_doubled;
-        let pipe = wire.pipe(end);
-        let at = if is_mixed { now + takes } else { pipe.last_at.max(now + takes) };
-        pipe.last_at = pipe.last_at.max(at);
-        if is_lost || is_mixed || is_doubled {
-            let at = now + self.rng.below(60_000);
-            self.later(at, Event::Break { link });
-        }
-        if is_lost {
-            return;
-        }
-        if is_doubled {
-            let again_at = at + self.rng.below(2_000);
-            self.later(again_at, Event::Arrive { link, from: end, bytes: bytes.clone() });
-        }
-        self.later(at, Event::Arrive { link, from: end, bytes });
-    }
-
-    fn arrive(&mut self, link: LinkId, from: End, bytes: &Bytes) {
-        let latency = self.options.latency_ms;
-        let Some(wire) = self.wires.get_mut(&link).filter(|wire| !wire.is_broken) else { return };
-        let client = wire.client;
-        wire.pipe(from).read(bytes.len());
-        if !wire.is_open(from.other()) {
-            return self.later(self.now + latency, Event::Notice { link, end: from });
-        }
-        self.pump(link, from);
-        self.note(from as u64, link.0, bytes);
-        match from {
-            End::Client => {
-                self.overheard(bytes);
-                self.server_packet(link, bytes);
-            }
-            End::Server if self.is_attackers(link) => {}
-            End::Server => self.input(client, Input::Packet { link, bytes }),
-        }
-    }
-
-    /// This side closes: what was given to it is sent, then the other side learns of it.
-    fn close(&mut self, link: LinkId, end: End) {
-        let Some(wire) = self.wires.get_mut(&link) else { return };
-        if !wire.close(end) {
-            return;
-        }
-        for bytes in wire.pipe(end).drain() {
-            self.fly(link, end, bytes);
-        }
-        let Some(wire) = self.wires.get_mut(&link) else { return };
-        if !wire.is_broken {
-            let at = wire.pipe(end).last_at.max(self.now) + 1;
-            self.later(at, Event::Notice { link, end: end.other() });
-        }
-        self.sweep(link);
-    }
-
-    fn noticed(&mut self, link: LinkId, end: End) {
-        let Some(wire) = self.wires.get_mut(&link) else { return };
-        let client = wire.client;
-        if !wire.close(end) {
-            return;
-        }
-        let is_attackers = self.is_attackers(link);
-        self.sweep(link);
-        match end {
-            End::Server => self.server_closed(link),
-            End::Client if is_attackers => self.attacker_lost(link),
-            End::Client => {
-                if let Some(process) = &mut self.clients[client].process
-                    && process.link == Some(link)
-                {
-                    process.link = None;
-                }
-                self.input(client, Input::LinkClosed { link });
-            }
-        }
-    }
-
-    fn sweep(&mut self, link: LinkId) {
-        if self.wires.get(&link).is_some_and(Wire::is_gone) {
-            self.wires.remove(&link);
+            let takes = self.rng.below(self.options.disk_ms + 1);
+            let at = self.places[place].store.ask(self.now + takes, asked);
+            self.later(at, Event::StoreDone { place, run: self.places[place].run });
         }
     }
 
@@ -555,15 +356,18 @@ impl World {
 
     fn next_due(&self) -> u64 {
         let first = self.queue.first_key_value().map(|(&(at, _), _)| at);
-        let relay = self.relay.as_ref().and_then(Relay::deadline).map(|at| at.0);
+        let relays = self.places.iter().filter_map(|place| place.relay.as_ref()?.deadline().map(|at| at.0));
         let clients = self.clients.iter().filter_map(due_at);
-        [first, relay].into_iter().flatten().chain(clients).min().unwrap_or(u64::MAX)
+        first.into_iter().chain(relays).chain(clients).min().unwrap_or(u64::MAX)
     }
 
     fn deadlines(&mut self) {
-        if self.relay.as_ref().and_then(Relay::deadline).is_some_and(|at| at.0 <= self.now) {
-            self.note(10, 0, &[]);
-            self.relay_input(relay::Input::DeadlineReached);
+        for place in 0..self.places.len() {
+            let relay = self.places[place].relay.as_ref();
+            if relay.and_then(Relay::deadline).is_some_and(|at| at.0 <= self.now) {
+                self.note(10, place as u64, &[]);
+                self.relay_input(place, relay::Input::DeadlineReached);
+            }
         }
         for i in 0..self.clients.len() {
             if due_at(&self.clients[i]).is_some_and(|at| at <= self.now) {
@@ -576,12 +380,10 @@ impl World {
     /// Returns the machine that an event is for, unless it is the relay's.
     fn machine_of(&self, event: &Event) -> Option<usize> {
         let at_end = |link: &LinkId, end: End| {
-            let client = self.wires.get(link)?.client;
-            let is_server = end == End::Server;
-            match (is_server, self.options.is_host) {
-                (false, _) => (client < self.clients.len()).then_some(client),
-                (true, true) => Some(0),
-                (true, false) => None,
+            let wire = self.wires.get(link)?;
+            match end {
+                End::Client => (wire.client < self.clients.len()).then_some(wire.client),
+                End::Server => self.places[wire.place].host,
             }
         };
         match event {
@@ -607,23 +409,13 @@ impl World {
             Event::Dialed { client, run, n_dials } if self.clients[client].run == run => {
                 self.dialed(client, n_dials);
             }
-            Event::StoreDone { run } if self.relay_run == run => self.store_done(),
+            Event::StoreDone { place, run } if self.places[place].run == run => self.store_done(place),
             Event::JournalDone { client, run } if self.clients[client].run == run => {
                 self.journal_done(client);
             }
             Event::Awake { client } => self.wake_up(client),
             Event::Reachable { client } => self.clients[client].is_out_of_reach = false,
             Event::Dialed { .. } | Event::StoreDone { .. } | Event::JournalDone { .. } => {}
-        }
-    }
-
-    fn written(&mut self, link: LinkId, end: End, n_bytes: usize) {
-        let Some(wire) = self.wires.get(&link).filter(|wire| wire.is_open(end)) else { return };
-        let client = wire.client;
-        match end {
-            End::Server => self.server_written(link, n_bytes),
-            End::Client if self.is_attackers(link) => {}
-            End::Client => self.input(client, Input::Written { link, n_bytes }),
         }
     }
 
@@ -652,7 +444,7 @@ impl World {
                 trace: self.trace,
                 n_events: self.n_events,
                 simulated: Millis(self.now),
-                n_ops: self.truth.doc.version().n_ops_beyond(&VersionVector::default()),
+                n_ops: self.n_ops(),
             }),
         }
     }
