@@ -5,6 +5,7 @@
 
 mod database;
 mod group;
+mod heads;
 /// The journal: one user's documents, so that nothing typed is lost.
 pub mod journal;
 mod lock;

@@ -9,8 +9,9 @@ use coedit::crdt::{ReplicaId, VersionVector};
 use coedit::document::Document;
 use coedit::journal::{self, Record};
 use coedit::protocol::capability::Secret;
-use coedit::protocol::frame::Frames;
+use coedit::protocol::frame::{Fragment, Frame, Frames, Whole};
 use coedit::protocol::link_url::{LinkUrl, ServerUrl};
+use coedit::protocol::packed::{pack, unpack};
 use coedit::protocol::presence::{Activity, Presence};
 use coedit::sync::{Direction, Input, LinkId};
 
@@ -38,12 +39,26 @@ pub const TARGETS: &[Target] = &[
         decode: room,
         n_held: 256 << 10,
     },
+    Target {
+        name: "packed bytes",
+        shape: Shape::Blocks,
+        corpus: packed,
+        decode: unpacked,
+        n_held: UNPACKED_MAX,
+    },
+    Target {
+        name: "packed transfer",
+        shape: Shape::Blocks,
+        corpus: batches,
+        decode: packed_transfer,
+        n_held: 2 * HELD,
+    },
     Target { name: "batch", shape: Shape::Blocks, corpus: batches, decode: batch, n_held: HELD },
     Target { name: "snapshot", shape: Shape::Blocks, corpus: snapshots, decode: snapshot, n_held: HELD },
     Target {
         name: "record of a journal",
         shape: Shape::Blocks,
-        corpus: snapshots,
+        corpus: pieces_of_records,
         decode: record,
         n_held: HELD,
     },
@@ -63,6 +78,12 @@ pub const TARGETS: &[Target] = &[
 /// A small document, its copies, and what a check of it takes.
 const HELD: usize = 256 << 10;
 
+/// Four times what compressed bytes may become: a buffer that grows is there twice for a moment.
+const UNPACKED_MAX: usize = 1 << 20;
+
+/// Bytes in a piece of a transfer.
+const PIECE_BYTES: usize = 100;
+
 /// Returns the target of this name.
 pub fn named(name: &str) -> &'static Target {
     TARGETS.iter().find(|target| target.name == name).expect("a target")
@@ -77,6 +98,13 @@ fn packet(bytes: &[u8]) -> bool {
 
 /// A welcomed link says it to a room that serves.
 fn room(bytes: &[u8]) -> bool {
+    // Sound frames before the refused one may have done something.
+    let is_one = Frames::new(bytes).map_or(1, Iterator::count) <= 1;
+    serve(bytes, is_one)
+}
+
+/// Gives a packet to a room; returns whether the link is still served. Where it `must_be_whole`, a refusal leaves no trace.
+fn serve(bytes: &[u8], must_be_whole: bool) -> bool {
     static HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| recorded::packets().swap_remove(0));
     let (mut doc, mut room) = recorded::server();
     let mut out = Vec::new();
@@ -84,16 +112,41 @@ fn room(bytes: &[u8]) -> bool {
     let direction = Direction::Accepted { document: recorded::DOCUMENT };
     room.handle(Input::LinkOpened { link, direction, wall }, MonoTime(0), &mut doc, &mut out);
     room.handle(Input::Packet { link, bytes: &HELLO }, MonoTime(0), &mut doc, &mut out);
+    assert_eq!(room.n_links(), 1, "the greeting was refused");
     let before = (doc.version(), doc.to_string());
     room.handle(Input::Packet { link, bytes }, MonoTime(1), &mut doc, &mut out);
     doc.check_invariants();
     let is_served = room.n_links() == 1;
-    let n_frames = Frames::new(bytes).map_or(1, Iterator::count);
     assert!(
-        is_served || 1 < n_frames || before == (doc.version(), doc.to_string()),
-        "a refused frame left a trace"
+        is_served || !must_be_whole || before == (doc.version(), doc.to_string()),
+        "a refused packet left a trace"
     );
     is_served
+}
+
+fn packed() -> Vec<Vec<u8>> {
+    batches().iter().map(|batch| pack(&batch.repeat(20)).expect("smaller")).collect()
+}
+
+/// Compressed bytes, themselves damaged.
+fn unpacked(bytes: &[u8]) -> bool {
+    unpack(bytes, UNPACKED_MAX / 4).is_ok_and(|bytes| {
+        assert!(bytes.len() <= UNPACKED_MAX / 4);
+        true
+    })
+}
+
+/// What is damaged is compressed soundly, and sent in pieces.
+fn packed_transfer(bytes: &[u8]) -> bool {
+    let packed = pack(bytes);
+    let (is_packed, whole) = (packed.is_some(), packed.as_deref().unwrap_or(bytes));
+    let mut packet = Vec::new();
+    for (n, piece) in whole.chunks(PIECE_BYTES).enumerate() {
+        let (total, offset) = (whole.len() as u64, (n * PIECE_BYTES) as u64);
+        Frame::Fragment(Fragment { whole: Whole::Batch, is_packed, total, offset, bytes: piece })
+            .put(&mut packet);
+    }
+    serve(&packet, true)
 }
 
 /// Returns a document that two wrote.
@@ -155,19 +208,26 @@ fn snapshot(bytes: &[u8]) -> bool {
     }
 }
 
+/// Snapshots, changes and pieces of undo, each of which a record is made of.
+fn pieces_of_records() -> Vec<Vec<u8>> {
+    let undo = (0..6).map(|seed| written(seed).whole_undo());
+    snapshots().into_iter().chain(batches()).chain(undo).collect()
+}
+
+/// Takes the bytes for each piece of a record, the others being sound.
 fn record(bytes: &[u8]) -> bool {
-    let (sound, mut other) = (written(1).save(), written(2));
-    let undo = vec![other.whole_undo(), bytes.to_vec()];
-    let snapshots = [bytes.to_vec(), sound];
-    let records = snapshots.map(|snapshot| Record {
-        snapshot,
-        batches: vec![bytes.to_vec()],
-        undo: undo.clone(),
-        ..Record::default()
-    });
-    let recovered = records.map(|record| record.recover(ReplicaId::new(9)));
-    recovered.iter().flatten().for_each(Document::check_invariants);
-    recovered.iter().all(Result::is_ok)
+    let sound = written(1).save();
+    let record = Record { snapshot: sound, ..Record::default() };
+    let records = [
+        Record { snapshot: bytes.to_vec(), ..Record::default() },
+        Record { batches: vec![bytes.to_vec()], ..record.clone() },
+        Record { undo: vec![bytes.to_vec()], ..record },
+    ];
+    let [by_snapshot, by_batch, by_undo] = records.map(|record| record.recover(ReplicaId::new(9)));
+    let all = [&by_snapshot, &by_batch, &by_undo];
+    all.into_iter().flatten().for_each(Document::check_invariants);
+    assert!(by_undo.is_ok(), "undo that says nothing costs no text");
+    by_snapshot.is_ok() || by_batch.is_ok()
 }
 
 fn versions() -> Vec<Vec<u8>> {

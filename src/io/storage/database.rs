@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::{BUSY_MS, StorageError, schema, sums};
+use super::{BUSY_MS, StorageError, heads, schema, sums};
 use crate::io::paths::{create_private_folder, open_private_file};
 
 /// Above this size a file is not read through when it is opened: that would take seconds.
@@ -118,9 +118,9 @@ impl Database {
     }
 
     fn prepare(&self, connection: &mut Connection) -> Result<(), StorageError> {
-        let (steps, summed) = match self.kind {
-            Kind::Journal => (schema::JOURNAL, schema::JOURNAL_SUMMED),
-            Kind::Relay => (schema::RELAY, schema::RELAY_SUMMED),
+        let (steps, summed, heads) = match self.kind {
+            Kind::Journal => (schema::JOURNAL, schema::JOURNAL_SUMMED, heads::JOURNAL),
+            Kind::Relay => (schema::RELAY, schema::RELAY_SUMMED, heads::RELAY),
         };
         let known = schema::version(steps);
         let prepared = (|| {
@@ -141,6 +141,7 @@ impl Database {
                 for (table, document, parts) in summed {
                     sums::fill(&transaction, table, document, parts)?;
                 }
+                heads.fill(&transaction)?;
                 transaction.pragma_update(None, "user_version", known)?;
             }
             transaction.commit()?;

@@ -17,7 +17,8 @@ pub(super) const JOURNAL_SUMMED: Summed =
 pub(super) const RELAY_SUMMED: Summed =
     &[("snapshot", "doc_id", &["version", "bytes"]), ("batch", "doc_id", &["bytes"])];
 
-/// The journal of one user. 3: checksums. 2: undo, and `closed`, which is set while a document is kept for its undo alone: its file has everything.
+/// The journal of one user. 4: checksums of documents' rows; a step that adds a column to them sets all to NULL, so that they are
+/// made anew. 3: checksums. 2: undo, and `closed`, which is set while a document is kept for its undo alone: its file has everything.
 pub(super) const JOURNAL: &[&str] = &[
     "
      CREATE TABLE document (
@@ -54,10 +55,12 @@ pub(super) const JOURNAL: &[&str] = &[
      ALTER TABLE snapshot ADD COLUMN sum INTEGER;
      ALTER TABLE batch ADD COLUMN sum INTEGER;
      ALTER TABLE undo ADD COLUMN sum INTEGER;",
+    "
+     ALTER TABLE document ADD COLUMN sum INTEGER;",
 ];
 
 /// The store of a relay. 2: links besides the first two. 3: with whose token a document was created.
-/// 4: up to where the redo log is in here. 5: checksums.
+/// 4: up to where the redo log is in here. 5: checksums. 6: those of documents' rows, with their links; as in the journal.
 pub(super) const RELAY: &[&str] = &[
     "
      CREATE TABLE document (
@@ -97,4 +100,6 @@ pub(super) const RELAY: &[&str] = &[
     "
      ALTER TABLE snapshot ADD COLUMN sum INTEGER;
      ALTER TABLE batch ADD COLUMN sum INTEGER;",
+    "
+     ALTER TABLE document ADD COLUMN sum INTEGER;",
 ];

@@ -10,6 +10,7 @@ use super::worker::Find;
 use super::{ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
+use crate::io::storage::heads::JOURNAL as HEADS;
 use crate::io::storage::sums::{self, sum};
 
 /// One change of the journal.
@@ -43,6 +44,34 @@ impl group::Write for Write {
     type Done = bool;
 
     fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        HEADS.change(connection, &self.heads(connection)?, || self.write(connection))
+    }
+}
+
+impl Write {
+    /// Returns the documents whose own rows this changes.
+    fn heads(&self, connection: &Connection) -> rusqlite::Result<Vec<Uid>> {
+        match self {
+            Write::Append { .. }
+            | Write::ReplaceSnapshot { .. }
+            | Write::Undo { .. }
+            | Write::Remove(_)
+            | Write::Release(_) => Ok(Vec::new()),
+            Write::Create { document, .. } => Ok(vec![document.uid]),
+            Write::SetFileHash(uid, _)
+            | Write::SetLink(uid, _)
+            | Write::SetClosed(uid, _)
+            | Write::SetState(uid, _)
+            | Write::SetPath(uid, None) => Ok(vec![*uid]),
+            // Who had the path loses it.
+            Write::SetPath(uid, Some(path)) => {
+                let others = find(connection, &Find::Path(path.clone()))?.into_iter().map(|(other, _)| other);
+                Ok(others.filter(|other| other != uid).chain([*uid]).collect())
+            }
+        }
+    }
+
+    fn write(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let n_rows = match self {
             Write::Create { document, .. } => return insert(connection, document).map(|()| true),
             Write::Append { uid, bytes, token } => connection
@@ -191,6 +220,7 @@ pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option
         )
         .optional()?;
     let Some(mut document) = document else { return Ok(None) };
+    HEADS.check(connection, &uid)?;
     document.snapshot = connection
         .query_row("SELECT bytes, sum FROM snapshot WHERE uid = ?1", params![uid], |row| {
             checked("snapshot", &uid, row)

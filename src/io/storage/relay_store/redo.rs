@@ -268,4 +268,30 @@ mod tests {
         redo.files[1].set_len(end + 50).expect("cut");
         assert_eq!((tokens(folder.path(), SALT, Mark::default()), len), (vec![1], FILE_BYTES));
     }
+
+    /// Flipped bits and cuts anywhere: what is read are the first of the changes, as they were written.
+    #[test]
+    fn damage_ends_the_log_and_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut redo = Redo::open(folder.path(), SALT, 1).expect("opened");
+        let written: Vec<Change> = (0..12).map(|n| change(n, n as usize * 3)).collect();
+        redo.write(&written, 0).expect("written");
+        let path = folder.path().join(FILES[1]);
+        let sound = std::fs::read(&path).expect("a file");
+        let n_bytes = redo.end().offset as usize;
+        let check = |bytes: &[u8], at: usize| {
+            let mut all = Vec::new();
+            read_records(bytes, &SALT, Mark::default(), &mut all);
+            let found: Vec<Change> = all.into_iter().map(|(change, _)| change).collect();
+            assert!(written.starts_with(&found), "damaged at {at}: other changes");
+            assert!(found.len() < written.len(), "damaged at {at}: unnoticed");
+        };
+        let mut bytes = sound[..n_bytes].to_vec();
+        for bit in 0..n_bytes * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            check(&bytes, bit / 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        (0..n_bytes).for_each(|end| check(&bytes[..end], end));
+    }
 }

@@ -6,6 +6,7 @@ use super::redo::{Change, Mark};
 use super::{DocId, Hashes, LoadedDocument, RelayDocument, RelayLink, RelaySnapshot};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
+use crate::io::storage::heads::RELAY as HEADS;
 use crate::io::storage::sums::{self, sum};
 
 /// One change of the store.
@@ -40,6 +41,17 @@ impl group::Write for Write {
     type Done = bool;
 
     fn apply(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        match self {
+            Write::Create { doc_id, .. } | Write::StoreAccess { doc_id, .. } => {
+                HEADS.change(connection, &[*doc_id], || self.write(connection))
+            }
+            Write::Append(_) | Write::Settled { .. } | Write::StoreSnapshot { .. } => self.write(connection),
+        }
+    }
+}
+
+impl Write {
+    fn write(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let n_rows = match self {
             Write::Create { doc_id, document, created } => {
                 return create(connection, doc_id, document, *created);
@@ -191,6 +203,7 @@ pub(super) fn load(
         )
         .optional()?;
     let Some(mut document) = document else { return no_orphans(connection, &doc_id).map(|()| None) };
+    HEADS.check(connection, &doc_id)?;
     document.links = links(connection, &doc_id)?;
     document.snapshot = connection
         .query_row("SELECT version, bytes, sum FROM snapshot WHERE doc_id = ?1", params![doc_id], |row| {
