@@ -8,6 +8,7 @@ mod history;
 mod merge;
 mod partway;
 mod snapshot;
+mod squash;
 mod text;
 mod undo;
 

@@ -100,6 +100,68 @@ fn a_stalled_connection_shows_as_offline_soon_and_nothing_is_lost() {
 }
 
 #[test]
+fn lines_put_on_top_while_the_relay_was_gone_stay_blocks() {
+    let mut world = shared(21, 3);
+    world.kill_relay(0, false);
+    world.run(2_000);
+    for n in (1..=20).rev() {
+        for i in [0, 1] {
+            world.edit_with(i, |doc| doc.insert(0, &format!("{i}-{n}\n")).expect("inside"));
+        }
+        world.run(50);
+    }
+    world.restart_relay(0);
+    world.run(40_000);
+    check_converged(&world);
+    let block = |i: usize| (1..=20).map(|n| format!("{i}-{n}\n")).collect::<String>();
+    let text = world.text(2);
+    assert!(text.contains(&block(0)) && text.contains(&block(1)), "{text}");
+}
+
+#[test]
+fn whoever_is_killed_amid_rewriting_has_nothing_twice() {
+    for (seed, ms) in (0..).zip((0..1_200).step_by(8)) {
+        let mut world = world(seed, Options { disk_ms: 400, ..Options::quiet() });
+        world.add(&secret(), None);
+        world.run(3_000);
+        world.kill_relay(0, false);
+        world.run(1_000);
+        for n in (1..=9).rev() {
+            world.edit_with(0, |doc| doc.insert(0, &n.to_string()).expect("inside"));
+        }
+        world.run(1_000);
+        world.restart_relay(0);
+        world.input(0, Input::RetryNow);
+        world.run(ms);
+        world.kill_client(0, false);
+        world.run(1_000);
+        world.start_client(0);
+        world.run(40_000);
+        check_converged(&world);
+        assert_eq!(world.text(1), "123456789the first text\n", "seed {seed}, killed after {ms} ms");
+    }
+}
+
+#[test]
+fn what_was_deleted_while_the_relay_was_gone_is_never_sent() {
+    let mut world = shared(22, 2);
+    world.kill_relay(0, false);
+    world.run(2_000);
+    for _ in 0..50 {
+        world.edit_with(0, |doc| doc.insert(3, &"a long thought ".repeat(20)).expect("inside"));
+        world.edit_with(0, |doc| doc.delete(3..303).expect("inside"));
+    }
+    world.edit_with(0, |doc| doc.insert(3, "!").expect("inside"));
+    let n_before = world.n_bytes_up();
+    world.restart_relay(0);
+    world.run(40_000);
+    check_converged(&world);
+    let n_bytes = world.n_bytes_up() - n_before;
+    assert!(n_bytes < 1_500, "{n_bytes} bytes");
+    assert_eq!(world.text(1), "the! first text\n");
+}
+
+#[test]
 fn reconnection_sends_only_what_is_missing() {
     let mut world = shared(3, 2);
     world.edit_with(0, |doc| doc.insert(0, &"0123456789".repeat(20_000)).expect("inside"));

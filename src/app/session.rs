@@ -123,7 +123,10 @@ impl Session {
         doc: &mut Document,
     ) -> Session {
         let mut outputs = Vec::new();
-        let room = Room::new(config, clock::mono_now(), doc, &mut outputs);
+        let mut room = Room::new(config, clock::mono_now(), doc, &mut outputs);
+        if let Some(keep) = &keep {
+            room.set_saved(keep.saved_version().clone());
+        }
         let mut session = Session {
             room,
             link: upstream.clone(),
@@ -293,6 +296,7 @@ impl Session {
     /// The file was written, or its outside change was taken in: `hash` is of its bytes now, and the document's text is
     /// what it holds. Recovery counts from here.
     pub fn saved(&mut self, doc: &mut Document, hash: FileHash, format: TextFormat) {
+        self.room.set_saved(doc.version());
         if let Some(keep) = &mut self.keep {
             keep.saved(doc, hash, format);
         }
@@ -411,6 +415,13 @@ impl Session {
                 Output::Close { link } => drop(self.links.remove(&link)),
                 Output::Persist { token, bytes } => match &mut self.keep {
                     Some(keep) if keep.takes(doc) => match keep.append(doc, token, bytes.to_vec()) {
+                        Ok(()) => {}
+                        Err(error) => refused = Some(error.to_string()),
+                    },
+                    _ => kept_at_once = Some(token),
+                },
+                Output::Rewrite { token, saved } => match &mut self.keep {
+                    Some(keep) if keep.takes(doc) => match keep.rewrite(doc, token, saved) {
                         Ok(()) => {}
                         Err(error) => refused = Some(error.to_string()),
                     },

@@ -248,6 +248,10 @@ pub const UNDO_KEPT_BYTES_MAX: usize = 16 << 20;
 /// Replicas of a text up to which its undo is kept: as many runs of the program that edited it.
 pub const UNDO_REPLICAS_MAX: usize = 1_024;
 
+/// Bytes of text for each run of operations that nobody has seen: in a text larger than that, they are sent as they are.
+/// Rewriting them costs a load of the document.
+pub const SQUASH_BYTES_PER_RUN: usize = 16 << 10;
+
 /// Files whose undo is kept in one journal; those that were closed longest ago go first.
 pub const UNDO_FILES_MAX: usize = 200;
 

@@ -69,6 +69,14 @@ impl VersionVector {
         }
     }
 
+    /// Lowers every entry to at most that of `other`.
+    pub fn limit_to(&mut self, other: &VersionVector) {
+        self.next.retain(|&replica, next| {
+            *next = (*next).min(other.get(replica));
+            0 < *next
+        });
+    }
+
     /// Returns whether every operation of `other` is covered.
     pub fn includes(&self, other: &VersionVector) -> bool {
         other.iter().all(|(replica, next)| next <= self.get(replica))

@@ -201,6 +201,22 @@ impl Rga {
         ElementId { replica: run.replica, seq: run.seq + place.offset }
     }
 
+    /// Returns the element that stands right before `id`, or the last one before the end; `None` if there is none. O(leaves)
+    /// at worst.
+    pub fn element_before(&self, id: Option<ElementId>) -> Option<ElementId> {
+        let last_of = |run: Run| ElementId { replica: run.replica, seq: run.seq + run.len() - 1 };
+        match id {
+            None => self.tree.last_run().map(last_of),
+            Some(id) => {
+                let place = self.place_of(id)?;
+                match self.tree.run(place).seq < id.seq {
+                    true => Some(ElementId { seq: id.seq - 1, ..id }),
+                    false => self.tree.run_before(place).map(last_of),
+                }
+            }
+        }
+    }
+
     /// Walks all runs in document order.
     pub fn runs(&self) -> impl Iterator<Item = Run> + '_ {
         self.tree.runs()

@@ -30,7 +30,8 @@ impl Document {
     fn position(&self, dot: Dot) -> Option<(usize, bool)> {
         let replica = *self.by_id.get(&dot.replica)?;
         let seq = u32::try_from(dot.seq).ok()?;
-        let (at, visible) = self.rga.position(ElementId { replica, seq })?;
+        let id = ElementId { replica, seq };
+        let (at, visible) = self.rga.position(id).or_else(|| self.position_of_rewritten(id))?;
         Some((at as usize, visible))
     }
 }

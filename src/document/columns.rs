@@ -361,6 +361,25 @@ impl Columns {
         self.stamps[at].lamport + (seq - self.stamps[at].seq)
     }
 
+    /// Copies the operations from `from` on for a document in which the `n`-th author is `numbers[n]`. Of causes only the
+    /// first operation's timestamp is left.
+    pub(super) fn renumbered(&self, from: u32, numbers: &[u32]) -> Columns {
+        let mut copy = Columns::new(numbers[self.author as usize], from);
+        for (at, op) in self.runs_in(from..self.end()) {
+            let text = if op.kind == Kind::Insert { self.text_of(at, op.seq..op.end()) } else { "".into() };
+            let replica = if op.replica == ROOT { ROOT } else { numbers[op.replica as usize] };
+            copy.push(OpRun { replica, ..op }, &text);
+        }
+        copy.begin_at(self.lamport(from));
+        copy
+    }
+
+    /// Makes this the timestamp of the first operation, and forgets all causes.
+    pub(super) fn begin_at(&mut self, lamport: u32) {
+        self.deps.clear();
+        self.stamps = vec![Stamp { seq: self.start, lamport, deps_end: 0 }];
+    }
+
     /// Appends what `part` holds beyond the end; `part` starts at or before it.
     pub(super) fn append(&mut self, part: &Columns) {
         let end = self.end();

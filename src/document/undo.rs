@@ -5,15 +5,18 @@
 //! inserts the characters again, right of their tombstones, except where somebody else's deletion came first.
 //! A group may be of an earlier run of the program, which was another replica of the same user.
 
+mod archive;
 mod kept;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::columns::{Kind, OpRun};
+use super::columns::{Kind, OpRun, ROOT};
 use super::merge::note_change;
 use super::{Applied, Document, TextChange};
 use crate::crdt::rga::{ElementId, Run, Span};
+use archive::Archives;
+pub(super) use archive::END;
 
 #[derive(Default)]
 pub(super) struct UndoStack {
@@ -26,6 +29,8 @@ pub(super) struct UndoStack {
     revived: BTreeMap<(u32, u32), Span>,
     /// What was added to `revived` since the history was last handed out to be kept.
     newly_revived: Vec<(u32, u32)>,
+    /// One's own operations that were rewritten before anybody had seen them.
+    archives: Archives,
 }
 
 /// Edits that are taken back together.
@@ -98,7 +103,8 @@ impl UndoStack {
     /// many as have consecutive ids.
     fn latest(&self, span: Span) -> Span {
         let mut latest = span;
-        loop {
+        // What is read from a disk may go in a circle.
+        for _ in 0..=self.revived.len() {
             let key = (latest.replica, latest.seq);
             let before = self.revived.range(..=key).next_back();
             let found =
@@ -114,6 +120,7 @@ impl UndoStack {
             let n_until_next = next.map_or(u32::MAX, |((_, seq), _)| seq - latest.seq);
             return Span { len: latest.len.min(n_until_next), ..latest };
         }
+        latest
     }
 }
 
@@ -161,7 +168,7 @@ impl Document {
         let start = self.logs[0].end();
         let mut changes = Vec::new();
         let log = replica as usize;
-        let runs: Vec<OpRun> = self.logs[log].runs_in(seqs).map(|(_, op)| op).collect();
+        let runs = self.own_runs(log, seqs);
         let rivals = self.rivals(log, &runs);
         for op in runs.into_iter().rev() {
             match op.kind {
@@ -186,7 +193,8 @@ impl Document {
         // Deletions of one log never meet, so starts and ends ascend together.
         targets.sort_unstable_by_key(|(replica, seqs)| (*replica, seqs.start));
         let mut rivals = Vec::new();
-        for log in (0..self.logs.len()).filter(|&log| log != own) {
+        let is_own = |log: usize| log == own || self.undo.archives.stands_for(log as u32, own as u32);
+        for log in (0..self.logs.len()).filter(|&log| !is_own(log)) {
             for op in self.logs[log].ops.iter().take_while(|op| op.seq < self.applied[log]) {
                 if op.kind == Kind::Insert {
                     continue;
@@ -210,18 +218,23 @@ impl Document {
         while seq < span.seq + span.len {
             let rest = Span { seq, len: span.seq + span.len - seq, ..span };
             let latest = self.undo.latest(rest);
-            let Some((n, is_visible)) = self.rga.together(latest) else { return };
+            let Some((n, is_visible)) = self.together(latest) else { return };
             seq += n;
             let id = ElementId { replica: latest.replica, seq: latest.seq };
             if let Some((at, _)) = self.rga.position(id).filter(|_| is_visible) {
-                let own_seq = self.stamp_local();
-                self.rga.delete_local(at, n, |_| {});
-                let (kind, replica, target) = (Kind::DeleteForward, id.replica, id.seq);
-                self.record(OpRun { seq: own_seq, len: n, kind, replica, target, text: 0 }, "");
-                self.text.delete(at as usize, n as usize);
+                self.delete_element(id, at, n);
                 note_change(changes, at as usize, n as usize, 0);
             }
         }
+    }
+
+    /// Deletes the `n` visible characters from `id` on, which stand together at `at`.
+    pub(super) fn delete_element(&mut self, id: ElementId, at: u32, n: u32) {
+        let seq = self.stamp_local();
+        self.rga.delete_local(at, n, |_| {});
+        let (kind, replica, target) = (Kind::DeleteForward, id.replica, id.seq);
+        self.record(OpRun { seq, len: n, kind, replica, target, text: 0 }, "");
+        self.text.delete(at as usize, n as usize);
     }
 
     /// Inserts again the characters that `op` of a log deleted, where nobody else deleted them before.
@@ -235,7 +248,7 @@ impl Document {
         while seq < targets.end {
             let rest = Span { replica: op.replica, seq, len: targets.end - seq };
             let latest = self.undo.latest(rest);
-            let Some((n_together, is_visible)) = self.rga.together(latest) else { return };
+            let Some((n_together, is_visible)) = self.together(latest) else { return };
             let is_killer = self.is_killer(log, op, seq, &rivals);
             let same = |n: &u32| rivals.is_empty() || self.is_killer(log, op, seq + n, &rivals) == is_killer;
             let n = 1 + (1..n_together).take_while(same).count() as u32;
@@ -249,11 +262,15 @@ impl Document {
     /// Returns whether none of the others' deletions of this character came before `op`: the known deletion
     /// with the smallest (timestamp, replica) is the one that killed it.
     fn is_killer(&self, own: usize, op: &OpRun, target: u32, rivals: &[&Rival]) -> bool {
-        let key_of = |log: usize, op: &OpRun| {
-            let n = if op.kind == Kind::DeleteBackward { op.target - target } else { target - op.target };
-            (op.seq + n < self.applied[log]).then(|| (self.logs[log].lamport(op.seq + n), self.ids[log]))
+        let seq_of = |op: &OpRun| {
+            op.seq + if op.kind == Kind::DeleteBackward { op.target - target } else { target - op.target }
         };
-        let own_key = key_of(own, op);
+        let key_of = |log: usize, op: &OpRun| {
+            let seq = seq_of(op);
+            (seq < self.applied[log]).then(|| (self.logs[log].lamport(seq), self.ids[log]))
+        };
+        let own_seq = seq_of(op);
+        let own_key = Some((self.own_log(own as u32, own_seq).lamport(own_seq), self.ids[own]));
         let kills = |rival: &&&Rival| rival.seqs.contains(&target);
         rivals
             .iter()
@@ -264,24 +281,39 @@ impl Document {
 
     /// Inserts the characters `span` again, right of what stands for them now.
     fn revive_span(&mut self, span: Span, latest: Span, changes: &mut Vec<TextChange>) {
-        let log = &self.logs[span.replica as usize];
+        let log = self.own_log(span.replica, span.seq);
         let Some(at) = log.find(span.seq) else { return };
         // A run of elements may come from several runs of operations.
         let len = span.len.min(log.ops[at].end() - span.seq);
         let text = log.text_of(at, span.seq..span.seq + len).into_owned();
-        let last = ElementId { replica: latest.replica, seq: latest.seq + len - 1 };
-        let seq = self.stamp_local();
-        let run = Run::new(0, seq, self.lamport_max + 1, len);
-        let Some(place) = self.rga.insert_remote(Some(last), run) else { return };
-        let op = OpRun { seq, len, kind: Kind::Insert, replica: last.replica, target: last.seq, text: 0 };
-        self.record(op, &text);
-        self.text.insert(place as usize, &text, len as usize);
+        let first = ElementId { replica: latest.replica, seq: latest.seq };
+        let reference = match self.rga.together(latest) {
+            Some(_) => Some(ElementId { seq: first.seq + len - 1, ..first }),
+            None => self.rga.element_before(self.right_of_dropped(first)),
+        };
+        let Some((seq, place)) = self.insert_after(reference, &text, len) else { return };
         note_change(changes, place as usize, 0, len as usize);
-        self.undo.revived.insert((latest.replica, latest.seq), Span { replica: 0, seq, len });
+        self.undo.note_revival(Span { len, ..latest }, Span { replica: 0, seq, len });
         self.undo.newly_revived.push((latest.replica, latest.seq));
         if len < span.len {
             let rest = |span: Span| Span { seq: span.seq + len, len: span.len - len, ..span };
             self.revive_span(rest(span), rest(latest), changes);
         }
+    }
+
+    /// Inserts `text` of `len` characters right after an element, or at the start, as an edit of one's own. Returns its
+    /// first seq and where it came to stand.
+    pub(super) fn insert_after(
+        &mut self,
+        reference: Option<ElementId>,
+        text: &str,
+        len: u32,
+    ) -> Option<(u32, u32)> {
+        let seq = self.stamp_local();
+        let place = self.rga.insert_remote(reference, Run::new(0, seq, self.lamport_max + 1, len))?;
+        let (replica, target) = reference.map_or((ROOT, 0), |id| (id.replica, id.seq));
+        self.record(OpRun { seq, len, kind: Kind::Insert, replica, target, text: 0 }, text);
+        self.text.insert(place as usize, text, len as usize);
+        Some((seq, place))
     }
 }

@@ -184,6 +184,7 @@ impl Live {
                 sync::Output::LinkRefused { link, code } => out.push(Output::LinkRefused { link, code }),
                 // Nobody looks at a relay's text, and it dials nobody.
                 sync::Output::Dial
+                | sync::Output::Rewrite { .. }
                 | sync::Output::TextChanged(_)
                 | sync::Output::PeopleChanged
                 | sync::Output::StatusChanged

@@ -156,6 +156,12 @@ pub(super) enum JournalWrite {
         version: VersionVector,
         token: u64,
     },
+    /// All that there was is another content now.
+    Rewritten {
+        snapshot: Vec<u8>,
+        saved: VersionVector,
+        token: u64,
+    },
 }
 
 impl JournalWrite {
@@ -188,6 +194,11 @@ pub(super) fn record(writes: &[JournalWrite]) -> Option<Record> {
                 let n_cut = tokens.iter().take_while(|&at| at <= token).count();
                 record.batches.drain(..n_cut);
                 tokens.drain(..n_cut);
+            }
+            (JournalWrite::Rewritten { snapshot, saved, .. }, Some(record)) => {
+                (record.snapshot, record.saved) = (snapshot.clone(), saved.clone());
+                record.batches.clear();
+                tokens.clear();
             }
             _ => {}
         }

@@ -443,16 +443,17 @@ impl World {
         self.forget_promises(p);
     }
 
-    /// Only what is on the disk of somebody who can bring it back is still safe.
+    /// Of what was promised, only what is on the disk of somebody who can bring it back is still safe.
     fn forget_promises(&mut self, p: usize) {
-        let mut promised = self.kept(p);
+        let mut kept = self.kept(p);
         for (i, client) in self.clients.iter().enumerate() {
             if client.place == p && client.is_writer() && self.is_of_document(i) {
-                promised.merge(&client.shadow.doc.version());
+                kept.merge(&client.shadow.doc.version());
             }
         }
         let truth = &mut self.places[p].truth;
-        (truth.is_restored, truth.promised) = (true, promised);
+        truth.is_restored = true;
+        truth.promised.limit_to(&kept);
     }
 
     fn sleep(&mut self, i: usize) {
@@ -483,9 +484,10 @@ impl World {
     }
 
     fn save(&mut self, i: usize) {
-        let Some(process) = &self.clients[i].process else { return };
+        let Some(process) = &mut self.clients[i].process else { return };
         let Some(token) = process.last_token.filter(|_| process.is_begun) else { return };
         let (snapshot, version) = (process.doc.save(), process.doc.version());
+        process.room.set_saved(version.clone());
         self.ask_journal(i, JournalWrite::Saved { snapshot, version, token: token.0 });
     }
 

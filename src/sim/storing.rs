@@ -145,7 +145,7 @@ impl World {
         }
         let mut last = None;
         while let Some((_, write)) = self.clients[i].disk.waiting.pop_front_if(|(at, _)| *at <= now) {
-            if let JournalWrite::Append { token, .. } = write {
+            if let JournalWrite::Append { token, .. } | JournalWrite::Rewritten { token, .. } = write {
                 last = Some(PersistToken(token));
             }
             self.keep_journalled(i, write);
@@ -179,6 +179,10 @@ impl World {
                 shadow.take_snapshot(snapshot);
             }
             JournalWrite::Append { bytes, .. } => shadow.take(bytes),
+            JournalWrite::Rewritten { snapshot, .. } => {
+                *shadow = Shadow::new();
+                shadow.take_snapshot(snapshot);
+            }
             JournalWrite::Remove => *shadow = Shadow::new(),
             JournalWrite::Saved { snapshot, .. } => shadow.take_snapshot(snapshot),
             JournalWrite::Acknowledged(_) => {}

@@ -13,13 +13,13 @@ use super::places::Place;
 use super::{Failure, Outcome};
 use crate::base::rng::Rng;
 use crate::base::time::{Millis, MonoTime};
-use crate::crdt::ReplicaId;
+use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::{Applied, Document};
 use crate::protocol::capability::Secret;
 use crate::protocol::{Epoch, SessionId};
 use crate::relay::{self, Relay, RelayConfig};
 use crate::sync::event::{Create, LinkLimits};
-use crate::sync::{Input, LinkId, Output, Room, RoomConfig, Serve, Upstream};
+use crate::sync::{Input, LinkId, Output, PersistToken, Room, RoomConfig, Serve, Upstream};
 
 /// Inputs of a room or relay at one moment, past which it is taken to run in circles.
 const INPUTS_AT_ONCE_MAX: u64 = 2_000_000;
@@ -183,6 +183,7 @@ impl World {
             token: client.secret.token(),
             create: create.map(|access| Create { access, operator_token: Vec::new() }),
             acknowledged: record.acknowledged.clone(),
+            is_first: false,
         });
         let epoch = record.epoch.map(Epoch::from_bytes);
         let config = RoomConfig {
@@ -196,7 +197,8 @@ impl World {
             upstream,
         };
         let mut out = Vec::new();
-        let room = Room::new(config, MonoTime(self.now + client.clock), &mut doc, &mut out);
+        let mut room = Room::new(config, MonoTime(self.now + client.clock), &mut doc, &mut out);
+        room.set_saved(record.saved.clone());
         if !client.is_writer() {
             place.truth.readers.insert(replica);
         }
@@ -262,6 +264,7 @@ impl World {
                     self.begin_record(i);
                     self.ask_journal(i, JournalWrite::Append { token: token.0, bytes: bytes.to_vec() });
                 }
+                Output::Rewrite { token, saved } => self.rewritten(i, token, saved),
                 Output::Dial => self.dial(i),
                 Output::TextChanged(applied) => self.repaint(i, &applied),
                 Output::EpochAdopted(epoch) => self.adopt(i, epoch),
@@ -278,6 +281,20 @@ impl World {
                 | Output::LinkRefused { .. } => {}
             }
         }
+    }
+
+    fn rewritten(&mut self, i: usize, token: PersistToken, saved: VersionVector) {
+        self.begin_record(i);
+        let is_writer = self.clients[i].is_writer();
+        let truth = &mut self.places[self.clients[i].place].truth;
+        let Some(process) = &mut self.clients[i].process else { return };
+        process.last_token = Some(token);
+        let snapshot = process.doc.save();
+        match is_writer {
+            true => truth.learn(&process.doc),
+            false => drop(truth.readers.insert(process.doc.replica())),
+        }
+        self.ask_journal(i, JournalWrite::Rewritten { snapshot, saved, token: token.0 });
     }
 
     fn repaint(&mut self, i: usize, applied: &Applied) {

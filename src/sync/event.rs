@@ -255,6 +255,8 @@ pub struct Upstream {
     /// What the upstream was last known to have on its disk ([`super::Room::acknowledged`], stored by the shell);
     /// empty if never. Only for counting what it lacks while offline.
     pub acknowledged: VersionVector,
+    /// Whether nobody has ever had anything of the document: all of it may be rewritten before it is sent.
+    pub is_first: bool,
 }
 
 /// What a server needs to create a document.
@@ -365,6 +367,14 @@ pub enum Output {
         token: PersistToken,
         /// A self-contained batch for `Document::apply`.
         bytes: Bytes,
+    },
+    /// The document was rewritten: put all of it, with its undo, in the place of what is kept, at once; then
+    /// [`Input::Persisted`] with the token. What was asked to be persisted before is part of it.
+    Rewrite {
+        /// Its name.
+        token: PersistToken,
+        /// The version that [`super::Room::set_saved`] was told, as it is now.
+        saved: VersionVector,
     },
     /// Connect upstream; then [`Input::LinkOpened`] with [`Direction::Dialed`], or [`Input::DialFailed`].
     Dial,

@@ -45,6 +45,8 @@ pub struct Room {
     status: Status,
     /// When something is due. May be too early, never too late.
     wake: Option<MonoTime>,
+    /// The version whose text is the file's: it is found again when the document is rewritten.
+    saved: VersionVector,
     is_shut_down: bool,
 }
 
@@ -80,9 +82,11 @@ impl Room {
             people: People::default(),
             own: presence::Own::default(),
             serving: serving::Serving::default(),
-            joining: config.upstream.clone().map(|upstream| joining::Joining::new(upstream, config.seed)),
+            joining: { config.upstream.clone() }
+                .map(|upstream| joining::Joining::new(upstream, config.seed, doc)),
             status: Status::Alone,
             wake: None,
+            saved: config.durable.clone(),
             is_shut_down: false,
             config,
         };
@@ -109,7 +113,10 @@ impl Room {
                 self.grow(None, &mut step);
                 self.push_upstream(&mut step);
             }
-            Input::Persisted { token } => self.persisted(token, &mut step),
+            Input::Persisted { token } => {
+                self.persisted(token, &mut step);
+                self.greet_once_kept(&mut step);
+            }
             Input::PersistFailed { sentence } => {
                 self.wake_at(now.after(Millis(limits::PERSIST_RETRY_MS)));
                 if self.store.fail(sentence, now) {
@@ -166,6 +173,11 @@ impl Room {
     /// Returns how many operations the upstream does not have on its disk; 0 without an upstream.
     pub fn n_unacknowledged(&self) -> u64 {
         self.joining.as_ref().map_or(0, |joining| self.store.seen().n_ops_beyond(&joining.acknowledged))
+    }
+
+    /// The document's text at this version is what its file has.
+    pub fn set_saved(&mut self, version: VersionVector) {
+        self.saved = version;
     }
 
     /// Returns what is on this machine's disk.

@@ -48,7 +48,7 @@ fn config(n: u8, doc: &Document, serve: Option<Serve>, upstream: Option<Upstream
 fn client(n: u8) -> Party {
     let mut doc = Document::new(ReplicaId::new(u64::from(n)));
     let token = Secret::from_random([3; 32]).token();
-    let upstream = Upstream { token, create: None, acknowledged: VersionVector::default() };
+    let upstream = Upstream { token, create: None, acknowledged: VersionVector::default(), is_first: false };
     let room = Room::new(config(n, &doc, None, Some(upstream)), MonoTime(0), &mut doc, &mut Vec::new());
     Party { doc, room }
 }
@@ -112,7 +112,9 @@ fn step(parties: &mut [Party], at: usize, input: Input<'_>, now: u64, waiting: &
                 let n_bytes = bytes.len();
                 step(parties, at, Input::Written { link, n_bytes }, now, waiting);
             }
-            Output::Persist { token, .. } => step(parties, at, Input::Persisted { token }, now, waiting),
+            Output::Persist { token, .. } | Output::Rewrite { token, .. } => {
+                step(parties, at, Input::Persisted { token }, now, waiting);
+            }
             _ => {}
         }
     }

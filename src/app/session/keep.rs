@@ -10,7 +10,7 @@ use crate::base::text_format::{LineEnding, TextFormat};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
 use crate::io::storage::StorageError;
-use crate::io::storage::journal::{Journal, NewDocument, Snapshot, StoredDocument, Uid};
+use crate::io::storage::journal::{Journal, NewDocument, Rewritten, Snapshot, StoredDocument, Uid};
 use crate::io::{clock, entropy};
 use crate::journal::{FileHash, Linked, Record, Role};
 use crate::protocol::Epoch;
@@ -148,6 +148,33 @@ impl Keep {
         }
         let undo = if is_new { doc.whole_undo() } else { doc.undo_news() };
         if undo.is_empty() { Ok(()) } else { self.journal.keep_undo(self.uid, undo, is_new) }
+    }
+
+    /// Returns the version whose text is the file's.
+    pub(super) fn saved_version(&self) -> &VersionVector {
+        &self.head.saved
+    }
+
+    /// Puts the document in the place of all that the record has: it was rewritten.
+    pub(super) fn rewrite(
+        &mut self,
+        doc: &mut Document,
+        token: PersistToken,
+        saved: VersionVector,
+    ) -> Result<(), StorageError> {
+        self.head.saved = saved;
+        if !self.is_begun {
+            self.is_new = false;
+            let nothing_new = doc.changes_since(&doc.version());
+            return self.append(doc, token, nothing_new);
+        }
+        if std::mem::take(&mut self.is_closed) {
+            self.journal.set_closed(self.uid, None)?;
+        }
+        self.last_token = Some(token);
+        let (snapshot, undo) = (doc.save(), doc.whole_undo());
+        let state = self.state(&self.head.acknowledged);
+        self.journal.rewrite(self.uid, Rewritten { snapshot, undo, state }, token.0)
     }
 
     /// The journal has no record any more: the next batch begins one.

@@ -77,6 +77,8 @@ struct Plan {
     read_only: Option<String>,
     /// The record says that file and document differ, and their texts are equal.
     is_in_step: bool,
+    /// Whether the document is shared for the first time: nobody else has ever had anything of it.
+    is_first_share: bool,
 }
 
 impl Plan {
@@ -99,6 +101,7 @@ impl Plan {
             warning: None,
             read_only: None,
             is_in_step: false,
+            is_first_share: false,
         })
     }
 }
@@ -149,14 +152,18 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     // Whoever joins for the first time begins a record once there is something to keep.
     let is_new_guest = is_join && plan.uid.is_none();
     let must_begin = plan.record.linked.is_some() && !is_new_guest;
-    let Plan { mut doc, mut record, finding, uid, path, warning, read_only, is_in_step } = plan;
+    let Plan { mut doc, mut record, finding, uid, path, warning, read_only, is_in_step, is_first_share } =
+        plan;
     let base = match finding {
         Finding::Same => doc.rope().clone(),
         _ => doc.text_at(&record.saved).context("the journal's note of the last save is damaged")?,
     };
     let (expected, format) = (record.file, record.format);
     let name = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let config = config(&doc, &record, link.as_ref(), name.unwrap_or_default(), &setting.create_token);
+    let mut config = config(&doc, &record, link.as_ref(), name.unwrap_or_default(), &setting.create_token);
+    if let Some(upstream) = &mut config.upstream {
+        upstream.is_first = is_first_share;
+    }
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
     let keeps_undo = setting.editor.keep_undo && path.as_deref().is_some_and(may_be_remembered);
     let mut keep = journal.map(|journal| Keep::new(journal, uid, path, record, keeps_undo));
@@ -230,7 +237,8 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
             return begin(loaded, how, path, hash);
         }
         let uid = Some(stored_uid);
-        return Ok(Plan { doc, record, finding, uid, path, warning: None, read_only: None, is_in_step });
+        let (warning, read_only, is_first_share) = (None, None, false);
+        return Ok(Plan { doc, record, finding, uid, path, warning, read_only, is_in_step, is_first_share });
     }
     begin(loaded, how, path, hash)
 }
@@ -328,6 +336,7 @@ fn share_again_at(plan: &mut Plan, server: ServerUrl) -> anyhow::Result<()> {
 fn share_at(plan: &mut Plan, server: ServerUrl, role: Role) {
     let document = DocumentId::from_bytes(entropy::bytes());
     let link = LinkUrl { server, document, secret: Secret::from_random(entropy::bytes()) };
+    plan.is_first_share = true;
     plan.record.linked = Some(Linked { url: link.to_string(), role });
 }
 
@@ -376,6 +385,7 @@ fn config(
         token: link.secret.token(),
         create: create.map(|access| Create { access, operator_token: create_token.to_vec() }),
         acknowledged: record.acknowledged.clone(),
+        is_first: false,
     });
     RoomConfig {
         document: link.map_or(DocumentId::from_bytes([0; 16]), |link| link.document),

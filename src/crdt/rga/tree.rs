@@ -503,6 +503,19 @@ impl Tree {
         std::iter::successors(Some(self.first_leaf()), next)
     }
 
+    /// Returns the run before that of `place`.
+    pub(super) fn run_before(&self, place: Place) -> Option<Run> {
+        if let Some(before) = place.idx.checked_sub(1) {
+            return Some(self.leaves[place.leaf as usize].runs[before as usize]);
+        }
+        let leaf = self.leaf_ids().find(|&leaf| self.leaves[leaf as usize].next == place.leaf)?;
+        self.leaves[leaf as usize].runs().last().copied()
+    }
+
+    pub(super) fn last_run(&self) -> Option<Run> {
+        self.leaf_ids().last().and_then(|leaf| self.leaves[leaf as usize].runs().last().copied())
+    }
+
     pub(super) fn runs(&self) -> impl Iterator<Item = Run> + '_ {
         self.leaf_ids().flat_map(|leaf| self.leaves[leaf as usize].runs().iter().copied())
     }

@@ -8,13 +8,15 @@ use std::ops::Range;
 
 use super::{Group, Groups, UndoStack};
 use crate::base::bytes::{Malformed, Reader, put_varint};
-use crate::base::limits::{UNDO_GROUPS_MAX, UNDO_REVIVALS_MAX};
+use crate::base::limits::{DOCUMENT_REPLICAS_MAX, UNDO_GROUPS_MAX, UNDO_REVIVALS_MAX};
 use crate::crdt::ReplicaId;
 use crate::crdt::rga::Span;
 use crate::document::Document;
 
 /// The version of the format: the first byte of a piece.
 const VERSION: u8 = 1;
+/// The same with what was rewritten before anybody had seen it in front; only of a piece that stands for all.
+const VERSION_REWRITTEN: u8 = 2;
 
 impl Document {
     /// Returns what of undo changed since this or `whole_undo` was last called, as a piece to be kept behind the
@@ -25,7 +27,7 @@ impl Document {
         // A group that is gone, with nothing in its place, is news as well: the other stack has what was made of it.
         match is_same(undo) && is_same(redo) && newly_revived.is_empty() {
             true => Vec::new(),
-            false => self.undo_piece(),
+            false => self.undo_piece(false),
         }
     }
 
@@ -38,7 +40,7 @@ impl Document {
         self.undo.undo.forget_oldest();
         self.undo.redo.forget_oldest();
         self.undo.newly_revived = self.undo.revived.keys().copied().collect();
-        self.undo_piece()
+        self.undo_piece(true)
     }
 
     /// Takes up the undo of earlier runs, whose replicas were this user's. What cannot be read is left out.
@@ -56,7 +58,12 @@ impl Document {
         self.undo.closed = true;
     }
 
-    fn undo_piece(&mut self) -> Vec<u8> {
+    fn undo_piece(&mut self, is_whole: bool) -> Vec<u8> {
+        let (mut names, mut body) = (Vec::new(), Vec::new());
+        let version = if is_whole && self.has_archives() { VERSION_REWRITTEN } else { VERSION };
+        if version == VERSION_REWRITTEN {
+            self.put_archives(&mut body, &mut |replica| name_of(&mut names, replica));
+        }
         let UndoStack { undo, redo, revived, newly_revived, .. } = &mut self.undo;
         let revived: Vec<(Span, Span)> = std::mem::take(newly_revived)
             .into_iter()
@@ -64,8 +71,6 @@ impl Document {
                 revived.get(&(replica, seq)).map(|&to| (Span { replica, seq, len: to.len }, to))
             })
             .collect();
-        let mut names = Vec::new();
-        let mut body = Vec::new();
         for groups in [undo, redo] {
             put_varint(&mut body, groups.n_kept as u64);
             put_varint(&mut body, (groups.groups.len() - groups.n_kept) as u64);
@@ -81,7 +86,7 @@ impl Document {
             put_start(&mut body, &mut names, to.replica, to.seq);
             put_varint(&mut body, u64::from(to.len));
         }
-        let mut out = vec![VERSION];
+        let mut out = vec![version];
         put_varint(&mut out, names.len() as u64);
         for name in names {
             out.extend_from_slice(&self.ids[name as usize].get().to_le_bytes());
@@ -92,14 +97,25 @@ impl Document {
 
     fn read_undo_piece(&mut self, piece: &[u8]) -> Result<(), Malformed> {
         let mut reader = Reader::new(piece);
-        if reader.byte()? != VERSION {
+        let version = reader.byte()?;
+        if ![VERSION, VERSION_REWRITTEN].contains(&version) {
             return Err(Malformed("undo of another format"));
         }
         let n_names = reader.varint()?;
+        if DOCUMENT_REPLICAS_MAX as u64 <= n_names {
+            return Err(Malformed("undo of too many replicas"));
+        }
         let mut names = Vec::new();
         for _ in 0..n_names {
             let id = ReplicaId::new(reader.u64()?);
-            names.push(*self.by_id.get(&id).ok_or(Malformed("undo of an unknown replica"))?);
+            names.push(match version {
+                // Of one whose operations were all rewritten nothing else is known.
+                VERSION_REWRITTEN => self.intern(id),
+                _ => *self.by_id.get(&id).ok_or(Malformed("undo of an unknown replica"))?,
+            });
+        }
+        if version == VERSION_REWRITTEN {
+            self.read_archives(&mut reader, &names)?;
         }
         let undo = self.read_groups(&mut reader, &names)?;
         let redo = self.read_groups(&mut reader, &names)?;
@@ -112,11 +128,14 @@ impl Document {
             let (from_seqs, to_seqs) = (seqs(from)?, seqs(to)?);
             let lamport =
                 |(replica, _): (u32, u32), seqs: &Range<u32>| self.logs[replica as usize].lamport(seqs.start);
-            // What stands for something came later. A circle would never end.
-            if lamport(to, &to_seqs) <= lamport(from, &from_seqs) {
+            // What stands for something came later, but for what was rewritten.
+            let is_rewritten = self.is_archived(from.0, &from_seqs) || self.is_archived(to.0, &to_seqs);
+            if !is_rewritten && lamport(to, &to_seqs) <= lamport(from, &from_seqs) {
                 return Err(Malformed("a character is its own ancestor"));
             }
-            self.undo.revived.insert(from, Span { replica: to.0, seq: to.1, len });
+            let (from, to) =
+                (Span { replica: from.0, seq: from.1, len }, Span { replica: to.0, seq: to.1, len });
+            self.undo.note_revival(from, to);
         }
         match reader.rest().is_empty() {
             true => Ok(()),
@@ -135,9 +154,10 @@ impl Document {
         Ok((n_kept as usize, groups))
     }
 
-    /// Returns the range if all of it is in the text's history.
+    /// Returns the range if all of it is in the text's history, or was before that was rewritten.
     fn applied_seqs(&self, replica: u32, start: u32, len: u32) -> Result<Range<u32>, Malformed> {
-        let end = start.checked_add(len).filter(|&end| start < end && end <= self.applied[replica as usize]);
+        let known = self.applied[replica as usize].max(self.archived_end(replica));
+        let end = start.checked_add(len).filter(|&end| start < end && end <= known);
         end.map(|end| start..end).ok_or(Malformed("undo of what was never done"))
     }
 }
@@ -163,13 +183,18 @@ impl Groups {
     }
 }
 
-/// Writes an author, as its number among `names`, and a seq.
-fn put_start(out: &mut Vec<u8>, names: &mut Vec<u32>, replica: u32, seq: u32) {
+/// Returns an author's number among `names`.
+fn name_of(names: &mut Vec<u32>, replica: u32) -> u64 {
     let at = names.iter().position(|&name| name == replica).unwrap_or_else(|| {
         names.push(replica);
         names.len() - 1
     });
-    put_varint(out, at as u64);
+    at as u64
+}
+
+/// Writes an author, as its number among `names`, and a seq.
+fn put_start(out: &mut Vec<u8>, names: &mut Vec<u32>, replica: u32, seq: u32) {
+    put_varint(out, name_of(names, replica));
     put_varint(out, u64::from(seq));
 }
 

@@ -116,6 +116,17 @@ impl Snapshot {
     }
 }
 
+/// What takes the place of all that a document's record holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// All that the document holds.
+    pub snapshot: Vec<u8>,
+    /// All of its undo.
+    pub undo: Vec<u8>,
+    /// What the caller remembers beside it.
+    pub state: Vec<u8>,
+}
+
 /// A document as it was found in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredDocument {
@@ -292,6 +303,15 @@ impl Journal {
     /// If the thread has ended.
     pub fn replace_snapshot(&self, uid: Uid, snapshot: Vec<u8>, after: u64) -> Result<(), StorageError> {
         self.send(Command::ReplaceSnapshot { uid, snapshot, after })
+    }
+
+    /// Puts `document` in the place of all that is kept of it, at once. Returns at once; `Written` with `token` follows when
+    /// it is on disk.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn rewrite(&self, uid: Uid, document: Rewritten, token: u64) -> Result<(), StorageError> {
+        self.send(Command::Rewrite { uid, document: Box::new(document), token })
     }
 
     /// Adds a piece of a document's undo, or puts it in the place of all earlier ones. Give it behind the changes it is

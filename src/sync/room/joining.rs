@@ -1,16 +1,19 @@
 //! The side that dials: one link upstream, redialed for as long as the room lives.
 
+mod hello;
+
 use super::{Ended, Room, Step, ended, read_frames};
 use crate::base::limits;
 use crate::base::planted::{Defect, is_planted};
 use crate::base::time::{Millis, MonoTime};
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
+use crate::document::Document;
 use crate::protocol::ConnectionId;
 use crate::protocol::capability::{Access, Mode, Token};
 use crate::protocol::frame::{AckEntry, Author, Fragment, Frame, Whole};
-use crate::protocol::greeting::{CreateWish, Hello, Refuse, RefuseCode, Welcome};
+use crate::protocol::greeting::{Refuse, RefuseCode, Welcome};
 use crate::sync::backoff::Backoff;
-use crate::sync::event::{LinkId, Output, Upstream, Via};
+use crate::sync::event::{LinkId, Output, PersistToken, Upstream, Via};
 use crate::sync::status::Status;
 use crate::sync::store::Growth;
 use crate::sync::wire::{Parcel, Wire};
@@ -31,6 +34,8 @@ pub(super) struct Joining {
     was_welcomed: bool,
     /// What it said when it last would not have this one. Set while that is asked again; cleared by any other answer.
     denied: Option<String>,
+    /// What of the document others may have: nothing beyond it was ever sent. `None` from the hello until the connection ends.
+    unseen_since: Option<VersionVector>,
 }
 
 #[derive(Debug)]
@@ -43,6 +48,8 @@ enum State {
         wire: Wire,
         via: Via,
         until: MonoTime,
+        /// What must be on the disk before the hello is sent; `None` once it was.
+        awaits: Option<PersistToken>,
     },
     Live(Box<Live>),
     /// Asked again at `retry_at`; never, unless the user wants it, if no time can change the answer.
@@ -85,8 +92,9 @@ impl State {
 }
 
 impl Joining {
-    pub(super) fn new(upstream: Upstream, seed: u64) -> Joining {
+    pub(super) fn new(upstream: Upstream, seed: u64, doc: &Document) -> Joining {
         Joining {
+            unseen_since: Some(if upstream.is_first { VersionVector::default() } else { doc.version() }),
             acknowledged: upstream.acknowledged.clone(),
             upstream,
             backoff: Backoff::new(seed),
@@ -152,38 +160,6 @@ impl Room {
         self.joining.as_mut()?.live()
     }
 
-    pub(super) fn greet_upstream(&mut self, link: LinkId, via: Via, step: &mut Step<'_>) {
-        let version = step.doc.version();
-        let Some(joining) = &mut self.joining else { return };
-        if !matches!(joining.state, State::Dialing) {
-            return step.out.push(Output::Close { link });
-        }
-        let create = joining.upstream.create.as_ref().map(|create| CreateWish {
-            access: create.access,
-            name: self.config.name.clone(),
-            operator_token: create.operator_token.clone(),
-        });
-        if limits::WIRE_VERSION_ENTRIES_MAX < version.len() {
-            joining.state =
-                State::denied_for_good("the text has been edited by too many replicas".to_owned());
-            return step.out.push(Output::Close { link });
-        }
-        let hello = Hello {
-            document: self.config.document,
-            token: joining.upstream.token,
-            replica: step.doc.replica(),
-            session: self.config.session,
-            epoch: self.config.epoch,
-            create: create.filter(|_| self.config.epoch.is_some()),
-            version,
-        };
-        let mut wire = Wire::new(link, step.now);
-        wire.send_frame(&Frame::Hello(Box::new(hello)), step.now, step.out);
-        let until = step.now.after(Millis(limits::HELLO_TIMEOUT_MS));
-        joining.state = State::Greeting { wire, via, until };
-        self.wake_at(until);
-    }
-
     pub(super) fn dial_failed(&mut self, sentence: String, step: &mut Step<'_>) {
         if matches!(self.joining.as_ref().map(|joining| &joining.state), Some(State::Dialing)) {
             self.upstream_lost(sentence, None, step);
@@ -199,6 +175,8 @@ impl Room {
         let retry_at = step.now.after(joining.backoff.next_delay(retry_after));
         joining.state = State::Waiting { retry_at };
         joining.reason = reason;
+        // A dial that failed showed nobody anything.
+        joining.unseen_since.get_or_insert_with(|| step.doc.version());
         joining.denied = None;
         // Their connection numbers mean nothing any more.
         step.people_changed |= self.people.clear();
@@ -370,8 +348,8 @@ impl Room {
 
     fn welcomed(&mut self, welcome: Welcome, step: &mut Step<'_>) -> Result<(), Ended> {
         let Some(joining) = &mut self.joining else { return Ok(()) };
-        let State::Greeting { .. } = &joining.state else {
-            return Err(ended(RefuseCode::Malformed, "the server sent a second welcome"));
+        let State::Greeting { awaits: None, .. } = &joining.state else {
+            return Err(ended(RefuseCode::Malformed, "the server sent a welcome that nobody waits for"));
         };
         match self.config.epoch {
             None => {

@@ -70,6 +70,7 @@ impl Member {
             durable: VersionVector::default(),
             serve: None,
             upstream: Some(Upstream {
+                is_first: false,
                 token: secret.token(),
                 create: Some(Create { access, operator_token: Vec::new() }),
                 acknowledged: VersionVector::default(),
@@ -169,7 +170,9 @@ impl Member {
                 }
                 Output::Close { .. } => self.socket = None,
                 // This member's disk is fast.
-                Output::Persist { token, .. } => self.handle(Input::Persisted { token }, &mut todo),
+                Output::Persist { token, .. } | Output::Rewrite { token, .. } => {
+                    self.handle(Input::Persisted { token }, &mut todo);
+                }
                 Output::Dial => self.wants_dial = true,
                 Output::CaughtUp => {
                     is_in_sync = true;

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::worker::Find;
-use super::{ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
+use super::{ListedDocument, NewDocument, Rewritten, StorageError, StoredDocument, Uid};
 use crate::base::time::WallTime;
 use crate::io::storage::group;
 use crate::io::storage::heads::JOURNAL as HEADS;
@@ -27,6 +27,8 @@ pub(super) enum Write {
     SetPath(Uid, Option<PathBuf>),
     /// A snapshot in the place of the batches up to `before` (of earlier runs) or up to the token `after`.
     ReplaceSnapshot { uid: Uid, snapshot: Vec<u8>, before: i64, after: u64 },
+    /// Another content in the place of all there is.
+    Rewrite { uid: Uid, document: Box<Rewritten>, token: u64 },
     /// The end of a document.
     Remove(Uid),
     /// A piece of undo behind the others, or in the place of all.
@@ -62,6 +64,7 @@ impl Write {
             | Write::SetLink(uid, _)
             | Write::SetClosed(uid, _)
             | Write::SetState(uid, _)
+            | Write::Rewrite { uid, .. }
             | Write::SetPath(uid, None) => Ok(vec![*uid]),
             // Who had the path loses it.
             Write::SetPath(uid, Some(path)) => {
@@ -99,34 +102,25 @@ impl Write {
                 connection.execute("UPDATE document SET path = ?2 WHERE uid = ?1", params![uid, path])?
             }
             Write::ReplaceSnapshot { uid, snapshot, before, after } => {
-                let n_rows = connection.execute(
-                    "INSERT OR REPLACE INTO snapshot (uid, bytes, sum)
-                     SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
-                    params![uid, snapshot, sum(uid, &[snapshot])],
-                )?;
+                let n_rows = put_snapshot(connection, uid, snapshot)?;
                 connection.execute(
                     "DELETE FROM batch WHERE uid = ?1 AND (n <= ?2 OR token <= ?3)",
                     params![uid, before, number(*after)],
                 )?;
                 n_rows
             }
+            Write::Rewrite { uid, document, .. } => {
+                connection.execute("DELETE FROM batch WHERE uid = ?1", params![uid])?;
+                put_undo(connection, uid, &document.undo, true)?;
+                put_state(connection, uid, &document.state)?;
+                put_snapshot(connection, uid, &document.snapshot)?
+            }
             Write::Remove(uid) => {
                 connection.execute("DELETE FROM document WHERE uid = ?1", params![uid])?;
                 1
             }
-            Write::SetState(uid, state) => {
-                connection.execute("UPDATE document SET state = ?2 WHERE uid = ?1", params![uid, state])?
-            }
-            Write::Undo { uid, bytes, is_whole } => {
-                if *is_whole {
-                    connection.execute("DELETE FROM undo WHERE uid = ?1", params![uid])?;
-                }
-                connection
-                    .prepare_cached(
-                        "INSERT INTO undo (uid, bytes, sum) SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
-                    )?
-                    .execute(params![uid, bytes, sum(uid, &[bytes])])?
-            }
+            Write::SetState(uid, state) => put_state(connection, uid, state)?,
+            Write::Undo { uid, bytes, is_whole } => put_undo(connection, uid, bytes, *is_whole)?,
             Write::SetClosed(uid, at) => {
                 let at = at.map(|at| number(at.0));
                 connection.execute("UPDATE document SET closed = ?2 WHERE uid = ?1", params![uid, at])?
@@ -135,6 +129,26 @@ impl Write {
         };
         Ok(0 < n_rows)
     }
+}
+
+fn put_snapshot(connection: &Connection, uid: &Uid, bytes: &[u8]) -> rusqlite::Result<usize> {
+    connection.execute(
+        "INSERT OR REPLACE INTO snapshot (uid, bytes, sum) SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
+        params![uid, bytes, sum(uid, &[bytes])],
+    )
+}
+
+fn put_state(connection: &Connection, uid: &Uid, state: &[u8]) -> rusqlite::Result<usize> {
+    connection.execute("UPDATE document SET state = ?2 WHERE uid = ?1", params![uid, state])
+}
+
+fn put_undo(connection: &Connection, uid: &Uid, bytes: &[u8], is_whole: bool) -> rusqlite::Result<usize> {
+    if is_whole {
+        connection.execute("DELETE FROM undo WHERE uid = ?1", params![uid])?;
+    }
+    connection
+        .prepare_cached("INSERT INTO undo (uid, bytes, sum) SELECT uid, ?2, ?3 FROM document WHERE uid = ?1")?
+        .execute(params![uid, bytes, sum(uid, &[bytes])])
 }
 
 fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<()> {

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::rows::{self, Write};
-use super::{JournalEvent, ListedDocument, NewDocument, StorageError, StoredDocument, Uid};
+use super::{JournalEvent, ListedDocument, NewDocument, Rewritten, StorageError, StoredDocument, Uid};
 use crate::base::limits::{UNDO_FILES_MAX, UNDO_JOURNAL_BYTES_MAX};
 use crate::base::time::WallTime;
 use crate::io::paths::create_private_folder;
@@ -46,6 +46,7 @@ pub(super) enum Command {
     SetLink(Uid, Option<String>),
     SetPath(Uid, Option<PathBuf>),
     ReplaceSnapshot { uid: Uid, snapshot: Vec<u8>, after: u64 },
+    Rewrite { uid: Uid, document: Box<Rewritten>, token: u64 },
     Remove(Uid),
     Release(Uid),
     SetState(Uid, Vec<u8>),
@@ -134,8 +135,12 @@ impl Worker {
                     (reply, result) => return answer(reply, result),
                 }
             }
-            (Write::Append { uid, token, .. }, Ok(true)) => JournalEvent::Written { uid, token },
-            (Write::Append { uid, token, .. }, Ok(false)) => JournalEvent::Lost { uid, token },
+            (Write::Append { uid, token, .. } | Write::Rewrite { uid, token, .. }, Ok(true)) => {
+                JournalEvent::Written { uid, token }
+            }
+            (Write::Append { uid, token, .. } | Write::Rewrite { uid, token, .. }, Ok(false)) => {
+                JournalEvent::Lost { uid, token }
+            }
             (Write::ReplaceSnapshot { uid, .. }, Ok(true)) => JournalEvent::SnapshotWritten { uid },
             (Write::Remove(uid) | Write::Release(uid), Ok(_)) => {
                 self.open.remove(&uid);
@@ -320,6 +325,9 @@ impl Serve for Worker {
             Command::ReplaceSnapshot { uid, snapshot, after } => {
                 let before = self.open.get(&uid).map_or(0, |open| open.before);
                 self.group.push(Write::ReplaceSnapshot { uid, snapshot, before, after });
+            }
+            Command::Rewrite { uid, document, token } => {
+                self.group.push(Write::Rewrite { uid, document, token });
             }
             Command::Remove(uid) => self.group.push(Write::Remove(uid)),
             Command::Release(uid) => self.group.push(Write::Release(uid)),

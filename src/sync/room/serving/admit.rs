@@ -100,24 +100,21 @@ impl Room {
         Ok(mode)
     }
 
-    /// Ends an older link of the same process; refuses another process under the same replica id.
+    /// Ends older links of the same process, under whatever replica id; refuses another process under the same one.
     fn take_over(&mut self, link: LinkId, hello: &Hello, step: &mut Step<'_>) -> Result<(), Ended> {
-        let holder = self.serving.links.iter().find_map(|(&id, other)| {
-            let member = other.member.as_ref().filter(|member| member.replica == hello.replica)?;
-            (id != link).then_some((id, member.session))
-        });
-        match holder {
-            None => Ok(()),
-            Some((old, session)) if session == hello.session => {
-                self.end_link(
-                    old,
-                    ended(RefuseCode::Replaced, "a newer connection took this one's place"),
-                    step,
-                );
-                Ok(())
-            }
-            Some(_) => Err(in_use()),
+        let others = self.serving.links.iter().filter(|&(&id, _)| id != link);
+        let mut others = others.filter_map(|(&id, other)| Some((id, other.member.as_ref()?)));
+        let is_other =
+            |(_, member): (_, &Member)| member.replica == hello.replica && member.session != hello.session;
+        if others.clone().any(is_other) {
+            return Err(in_use());
         }
+        let old = others.find(|(_, member)| member.session == hello.session).map(|(id, _)| id);
+        if let Some(old) = old {
+            let why = ended(RefuseCode::Replaced, "a newer connection took this one's place");
+            self.end_link(old, why, step);
+        }
+        Ok(())
     }
 }
 
