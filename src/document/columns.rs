@@ -285,14 +285,27 @@ impl Columns {
         if let Some(base) = self.base.as_ref().filter(|_| self.is_base(op)) {
             return base.slice(seqs.start as usize..seqs.end as usize).into();
         }
+        self.own_text_of(at, seqs).into()
+    }
+
+    fn own_text_of(&self, at: usize, seqs: Range<u32>) -> &str {
+        let op = &self.ops[at];
         if seqs == (op.seq..op.end()) {
             let end = self.ops.get(at + 1).map_or(self.text.len(), |next| next.text as usize);
-            return self.text[op.text as usize..end].into();
+            return &self.text[op.text as usize..end];
         }
         let text = &self.text[op.text as usize..];
         let from = byte_of_char(text, (seqs.start - op.seq) as usize);
         let len = byte_of_char(&text[from..], (seqs.end - seqs.start) as usize);
-        text[from..from + len].into()
+        &text[from..from + len]
+    }
+
+    /// Appends the same to `to`, piece by piece and without a copy.
+    pub(super) fn push_pieces_of<'a>(&'a self, at: usize, seqs: Range<u32>, to: &mut Vec<&'a str>) {
+        match self.base.as_ref().filter(|_| self.is_base(&self.ops[at])) {
+            Some(base) => to.extend(base.slice(seqs.start as usize..seqs.end as usize).chunks()),
+            None => to.push(self.own_text_of(at, seqs)),
+        }
     }
 
     /// Recounts the seqs and the characters of every run.

@@ -9,7 +9,7 @@ use super::columns::Columns;
 use super::history::{self, History};
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
-use crate::base::bytes::{Reader, put_bytes};
+use crate::base::bytes::{Reader, put_bytes, put_varint};
 use crate::crdt::rga::Rga;
 use crate::crdt::{ReplicaId, ReplicaTable};
 
@@ -20,8 +20,11 @@ const VERSION: u8 = 0x42;
 impl Document {
     /// Encodes the whole state with its history, tombstones and waiting operations.
     pub fn save(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
-        put_bytes(&mut out, &history::write(&self.logs, &self.applied, &self.ids, &self.rga));
+        // As long as the text, which may be large: what is before it is put there afterwards, so that it need not be copied.
+        let mut out = history::write(&self.logs, &self.applied, &self.ids, &self.rga);
+        let mut head = vec![VERSION];
+        put_varint(&mut head, out.len() as u64);
+        out.splice(..0, head);
         let behind = self.logs.iter().zip(&self.applied).filter(|(log, applied)| **applied < log.end());
         let waiting = self.waiting.iter().map(|part| (part, part.start));
         let names = ReplicaTable::default();

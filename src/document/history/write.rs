@@ -39,11 +39,16 @@ pub(in crate::document) fn write(logs: &[Columns], applied: &[u32], ids: &[Repli
     write_fragments(&pieces, &owned, ids.len(), rga, &mut out);
     write_directions(&pieces, &mut out);
     write_others(&others, &numbers, &mut out);
-    let mut text = String::with_capacity(logs.iter().map(|log| log.text.len()).sum());
+    // Copied once, into room that is there: a text may be larger than all else together.
+    let mut texts = Vec::with_capacity(pieces.len());
     for piece in pieces.iter().filter(|piece| piece.op.kind == Kind::Insert) {
-        text.push_str(&logs[piece.author as usize].text_of(piece.at, piece.op.seq..piece.op.end()));
+        let log = &logs[piece.author as usize];
+        log.push_pieces_of(piece.at, piece.op.seq..piece.op.end(), &mut texts);
     }
-    put_bytes(&mut out, text.as_bytes());
+    let n_bytes = texts.iter().map(|text| text.len()).sum();
+    put_varint(&mut out, n_bytes as u64);
+    out.reserve_exact(n_bytes);
+    texts.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
     out
 }
 
