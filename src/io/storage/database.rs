@@ -40,6 +40,12 @@ impl Database {
         &self.path
     }
 
+    /// Returns whether there is a file, so that something may be in it.
+    pub(super) fn exists(&self) -> bool {
+        // One that cannot be looked for is opened, which tells why.
+        self.connection.is_some() || self.path.try_exists().unwrap_or(true)
+    }
+
     /// Returns the connection, opening the file and creating it with its tables if need be.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, StorageError> {
         let connection = match self.connection.take() {
@@ -109,9 +115,11 @@ impl Database {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         create_private_folder(folder).map_err(not_opened)?;
         // SQLite gives its log the permissions of the file, so the file is made first.
-        open_private_file(&self.path).map_err(not_opened)?;
-        #[cfg(unix)]
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_opened)?;
+        if !self.path.exists() {
+            open_private_file(&self.path).map_err(not_opened)?;
+            #[cfg(unix)]
+            fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_opened)?;
+        }
         let mut connection = Connection::open(&self.path).map_err(|why| self.error(why))?;
         self.prepare(&mut connection)?;
         Ok(connection)
@@ -125,15 +133,26 @@ impl Database {
         let known = schema::version(steps);
         let prepared = (|| {
             connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
-            // Only a new file takes this: what is removed gives its room back when the file is closed.
-            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+            let version = |connection: &Connection| -> rusqlite::Result<i64> {
+                connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+            };
+            if version(connection)? == 0 {
+                // Only a new file takes this, but others are written for it all the same: what is removed gives its room back
+                // when the file is closed.
+                connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+            }
             // Text that was saved or discarded does not stay behind in free pages. FULL: in WAL mode a commit returns after its sync.
             connection.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
                  PRAGMA journal_size_limit = 4194304; PRAGMA secure_delete = ON;",
             )?;
+            let found = version(connection)?;
+            if known <= found {
+                return Ok(found);
+            }
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            // Another process may have been first.
+            let found = version(&transaction)?;
             if found < known {
                 for step in steps.iter().skip(found.max(0) as usize) {
                     transaction.execute_batch(step)?;

@@ -170,6 +170,10 @@ impl Worker {
         if let Find::Path(path) = find {
             self.lock_path(path)?;
         }
+        // It is made with the first edit, and not while somebody waits for the first screen.
+        if !self.group.database.exists() {
+            return Ok(None);
+        }
         let mut taken = None;
         for (uid, name) in self.read(|connection| rows::find(connection, find))? {
             if !self.lock(uid, 0)? {
