@@ -236,6 +236,8 @@ impl Shell {
             Some((line, column)) => self.buffers[0].model.go_to(line, column),
             None => self.go_to_place(0),
         }
+        // Most of the work for the first of them is to begin: that goes on beside the first frame.
+        self.ask_for_colors();
         Ok(())
     }
 
@@ -282,11 +284,7 @@ impl Shell {
             if self.flush()? {
                 self.draw()?;
             }
-            for buffer in &mut self.buffers {
-                if let Some(wanted) = buffer.model.wanted_highlights() {
-                    buffer.highlights.ask(wanted);
-                }
-            }
+            self.ask_for_colors();
             let now = clock::mono_now();
             let deadline = self.buffers.iter().filter_map(|buffer| buffer.model.deadline(now)).min();
             let happened = select_all(self.buffers.iter_mut().map(|buffer| Box::pin(buffer.next())));
@@ -302,6 +300,14 @@ impl Shell {
             self.wake(woken)?;
         }
         Ok(())
+    }
+
+    fn ask_for_colors(&mut self) {
+        for buffer in &mut self.buffers {
+            if let Some(wanted) = buffer.model.wanted_highlights() {
+                buffer.highlights.ask(wanted);
+            }
+        }
     }
 
     /// Searches large texts a piece further, for what is typed into a prompt. Returns whether there is more to search.
