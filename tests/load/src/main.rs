@@ -1,4 +1,5 @@
 //! Load on a relay, beside a bare WebSocket broadcast server, in one run: `tests/load/run` builds and starts it.
+//! And editors on terminals, with a relay between them.
 //!
 //! Each server gets one core, the load another. Clients are in rooms of four, or all in one; each types at a steady rate, and each edit
 //! holds the time at which it was sent. Delivered is one edit arriving at one other client.
@@ -7,8 +8,10 @@ mod bare;
 mod client;
 mod measures;
 mod member;
+mod screen;
 mod server;
 mod story;
+mod together;
 
 use std::time::Duration;
 
@@ -29,7 +32,19 @@ const HOLD: Duration = Duration::from_secs(4);
 const P99_MAX: Duration = Duration::from_millis(100);
 
 /// What can be measured.
-const MEASURES: [&str; 7] = ["throughput", "latency", "room", "idle", "story", "restart", "stuck"];
+const MEASURES: [&str; 11] = [
+    "throughput",
+    "latency",
+    "room",
+    "idle",
+    "story",
+    "restart",
+    "stuck",
+    "keys",
+    "crowd",
+    "ready",
+    "absence",
+];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -45,9 +60,17 @@ fn main() {
 }
 
 fn run(coedit: &str, measures: &[String]) {
+    let is_asked = |measure: &str| measures.is_empty() || measures.iter().any(|asked| asked == measure);
+    // Editors have both cores, as their users' machines would.
+    let together: [(&str, fn(&str)); 4] = [
+        ("keys", together::keys),
+        ("crowd", together::crowd),
+        ("ready", together::ready),
+        ("absence", together::absence),
+    ];
+    together.iter().filter(|(name, _)| is_asked(name)).for_each(|(_, measure)| measure(coedit));
     server::pin(std::process::id(), 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let is_asked = |measure: &str| measures.is_empty() || measures.iter().any(|asked| asked == measure);
     let start = |kind| match kind {
         Kind::Coedit => Server::coedit(coedit),
         Kind::Bare => Server::bare(),

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use coedit::base::time::{MonoTime, WallTime};
 use coedit::crdt::{ReplicaId, VersionVector};
-use coedit::document::Document;
-use coedit::protocol::capability::Secret;
+use coedit::document::{Bias, Document};
+use coedit::protocol::capability::{Secret, Token};
+use coedit::protocol::link_url::LinkUrl;
+use coedit::protocol::presence::{Activity, Presence};
 use coedit::protocol::{DocumentId, Epoch, SessionId};
 use coedit::sync::event::Create;
-use coedit::sync::{Direction, Input, LinkId, Output, Room, RoomConfig, Upstream, Via};
+use coedit::sync::{Direction, Input, LinkId, Output, Room, RoomConfig, Status, Upstream, Via};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
@@ -46,6 +48,7 @@ pub struct Member {
     common: Arc<Common>,
     port: u16,
     pub doc: Document,
+    i: usize,
     document: DocumentId,
     room: Room,
     socket: Option<Socket>,
@@ -58,12 +61,30 @@ impl Member {
     /// Makes a member of the document with this number. It has not dialed yet.
     pub fn new(common: Arc<Common>, port: u16, document: usize, i: usize) -> Member {
         let secret = Secret::from_random([7; 32]);
-        let mut doc = Document::new(ReplicaId::new(1_000_000 + i as u64));
         let access = secret.access().expect("may write");
         let document = DocumentId::from_bytes((document as u128).to_le_bytes());
+        let create = Some(Create { access, operator_token: Vec::new() });
+        Member::of(common, port, document, secret.token(), Some(Epoch::from_bytes([9; 16])), create, i)
+    }
+
+    /// Makes a member of the document of a link.
+    pub fn of_link(common: Arc<Common>, link: &LinkUrl, i: usize) -> Member {
+        Member::of(common, link.server.port, link.document, link.secret.token(), None, None, i)
+    }
+
+    fn of(
+        common: Arc<Common>,
+        port: u16,
+        document: DocumentId,
+        token: Token,
+        epoch: Option<Epoch>,
+        create: Option<Create>,
+        i: usize,
+    ) -> Member {
+        let mut doc = Document::new(ReplicaId::new(1_000_000 + i as u64));
         let config = RoomConfig {
             document,
-            epoch: Some(Epoch::from_bytes([9; 16])),
+            epoch,
             session: SessionId::from_bytes((i as u128).to_le_bytes()),
             name: String::new(),
             seed: i as u64,
@@ -71,14 +92,25 @@ impl Member {
             serve: None,
             upstream: Some(Upstream {
                 is_first: false,
-                token: secret.token(),
-                create: Some(Create { access, operator_token: Vec::new() }),
+                token,
+                create,
                 acknowledged: VersionVector::default(),
             }),
         };
         let mut out = Vec::new();
         let room = Room::new(config, MonoTime(0), &mut doc, &mut out);
-        Member { common, port, doc, document, room, socket: None, n_links: 0, n_bytes: 0, wants_dial: true }
+        Member {
+            common,
+            port,
+            doc,
+            i,
+            document,
+            room,
+            socket: None,
+            n_links: 0,
+            n_bytes: 0,
+            wants_dial: true,
+        }
     }
 
     fn now(&self) -> MonoTime {
@@ -87,33 +119,75 @@ impl Member {
 
     /// Takes part for ever; or until in sync for the first time.
     pub async fn run(&mut self, until_in_sync: bool) {
+        while !self.turn(None).await || !until_in_sync {}
+    }
+
+    /// Takes part until the server has all of the document.
+    pub async fn settle(&mut self) {
+        while !matches!(self.room.status(), Status::Synced { .. }) {
+            self.turn(None).await;
+        }
+    }
+
+    /// Types a character every so often, from a place on, for ever; others see where.
+    pub async fn type_steadily(&mut self, mut at: usize, first_at: Instant, every: Duration) {
+        let mut due = first_at;
         loop {
-            if std::mem::take(&mut self.wants_dial) {
-                self.dial().await;
+            self.turn(Some(due)).await;
+            while due <= Instant::now() {
+                due += every;
+                at = at.min(self.doc.len_chars());
+                self.doc.insert(at, "x").expect("inside");
+                at += 1;
+                self.edited().await;
+                let presence = Presence {
+                    name: format!("member {}", self.i),
+                    color: (self.i % 16) as u8,
+                    cursor: Some(self.doc.anchor(at, Bias::Left)),
+                    selections: Vec::new(),
+                    activity: Activity::Typing,
+                };
+                self.input(Input::PresenceChanged(Some(presence))).await;
             }
-            let wait = match self.room.deadline() {
-                Some(at) => Duration::from_millis(at.0.saturating_sub(self.now().0)),
-                None => Duration::from_secs(3_600),
-            };
-            let message = match &mut self.socket {
-                Some(socket) => tokio::time::timeout(wait, socket.next()).await.ok(),
-                None => {
-                    tokio::time::sleep(wait).await;
-                    None
-                }
-            };
-            let is_in_sync = match message {
-                None => self.input(Input::DeadlineReached).await,
-                Some(Some(Ok(Message::Binary(bytes)))) => {
-                    self.n_bytes += bytes.len();
-                    self.input(Input::Packet { link: LinkId(self.n_links), bytes: &bytes }).await
-                }
-                Some(Some(Ok(_))) => false,
-                Some(Some(Err(_)) | None) => self.lost().await,
-            };
-            if is_in_sync && until_in_sync {
-                return;
+        }
+    }
+
+    /// Sends what was edited in `doc`.
+    pub async fn edited(&mut self) {
+        self.input(Input::Edited).await;
+    }
+
+    /// Tries at once to connect again.
+    pub async fn retry(&mut self) {
+        self.input(Input::RetryNow).await;
+    }
+
+    /// Waits for one thing to happen, at most until a time. Returns whether it is in sync by that for the first time.
+    async fn turn(&mut self, until: Option<Instant>) -> bool {
+        if std::mem::take(&mut self.wants_dial) {
+            self.dial().await;
+        }
+        let wait = match self.room.deadline() {
+            Some(at) => Duration::from_millis(at.0.saturating_sub(self.now().0)),
+            None => Duration::from_secs(3_600),
+        };
+        let until = until.map_or(wait, |until| until.saturating_duration_since(Instant::now()));
+        let wait = wait.min(until);
+        let message = match &mut self.socket {
+            Some(socket) => tokio::time::timeout(wait, socket.next()).await.ok(),
+            None => {
+                tokio::time::sleep(wait).await;
+                None
             }
+        };
+        match message {
+            None => self.input(Input::DeadlineReached).await,
+            Some(Some(Ok(Message::Binary(bytes)))) => {
+                self.n_bytes += bytes.len();
+                self.input(Input::Packet { link: LinkId(self.n_links), bytes: &bytes }).await
+            }
+            Some(Some(Ok(_))) => false,
+            Some(Some(Err(_)) | None) => self.lost().await,
         }
     }
 
