@@ -7,7 +7,7 @@ use tempfile::{TempDir, tempdir};
 use super::*;
 use crate::base::time::WallTime;
 use crate::io::storage::StorageError;
-use crate::io::storage::journal::{Journal, JournalEvent, NewDocument, Uid};
+use crate::io::storage::journal::{Journal, JournalEvent, NewDocument, Rewritten, Uid};
 use crate::io::storage::lock::FileLock;
 
 const UID: Uid = [1; 16];
@@ -273,6 +273,26 @@ fn undo_is_read_back_in_order_and_a_whole_one_replaces_it() {
     journal.flush_and_close().expect("written");
     let (journal, _events) = start(&folder);
     assert_eq!(undo(&journal), [[9]]);
+}
+
+#[test]
+fn what_was_rewritten_takes_the_place_of_everything() {
+    let folder = tempdir().expect("a folder");
+    let (journal, events) = started(&folder);
+    journal.append(UID, vec![1], 1).expect("open");
+    journal.keep_undo(UID, vec![2], false).expect("open");
+    let content = || Rewritten { snapshot: b"all".to_vec(), undo: vec![3], state: b"new".to_vec() };
+    journal.rewrite(UID, content(), 2).expect("open");
+    journal.append(UID, vec![4], 3).expect("open");
+    journal.rewrite([7; 16], content(), 4).expect("open");
+    assert_eq!([next(&events), next(&events), next(&events)], [1, 2, 3].map(written));
+    assert_eq!(next(&events), JournalEvent::Lost { uid: [7; 16], token: 4 });
+    journal.flush_and_close().expect("written");
+
+    let (journal, _events) = start(&folder);
+    let found = journal.find_by_uid(UID).expect("readable").expect("there");
+    assert_eq!((found.snapshot, found.state), (Some(b"all".to_vec()), b"new".to_vec()));
+    assert_eq!((found.batches, found.undo), (vec![vec![4]], vec![vec![3]]));
 }
 
 #[test]
