@@ -11,6 +11,7 @@ pub mod ids;
 pub mod link_url;
 pub mod packed;
 pub mod presence;
+pub mod resumption;
 
 pub use ids::{ConnectionId, DocumentId, Epoch, SessionId};
 

@@ -13,6 +13,7 @@ mod hostile;
 mod network;
 pub mod options;
 mod places;
+mod requests;
 mod storing;
 mod truth;
 mod view;

@@ -476,6 +476,7 @@ fn a_flipped_bit_at_a_relay_is_told_and_what_it_cost_comes_back() {
         world.edit(i % 2);
         world.run(100);
     });
+    world.run(1_000);
     check_converged(&world);
     let text = world.text(0);
     world.kill_relay(0, true);
@@ -494,6 +495,29 @@ fn a_flipped_bit_at_a_relay_is_told_and_what_it_cost_comes_back() {
     world.run(60_000);
     check_converged(&world);
     assert_eq!(world.text(guest), text);
+}
+
+/// Streams, polls and posts are lost, doubled, late and cut, and made again.
+#[test]
+fn connections_by_requests_lose_nothing_in_a_bad_network() {
+    for seed in 0..20 {
+        let options = Options {
+            requests_percent: 100,
+            n_writers: 3,
+            n_acts: 150,
+            jitter_ms: 500,
+            lost: 40,
+            duplicated: 200,
+            cut: 8,
+            half_open: 3,
+            kill_server: 2,
+            presence: 8,
+            ..Options::quiet()
+        };
+        if let Err(failure) = sim::run_with(seed, options) {
+            panic!("seed {seed}: {failure}");
+        }
+    }
 }
 
 #[test]

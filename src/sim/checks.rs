@@ -154,8 +154,8 @@ impl World {
 
     fn check_queues(&mut self) {
         let mut unsent_max = 0;
-        for wire in self.wires.values_mut() {
-            unsent_max = unsent_max.max(wire.pipe(End::Client).n_unsent).max(wire.pipe(End::Server).n_unsent);
+        for wire in self.wires.values() {
+            unsent_max = unsent_max.max(wire.n_unsent(End::Client)).max(wire.n_unsent(End::Server));
         }
         if UNSENT_BYTES_MAX < unsent_max {
             self.fail(format!("{unsent_max} bytes wait for one connection"));

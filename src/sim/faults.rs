@@ -207,6 +207,9 @@ impl World {
 
     /// Nothing gets through any more; each end learns of it at its own time.
     pub(super) fn break_wire(&mut self, link: LinkId) {
+        if self.requests_cut(link) {
+            return;
+        }
         let Some(wire) = self.wires.get_mut(&link) else { return };
         wire.is_broken = true;
         for end in [End::Client, End::Server] {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::network::{End, Wire};
+use super::requests::Requests;
 use super::world::{Event, World};
 use crate::base::time::WallTime;
 use crate::relay;
@@ -53,7 +54,22 @@ impl World {
             process.link = Some(link);
         }
         let wall = self.wall();
-        self.input(i, Input::LinkOpened { link, direction: Direction::Dialed { via: Via::WebSocket }, wall });
+        let via = self.way();
+        if via != Via::WebSocket
+            && let Some(wire) = self.wires.get_mut(&link)
+        {
+            wire.requests = Some(Requests::new(via));
+            self.requests_begin(link);
+        }
+        self.input(i, Input::LinkOpened { link, direction: Direction::Dialed { via }, wall });
+    }
+
+    /// Draws which way is open.
+    fn way(&mut self) -> Via {
+        match self.rng.below(100) < self.options.requests_percent {
+            true => [Via::EventStream, Via::LongPoll][self.rng.below(2) as usize],
+            false => Via::WebSocket,
+        }
     }
 
     /// Any wall clock: nothing may depend on it.
@@ -94,7 +110,7 @@ impl World {
         }
     }
 
-    fn latency(&mut self) -> u64 {
+    pub(super) fn latency(&mut self) -> u64 {
         self.options.latency_ms + self.rng.below(self.options.jitter_ms + 1)
     }
 
@@ -103,6 +119,9 @@ impl World {
         match end {
             End::Server => self.n_bytes_down += bytes.len(),
             End::Client => self.n_bytes_up += bytes.len(),
+        }
+        if wire.requests.is_some() {
+            return self.requests_send(link, end, bytes);
         }
         wire.pipe(end).push(bytes);
         self.pump(link, end);
@@ -167,12 +186,19 @@ impl World {
         if !wire.close(end) {
             return;
         }
+        if wire.requests.is_some() {
+            self.requests_close(link, end);
+        }
+        let Some(wire) = self.wires.get_mut(&link) else { return };
         for bytes in wire.pipe(end).drain() {
             self.fly(link, end, bytes);
         }
         let Some(wire) = self.wires.get_mut(&link) else { return };
         if !wire.is_broken {
+            let is_late = wire.requests.is_some();
             let at = wire.pipe(end).last_at.max(self.now) + 1;
+            // What was got across last arrives before.
+            let at = at + if is_late { self.options.latency_ms + self.options.jitter_ms } else { 0 };
             self.later(at, Event::Notice { link, end: end.other() });
         }
         self.sweep(link);

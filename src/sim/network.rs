@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::requests::Requests;
+
 /// Bytes that the two sockets and the network between them hold of one direction.
 const SOCKET_BYTES: usize = 128 << 10;
 
@@ -29,6 +31,8 @@ pub(super) struct Wire {
     pub(super) place: usize,
     /// What the client sends, and what the server sends.
     pipes: [Pipe; 2],
+    /// What carries it, if it is plain requests: then the pipes are empty.
+    pub(super) requests: Option<Requests>,
     /// Whether each end still has its socket.
     is_open: [bool; 2],
     /// Whether nothing gets through any more.
@@ -53,10 +57,17 @@ impl Wire {
             client,
             place,
             pipes: Default::default(),
+            requests: None,
             is_open: [true, true],
             is_broken: false,
             is_failing: false,
         }
+    }
+
+    /// Returns how many bytes wait at this end.
+    pub(super) fn n_unsent(&self, end: End) -> usize {
+        let n_unsent = self.requests.as_ref().map_or(0, |requests| requests.n_unsent(end));
+        n_unsent + self.pipes[end as usize].n_unsent
     }
 
     /// What this end sends.

@@ -45,6 +45,8 @@ pub struct Options {
     pub bytes_per_ms: u64,
     /// Milliseconds that a disk takes at most for one transaction.
     pub disk_ms: u64,
+    /// Percent of the connections for which there is no WebSocket, so that plain requests carry them: streams or polls.
+    pub requests_percent: u64,
     /// Packets of a thousand that arrive twice; the connection breaks within a minute.
     pub duplicated: u64,
     /// Packets of a thousand that overtake others; the connection breaks within a minute.
@@ -123,6 +125,7 @@ impl Options {
             jitter_ms: 30,
             bytes_per_ms: 10_000,
             disk_ms: 10,
+            requests_percent: 0,
             duplicated: 0,
             reordered: 0,
             lost: 0,
@@ -176,6 +179,7 @@ impl Options {
             jitter_ms: [1, 30, 300, 3_000][draw.below(4) as usize],
             bytes_per_ms: [1, 20, 1_000, 100_000][draw.below(4) as usize],
             disk_ms: [1, 10, 200, 4_000][draw.below(4) as usize],
+            requests_percent: [0, 0, 30, 100][draw.below(4) as usize],
             duplicated: draw.or_none(3, 100),
             reordered: draw.or_none(4, 20),
             lost: draw.or_none(4, 20),

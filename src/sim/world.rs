@@ -10,6 +10,7 @@ use super::hostile::Attacker;
 use super::network::{End, Wire};
 use super::options::Options;
 use super::places::Place;
+use super::requests::{Carried, Half};
 use super::{Failure, Outcome};
 use crate::base::rng::Rng;
 use crate::base::time::{Millis, MonoTime};
@@ -34,6 +35,16 @@ pub(super) enum Event {
     Notice { link: LinkId, end: End },
     /// Nothing gets through any more.
     Break { link: LinkId },
+    /// Something of a connection by requests arrives at the other end.
+    Carried { link: LinkId, from: End, half: Half, n_try: u64, carried: Carried },
+    /// A poll was long enough at the server.
+    Patience { link: LinkId, n_try: u64 },
+    /// The client looks whether a request has had its time.
+    Overdue { link: LinkId, half: Half, n_try: u64 },
+    /// The client learns that a request came to nothing.
+    Broke { link: LinkId, half: Half, n_try: u64 },
+    /// The client makes a request again.
+    Retry { link: LinkId, half: Half, n_try: u64 },
     /// A try to connect comes to its end.
     Dialed { client: usize, run: u64, n_dials: u64 },
     /// A relay's disk has done something.
@@ -404,7 +415,13 @@ impl World {
             }
         };
         match event {
-            Event::Arrive { link, from, .. } => at_end(link, from.other()),
+            Event::Arrive { link, from, .. } | Event::Carried { link, from, .. } => {
+                at_end(link, from.other())
+            }
+            Event::Patience { link, .. } => at_end(link, End::Server),
+            Event::Overdue { link, .. } | Event::Broke { link, .. } | Event::Retry { link, .. } => {
+                at_end(link, End::Client)
+            }
             Event::Written { link, end, .. } | Event::Notice { link, end } => at_end(link, *end),
             Event::Dialed { client, .. } | Event::JournalDone { client, .. } => Some(*client),
             Event::Break { .. } | Event::StoreDone { .. } => None,
@@ -420,6 +437,13 @@ impl World {
         }
         match event {
             Event::Arrive { link, from, bytes } => self.arrive(link, from, &bytes),
+            Event::Carried { link, from, half, n_try, carried } => {
+                self.carried(link, from, half, n_try, carried);
+            }
+            Event::Patience { link, n_try } => self.patience(link, n_try),
+            Event::Overdue { link, half, n_try } => self.overdue(link, half, n_try),
+            Event::Broke { link, half, n_try } => self.broke(link, half, n_try),
+            Event::Retry { link, half, n_try } => self.retry(link, half, n_try),
             Event::Written { link, end, n_bytes } => self.written(link, end, n_bytes),
             Event::Notice { link, end } => self.noticed(link, end),
             Event::Break { link } => self.break_wire(link),

@@ -20,6 +20,7 @@ use super::queue::Command;
 use super::{LinkEvent, UNHANDLED_BYTES_MAX};
 use crate::base::bytes::{Malformed, Reader, put_varint};
 use crate::io::http::Client;
+use crate::protocol::resumption::{Taken, Turn, numbered};
 use crate::sync::Via;
 
 /// The header with the link's secret name.
@@ -145,7 +146,7 @@ pub(super) async fn run(task: &LinkTask, mut link: Requests) -> String {
         events,
         link_no,
         seen: &seen,
-        upto: 0,
+        taken: Taken::default(),
         shares: Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX)),
     };
     tokio::select! {
@@ -171,7 +172,7 @@ struct Down<'a> {
     events: mpsc::UnboundedSender<LinkEvent>,
     link_no: u64,
     seen: &'a watch::Sender<Seen>,
-    upto: u64,
+    taken: Taken,
     shares: Arc<Semaphore>,
 }
 
@@ -187,7 +188,7 @@ impl Down<'_> {
     async fn read(mut self, mut stream: Option<OpenStream>) -> String {
         let mut broken_since = None::<Instant>;
         loop {
-            let before = self.upto;
+            let before = self.taken;
             let stop = match self.link.via {
                 Via::LongPoll => self.poll().await,
                 _ => self.read_stream(stream.take()).await,
@@ -195,7 +196,7 @@ impl Down<'_> {
             match stop {
                 Err(Stop::Over) => return "the other side closed the connection".to_owned(),
                 Ok(()) => broken_since = None,
-                Err(Stop::Broken) if before < self.upto => broken_since = None,
+                Err(Stop::Broken) if before != self.taken => broken_since = None,
                 Err(Stop::Broken) => {
                     let since = *broken_since.get_or_insert_with(Instant::now);
                     if BROKEN_MAX <= since.elapsed() {
@@ -213,7 +214,7 @@ impl Down<'_> {
             Some(stream) => stream,
             None => {
                 let deadline = Instant::now() + REQUEST_TIMEOUT;
-                match timeout(REQUEST_TIMEOUT, self.link.open_stream(self.upto, deadline)).await {
+                match timeout(REQUEST_TIMEOUT, self.link.open_stream(self.taken.upto(), deadline)).await {
                     Ok(Ok(stream)) => stream,
                     Ok(Err(DialError::NotRelay { status: 410, .. })) => return Err(Stop::Over),
                     _ => return Err(Stop::Broken),
@@ -253,7 +254,7 @@ impl Down<'_> {
             // One connection serves many polls.
             loop {
                 let path = path(&self.link.addr, "poll");
-                let headers = self.link.headers(self.upto);
+                let headers = self.link.headers(self.taken.upto());
                 let answer = client.send(Method::GET, &path, &headers, Bytes::new());
                 let answer = timeout(REQUEST_TIMEOUT, answer).await.ok()?.ok()?;
                 let first = answer.headers().get(FIRST).and_then(|first| first.to_str().ok()?.parse().ok());
@@ -264,7 +265,7 @@ impl Down<'_> {
                 if status != 200 {
                     return None;
                 }
-                for (number, packet) in (first?..).zip(packets(&body).ok()?) {
+                for (number, packet) in numbered(first?, packets(&body).ok()?) {
                     self.take(number, &packet).await.ok()?;
                 }
             }
@@ -274,13 +275,11 @@ impl Down<'_> {
 
     /// Hands a packet on, once.
     async fn take(&mut self, number: u64, packet: &[u8]) -> Result<(), Stop> {
-        if number <= self.upto {
-            return Ok(());
+        match self.taken.turn(number) {
+            Turn::Known => return Ok(()),
+            Turn::Next => self.taken.took(),
+            Turn::Gap => return Err(Stop::Broken),
         }
-        if number != self.upto + 1 {
-            return Err(Stop::Broken);
-        }
-        self.upto = number;
         self.seen.send_modify(|seen| (seen.upto, seen.n_bytes) = (number, seen.n_bytes + packet.len()));
         let packet = received(packet, &self.shares).await;
         self.events.send(LinkEvent::Packet(self.link_no, packet)).map_err(|_| Stop::Over)

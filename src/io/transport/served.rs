@@ -1,7 +1,6 @@
 //! The serving half of a link over plain requests: packets down wait here until the other side has said that it saw them,
 //! whatever streams and polls come and go meanwhile; packets up are taken once each and in order.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use tokio::time::{interval, sleep};
 use super::link::{LinkTask, received};
 use super::queue::Command;
 use super::{CLOSE_GRACE, LinkEvent, UNHANDLED_BYTES_MAX};
+use crate::protocol::resumption::{Taken, Turn, Unseen, numbered};
 
 /// How long a link lives that nobody asks for anything.
 const ABANDONED_AFTER: Duration = Duration::from_secs(30);
@@ -30,16 +30,13 @@ pub struct ServedLink {
     /// Bytes down that were seen.
     seen: mpsc::UnboundedSender<usize>,
     /// Held while packets up are taken, so that two requests never mix: how many were.
-    n_up: tokio::sync::Mutex<u64>,
+    n_up: tokio::sync::Mutex<Taken>,
     shares: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Packets that were not seen yet.
-    down: VecDeque<Bytes>,
-    /// The number of the first of them; packets count from 1.
-    first: u64,
+    down: Unseen,
     /// Counts streams and polls: the latest ends the one before.
     n_readers: u64,
     /// Whether somebody reads now.
@@ -81,8 +78,7 @@ impl ServedLink {
         let (up, up_ends) = mpsc::unbounded_channel();
         let (seen, seen_ends) = mpsc::unbounded_channel();
         let state = State {
-            down: VecDeque::new(),
-            first: 1,
+            down: Unseen::default(),
             n_readers: 0,
             is_read: false,
             asked_at: Instant::now(),
@@ -93,7 +89,7 @@ impl ServedLink {
             changed: watch::Sender::new(()),
             up,
             seen,
-            n_up: tokio::sync::Mutex::new(0),
+            n_up: tokio::sync::Mutex::default(),
             shares: Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX)),
         });
         let ends = Ends { up: up_ends, seen: seen_ends, link: Arc::clone(&link) };
@@ -119,13 +115,7 @@ impl ServedLink {
     pub fn saw(&self, upto: u64) {
         let mut state = self.state();
         state.asked_at = Instant::now();
-        let mut n_bytes = 0;
-        while state.first <= upto
-            && let Some(packet) = state.down.pop_front()
-        {
-            n_bytes += packet.len();
-            state.first += 1;
-        }
+        let n_bytes = state.down.saw(upto);
         if 0 < n_bytes {
             // The task is gone if the link is over.
             let _ = self.seen.send(n_bytes);
@@ -169,24 +159,12 @@ impl ServedLink {
 
     fn down_now(&self, reader: u64, after: u64, n_bytes_max: usize) -> Option<Down> {
         let state = self.state();
-        let n_seen = after.saturating_add(1).saturating_sub(state.first) as usize;
-        let mut n_bytes = 0;
-        let packets: Vec<Bytes> = state
-            .down
-            .iter()
-            .skip(n_seen)
-            .take_while(|packet| {
-                let fits = n_bytes == 0 || n_bytes + packet.len() <= n_bytes_max;
-                n_bytes += packet.len();
-                fits
-            })
-            .cloned()
-            .collect();
+        let (first, packets) = state.down.after(after, n_bytes_max);
         if state.n_readers != reader {
             return Some(Down::Ended);
         }
         match packets.is_empty() {
-            false => Some(Down::Packets(state.first + n_seen as u64, packets)),
+            false => Some(Down::Packets(first, packets)),
             true => state.is_ended.then_some(Down::Ended),
         }
     }
@@ -198,20 +176,19 @@ impl ServedLink {
     /// If earlier ones are missing, or the link is over.
     pub async fn take_up(&self, first: u64, packets: Vec<Bytes>) -> Result<u64, UpError> {
         let mut n_up = self.n_up.lock().await;
-        for (number, packet) in (first..).zip(packets) {
-            if number <= *n_up {
-                continue;
-            }
-            if number != *n_up + 1 {
-                return Err(UpError::Gap);
+        for (number, packet) in numbered(first, packets) {
+            match n_up.turn(number) {
+                Turn::Known => continue,
+                Turn::Next => {}
+                Turn::Gap => return Err(UpError::Gap),
             }
             let packet = received(&packet[..], &self.shares).await;
             if self.is_ended() || self.up.send(packet).is_err() {
                 return Err(UpError::Ended);
             }
-            *n_up = number;
+            n_up.took();
         }
-        Ok(*n_up)
+        Ok(n_up.upto())
     }
 }
 
@@ -229,7 +206,7 @@ pub(super) async fn run(task: &LinkTask, mut ends: Ends) -> String {
         tokio::select! {
             command = task.queue.recv(), if close_at.is_none() => match command {
                 Command::Packet(packet) => {
-                    ends.link.state().down.push_back(packet);
+                    ends.link.state().down.push(packet);
                     ends.link.changed.send_replace(());
                 }
                 // What waits is still given out to whoever asks within a moment.
@@ -279,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn a_packet_down_is_given_out_until_it_was_seen() {
         let (link, _ends) = ServedLink::new();
-        link.state().down.extend([bytes("a"), bytes("b"), bytes("c")]);
+        ["a", "b", "c"].map(|text| link.state().down.push(bytes(text)));
         let reader = link.begin_reading();
         let all = Down::Packets(1, vec![bytes("a"), bytes("b"), bytes("c")]);
         assert_eq!(link.next_down(reader, 0, 100, LONG).await, all);
@@ -300,6 +277,8 @@ mod tests {
         assert_eq!(link.take_up(2, vec![bytes("b"), bytes("c")]).await, Ok(3), "sent again in part");
         assert_eq!(link.take_up(5, vec![bytes("e")]).await, Err(UpError::Gap));
         assert_eq!(link.take_up(4, vec![]).await, Ok(3));
+        let last = link.take_up(u64::MAX, vec![bytes("y"), bytes("z")]).await;
+        assert_eq!(last, Err(UpError::Gap), "any number may be claimed");
         for expected in ["a", "b", "c"] {
             assert_eq!(ends.up.recv().await.as_deref(), Some(expected.as_bytes()));
         }
