@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_packet_is_kept_until_it_was_seen() {
         let mut unseen = Unseen::default();
-        ["a", "bb", "c"].map(|text| unseen.push(bytes(text)));
+        ["a", "bb", "c"].into_iter().for_each(|text| unseen.push(bytes(text)));
         assert_eq!(unseen.after(0, 100), (1, vec![bytes("a"), bytes("bb"), bytes("c")]));
         assert_eq!(unseen.after(0, 2), (1, vec![bytes("a")]), "no more than fits");
         assert_eq!(unseen.after(1, 1), (2, vec![bytes("bb")]), "but one at least");

@@ -96,6 +96,15 @@ impl Relay {
         memory_kb(self.child.id())
     }
 
+    /// Returns how many files and sockets it has open, and how many threads.
+    pub fn n_descriptors_and_threads(&self) -> (usize, usize) {
+        let n_in = |folder: &str| {
+            let folder = format!("/proc/{}/{folder}", self.child.id());
+            std::fs::read_dir(folder).expect("a running process").count()
+        };
+        (n_in("fd"), n_in("task"))
+    }
+
     /// Returns whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()

@@ -111,3 +111,85 @@ fn fifty_people_with_broken_connections_end_equal_and_the_relay_stays_small() {
         assert_eq!(text.matches(letter).count() as u64, N_CHARS, "characters of client {i}");
     }
 }
+
+/// People who type for long, and for how many seconds, unless `COEDIT_CLIENTS` and `COEDIT_SOAK_SECONDS` say otherwise.
+const N_SOAKING: u64 = 10;
+const SOAK_SECONDS: u64 = 5;
+
+/// Types until then, a few times in a second, and takes away as much.
+async fn type_for_long(link: LinkUrl, i: u64, until: Instant) -> Document {
+    let mut rng = Rng::new(i);
+    let (mut session, mut doc) = session::open_link(Arc::default(), link);
+    session.settle(&mut doc, PATIENCE).await.expect("joined");
+    while Instant::now() < until {
+        let len = doc.len_chars();
+        let at = rng.below(len as u64 + 1) as usize;
+        match len < 2 * N_CHARS_BEFORE as usize {
+            true => doc.insert(at, "some words ").expect("inside"),
+            false => doc.delete(at.min(len - 11)..at.min(len - 11) + 11).expect("inside"),
+        }
+        session.edited(&mut doc, &mut Vec::new());
+        run_for(&mut session, &mut doc, rng.below(800)).await;
+    }
+    // All have stopped: what was sent last arrives.
+    let give_up_at = Instant::now() + PATIENCE;
+    run_for(&mut session, &mut doc, 3_000).await;
+    while !matches!(session.status(), Status::Synced { .. }) {
+        assert!(Instant::now() < give_up_at, "client {i}: {:?}", session.status());
+        run_for(&mut session, &mut doc, 50).await;
+    }
+    doc
+}
+
+/// What a relay takes for itself does not grow with the time that people type.
+#[test]
+fn a_relay_stays_as_it_is_while_people_type_for_long() {
+    let n_clients = number_from_env("COEDIT_CLIENTS", N_SOAKING);
+    let soak = Duration::from_secs(number_from_env("COEDIT_SOAK_SECONDS", SOAK_SECONDS));
+    let relay = Relay::start();
+    let owner = Home::new("owner");
+    owner.file("soak.txt", ".".repeat(N_CHARS_BEFORE as usize));
+    let link = owner.share("soak.txt", &relay.url());
+    let before = relay.n_descriptors_and_threads();
+    let until = Instant::now() + soak;
+    let mut samples = Vec::new();
+    let texts: Vec<String> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..n_clients)
+            .map(|i| {
+                let link = LinkUrl::parse(&link).expect("a link");
+                scope.spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    let doc = runtime.expect("a runtime").block_on(type_for_long(link, i, until));
+                    doc.check_invariants();
+                    doc.to_string()
+                })
+            })
+            .collect();
+        while Instant::now() < until {
+            std::thread::sleep(soak / 40);
+            samples.push((relay.memory_kb(), relay.n_descriptors_and_threads()));
+        }
+        clients.into_iter().map(|client| client.join().expect("no client failed")).collect()
+    });
+    let half = &samples[samples.len() / 2..];
+    let of = |samples: &[(u64, (usize, usize))]| samples.iter().map(|(kb, _)| *kb).max().expect("a sample");
+    let (first, second) = (of(&samples[..samples.len() / 2]), of(half));
+    println!(
+        "{n_clients} people, {soak:?}: memory {first} kB at most, then {second} kB; {:?}",
+        samples.last()
+    );
+    assert!(second < first + (first / 4).max(16 << 10), "memory grows: {samples:?}");
+    let n_descriptors = half.iter().map(|(_, (n, _))| *n).max().expect("a sample");
+    assert!(n_descriptors <= before.0 + n_clients as usize + 8, "descriptors: {before:?}, {samples:?}");
+    let n_threads = half.iter().map(|(_, (_, n))| *n).max().expect("a sample");
+    assert!(n_threads <= before.1 + 4, "threads: {before:?}, {samples:?}");
+    let after = crate::support::eventually("all connections are let go of", PATIENCE, || {
+        let after = relay.n_descriptors_and_threads();
+        (after.0 <= before.0 + 4).then_some(after)
+    });
+    println!("descriptors and threads before {before:?}, after {after:?}");
+    let text = Home::new("reader").ok(&["cat", &link]);
+    for (i, other) in texts.iter().enumerate() {
+        assert_eq!(other, &text, "client {i}");
+    }
+}

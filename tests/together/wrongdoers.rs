@@ -2,6 +2,7 @@
 //! changes, and the relay needs little memory.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use coedit::base::bytes::put_varint;
@@ -10,7 +11,7 @@ use coedit::crdt::{ReplicaId, ReplicaTable, VersionVector};
 use coedit::document::Document;
 use coedit::protocol::ConnectionId;
 use coedit::protocol::capability::Secret;
-use coedit::protocol::frame::{Fragment, Frame, PresenceFrame, Whole};
+use coedit::protocol::frame::{Fragment, Frame, Frames, PresenceFrame, Whole};
 use coedit::protocol::link_url::LinkUrl;
 
 use crate::editing::Pair;
@@ -219,4 +220,79 @@ fn a_reader_writes_by_no_way() {
     }
     scene.check("a reader who writes");
     assert!(!scene.text().contains("READER"), "{}", scene.text());
+}
+
+/// Returns the middle of how long it takes from one member to another, in microseconds.
+fn between(from: &mut Wrongdoer, to: &mut Wrongdoer, doc: &mut Document, n: usize) -> u128 {
+    let mut took: Vec<u128> = (0..n)
+        .map(|_| {
+            let before = doc.version();
+            doc.insert(0, "x").expect("inside");
+            let batch = doc.changes_between(&before, &doc.version(), &ReplicaTable::default());
+            let n_heard = to.heard.len();
+            let began = Instant::now();
+            from.send(Frame::Batch(&batch).to_packet());
+            let is_batch = |packet: &Vec<u8>| {
+                Frames::new(packet)
+                    .is_ok_and(|mut frames| frames.any(|frame| matches!(frame, Ok(Frame::Batch(_)))))
+            };
+            while !to.heard[n_heard..].iter().any(is_batch) {
+                assert!(to.listen() && began.elapsed() < HONEST, "nothing came of {n_heard}");
+            }
+            std::thread::sleep(Duration::from_millis(3));
+            began.elapsed().as_micros() - 3_000
+        })
+        .collect();
+    took.sort_unstable();
+    took[n / 2]
+}
+
+/// The same run measures both, in turns, and the best pair counts: whatever else the machine does befalls both.
+#[test]
+fn honest_members_wait_at_most_twice_as_long_while_others_flood() {
+    let relay = crate::support::relay::Relay::start();
+    let owner = crate::support::home::Home::new("owner");
+    owner.file("a.txt", "text");
+    let link = LinkUrl::parse(&owner.share("a.txt", &relay.url())).expect("a link");
+    let (mut from, mut to) = (Wrongdoer::join(&link, 21), Wrongdoer::join(&link, 22));
+    let mut doc = Document::new(ReplicaId::new(21));
+    between(&mut from, &mut to, &mut doc, 20);
+    let idle_kb = relay.memory_kb();
+    let mut ratios = Vec::new();
+    for round in 0..5 {
+        let quiet = between(&mut from, &mut to, &mut doc, 40);
+        let stop = AtomicBool::new(false);
+        let busy = std::thread::scope(|scope| {
+            scope.spawn(|| flood(&link, 30 + round, &stop));
+            let busy = between(&mut from, &mut to, &mut doc, 40);
+            stop.store(true, Ordering::SeqCst);
+            busy
+        });
+        ratios.push(busy as f64 / quiet as f64);
+        println!("quiet {quiet} us, in a flood {busy} us");
+    }
+    let grown_kb = relay.memory_kb().saturating_sub(idle_kb);
+    println!("the relay grew by {grown_kb} kB");
+    assert!(grown_kb < GROWTH_KB_MAX, "the relay grew by {grown_kb} kB");
+    let best = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(best < 2.0, "honest members wait {ratios:.1?} times as long");
+}
+
+/// Presences, pings, garbage and handshakes, at a rate that the machine of the one who floods takes easily, until told to stop.
+fn flood(link: &LinkUrl, replica: u64, stop: &AtomicBool) {
+    let mut member = Wrongdoer::join(link, replica);
+    let pings: Vec<u8> = (0..200u64).flat_map(|n| Frame::Ping(u64::MAX - n).to_packet()).collect();
+    let mut counter = 0;
+    while !stop.load(Ordering::SeqCst) {
+        for _ in 0..20 {
+            counter += 1;
+            let presence =
+                PresenceFrame { connection: ConnectionId(0), counter, payload: b"\x03ana\x00\x00\x00" };
+            member.send(Frame::Presence(presence).to_packet());
+        }
+        member.send(pings.clone());
+        drop(tcp(link));
+        Wrongdoer::connect(link).send(b"no greeting".to_vec());
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

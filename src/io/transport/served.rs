@@ -256,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn a_packet_down_is_given_out_until_it_was_seen() {
         let (link, _ends) = ServedLink::new();
-        ["a", "b", "c"].map(|text| link.state().down.push(bytes(text)));
+        ["a", "b", "c"].into_iter().for_each(|text| link.state().down.push(bytes(text)));
         let reader = link.begin_reading();
         let all = Down::Packets(1, vec![bytes("a"), bytes("b"), bytes("c")]);
         assert_eq!(link.next_down(reader, 0, 100, LONG).await, all);
