@@ -52,8 +52,8 @@ function curve(name, value) {
 function card(list, name, value, { unit, about, drawn }) {
   const box = element("div", "", "card"), dd = element("dd", value);
   if (unit) dd.append(" ", element("small", unit));
-  if (about) dd.append(" ", element("small", about));
   box.append(element("dt", name), dd);
+  if (about) box.append(element("small", about, "quiet"));
   if (drawn !== undefined) box.append(curve(name, drawn));
   list.append(box);
 }
@@ -71,8 +71,8 @@ function numbers(status) {
   card(list, "Operations out", short(rate("ops_out")), { unit: "/ s", drawn: rate("ops_out") });
   card(list, "Traffic", short(rate("bytes_in") + rate("bytes_out")), { unit: "bytes / s", drawn: rate("bytes_in") + rate("bytes_out") });
   card(list, "Documents", `${status.documents.length} open, ${status.documents_stored} stored`, {});
-  card(list, "Until it is on the disk and sent", ms(status.fan_out_ms), { unit: "ms", about: "50 % / 99 % within" });
-  card(list, "One sync of the disk", ms(status.fsync_ms), { unit: "ms", about: "50 % / 99 % within" });
+  card(list, "An edit until it is stored and sent", ms(status.fan_out_ms), { unit: "ms", about: "half within / 99 % within" });
+  card(list, "One sync of the disk", ms(status.fsync_ms), { unit: "ms", about: "half within / 99 % within" });
   card(list, "Waiting for slow readers", short(status.queue_bytes), { unit: "bytes" });
   card(list, "Refusals", short(sum(status.refusals)), { about: listed(status.refusals) });
   return list;
