@@ -92,6 +92,7 @@ impl Relay {
                 self.forget(link);
             }
             Input::Loaded { document, result } => self.loaded(document, result, now, out),
+            Input::NotShown { document, shown } => self.not_shown(document, shown, out),
             Input::Created { document, result } => self.created(document, result, now, out),
             Input::Appended { document, token } => {
                 self.drive(document, crate::sync::Input::Persisted { token }, now, out);
@@ -258,14 +259,14 @@ impl Relay {
             return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
         }
         self.n_greeting -= 1;
-        let packets = vec![bytes.to_vec()];
+        let (packets, shown) = (vec![bytes.to_vec()], hello.token.hash());
         self.links.insert(link, Place::Waiting { document, wall, hello, packets });
         match self.documents.get(&document) {
             Some(Slot::Live(_)) => self.let_in(link, now, out),
             Some(Slot::Loading | Slot::Creating(_)) => {}
             None => {
                 self.documents.insert(document, Slot::Loading);
-                out.push(Output::Load { document });
+                out.push(Output::Load { document, shown });
             }
         }
     }
@@ -278,8 +279,7 @@ impl Relay {
         self.links.insert(link, Place::Inside { document });
         let Some(Slot::Live(live)) = self.documents.get(&document) else { return };
         if !live.room.lets_in(&hello.token, hello.session, wall) {
-            // As if there were no such document: whoever would create one must not learn that there is.
-            let refuse = self.config.create.allows(&hello).err().unwrap_or_else(denied);
+            let refuse = self.stranger(&hello);
             return self.refuse(link, refuse, out);
         }
         let direction = crate::sync::Direction::Accepted { document };
@@ -389,6 +389,34 @@ impl Relay {
         }
     }
 
+    /// Whoever showed this has no link to the document. Then it is read for the next who waits, if there is one.
+    fn not_shown(&mut self, document: DocumentId, shown: TokenHash, out: &mut Vec<Output>) {
+        if !matches!(self.documents.get(&document), Some(Slot::Loading)) {
+            return;
+        }
+        let mut next = None;
+        for link in self.waiting_for(document) {
+            let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
+            if hello.token.hash() == shown {
+                let refuse = self.stranger(hello);
+                self.refuse(link, refuse, out);
+            } else {
+                next = next.or(Some(hello.token.hash()));
+            }
+        }
+        self.refuse_orders(document, |order| order.hash() == shown, out);
+        match next.or_else(|| self.next_order(document)) {
+            Some(shown) => out.push(Output::Load { document, shown }),
+            None => drop(self.documents.remove(&document)),
+        }
+    }
+
+    /// What whoever has no link to a document is told: the same as if there were none, which whoever would create it must not learn
+    /// either.
+    fn stranger(&self, hello: &Hello) -> Refuse {
+        self.config.create.allows(hello).err().unwrap_or_else(denied)
+    }
+
     fn open(&mut self, document: DocumentId, live: Live, now: MonoTime, out: &mut Vec<Output>) {
         self.documents.insert(document, Slot::Live(Box::new(live)));
         self.wake_at(now.after(self.config.unload_after));
@@ -404,7 +432,7 @@ impl Relay {
     /// The store could not read or write: everybody who waits is told, and nothing takes the document's place.
     fn fail(&mut self, document: DocumentId, sentence: &str, out: &mut Vec<Output>) {
         self.documents.remove(&document);
-        self.refuse_orders(document, out);
+        self.refuse_orders(document, |_| true, out);
         let sentence = format!("the server could not open the document: {sentence}");
         for link in self.waiting_for(document) {
             let retry_after = self.spread(limits::BACKOFF_MAX_MS);
@@ -438,7 +466,7 @@ impl Relay {
             }
             None => {
                 self.documents.remove(&document);
-                self.refuse_orders(document, out);
+                self.refuse_orders(document, |_| true, out);
             }
         }
     }
@@ -459,7 +487,7 @@ impl Relay {
     /// Tells those who would create a document that there is no room, and the others that there is none.
     fn no_room(&mut self, document: DocumentId, out: &mut Vec<Output>) {
         self.documents.remove(&document);
-        self.refuse_orders(document, out);
+        self.refuse_orders(document, |_| true, out);
         for link in self.waiting_for(document) {
             let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
             let refuse = self.config.create.allows(hello).map_or_else(

@@ -105,7 +105,7 @@ impl Store for OfRelay {
     }
 
     fn changes(&mut self) -> Option<Vec<u8>> {
-        self.store.load(ID).expect("open");
+        self.store.load(ID, None).expect("open");
         let document = loop {
             match next(&self.events) {
                 RelayEvent::Loaded { document, .. } => break document?,

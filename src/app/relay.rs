@@ -300,6 +300,10 @@ impl Actor {
                 let document = document.map(|loaded| stored(*loaded));
                 self.step(Input::Loaded { document: DocumentId::from_bytes(doc_id), result: Ok(document) });
             }
+            RelayEvent::NotShown { doc_id, shown } => {
+                let document = DocumentId::from_bytes(doc_id);
+                self.step(Input::NotShown { document, shown: TokenHash(shown) });
+            }
             RelayEvent::LoadFailed { doc_id, sentence } => {
                 self.numbers.n_load_failures += 1;
                 tracing::error!(document = %DocumentId::from_bytes(doc_id), %sentence, "a document could not be read");
@@ -370,7 +374,7 @@ impl Actor {
                 drop(self.forget(link));
                 Ok(())
             }
-            Output::Load { document } => self.store.load(*document.as_bytes()),
+            Output::Load { document, shown } => self.store.load(*document.as_bytes(), Some(shown.0)),
             Output::Create { document, epoch, access, name, creator } => {
                 let described = RelayDocument {
                     epoch: *epoch.as_bytes(),

@@ -135,6 +135,13 @@ pub enum Input<'a> {
         /// nothing is created in its place.
         result: Result<Option<Stored>, String>,
     },
+    /// Answers [`Output::Load`]: there is such a document, and what was shown is none of its links. It was not read.
+    NotShown {
+        /// Which document.
+        document: DocumentId,
+        /// What was shown.
+        shown: TokenHash,
+    },
     /// Answers [`Output::Create`].
     Created {
         /// Which document.
@@ -197,10 +204,13 @@ pub enum Output {
         /// Which link.
         link: LinkId,
     },
-    /// Read the document from the store; then [`Input::Loaded`].
+    /// Read the document from the store; then [`Input::Loaded`]. Better nothing is read for whoever has no link to it; then
+    /// [`Input::NotShown`].
     Load {
         /// Which document.
         document: DocumentId,
+        /// The hash of the token that was shown.
+        shown: TokenHash,
     },
     /// Enter a new document into the store and sync it; then [`Input::Created`].
     Create {

@@ -6,7 +6,7 @@ use super::{Relay, Ticket};
 use crate::base::limits;
 use crate::base::time::{MonoTime, WallTime};
 use crate::protocol::DocumentId;
-use crate::protocol::capability::Token;
+use crate::protocol::capability::{Token, TokenHash};
 use crate::sync::event::{Order, Report};
 use crate::sync::room::DENIED;
 
@@ -18,6 +18,13 @@ pub(super) struct Waiting {
     token: Token,
     order: Order,
     wall: WallTime,
+}
+
+impl Waiting {
+    /// Returns the hash of the proof.
+    pub(super) fn hash(&self) -> TokenHash {
+        self.token.hash()
+    }
 }
 
 impl Relay {
@@ -35,9 +42,10 @@ impl Relay {
             }
             Some(Slot::Loading | Slot::Creating { .. }) => self.orders.push(waiting),
             None => {
+                let shown = waiting.hash();
                 self.orders.push(waiting);
                 self.documents.insert(document, Slot::Loading);
-                out.push(Output::Load { document });
+                out.push(Output::Load { document, shown });
             }
         }
     }
@@ -52,13 +60,24 @@ impl Relay {
     }
 
     /// Answers what waited for a document that does not come, as a wrong token is answered.
-    pub(super) fn refuse_orders(&mut self, document: DocumentId, out: &mut Vec<Output>) {
+    pub(super) fn refuse_orders(
+        &mut self,
+        document: DocumentId,
+        is_meant: impl Fn(&Waiting) -> bool,
+        out: &mut Vec<Output>,
+    ) {
         self.orders.retain(|order| {
-            if order.document == document {
+            let is_refused = order.document == document && is_meant(order);
+            if is_refused {
                 out.push(Output::Managed { ticket: order.ticket, result: Err(DENIED.to_owned()) });
             }
-            order.document != document
+            !is_refused
         });
+    }
+
+    /// Returns what the next order for a document shows.
+    pub(super) fn next_order(&self, document: DocumentId) -> Option<TokenHash> {
+        self.orders.iter().find(|order| order.document == document).map(Waiting::hash)
     }
 
     fn carry_out_order(&mut self, order: Waiting, now: MonoTime, out: &mut Vec<Output>) {

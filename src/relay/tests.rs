@@ -51,7 +51,9 @@ impl Site {
         for output in out {
             match output {
                 Output::LinkRefused { code, .. } => self.refused.push(code),
-                Output::Load { document } => self.handle(Input::Loaded { document, result: Ok(None) }, at_ms),
+                Output::Load { document, .. } => {
+                    self.handle(Input::Loaded { document, result: Ok(None) }, at_ms)
+                }
                 Output::Create { document, .. } => self.created.push(document),
                 _ => {}
             }
@@ -96,6 +98,37 @@ fn each_token_creates_as_many_documents_as_it_may() {
     site.handle(Input::Created { document: document(2), result: Err("the disk is full".to_owned()) }, 0);
     site.wish(8, b"red");
     assert_eq!(site.created.last(), Some(&document(8)), "what was not stored does not count");
+}
+
+#[test]
+fn a_document_is_read_for_the_next_who_waits_when_the_first_has_no_link() {
+    let mut relay = Relay::new(RelayConfig::new(1));
+    let mut handle = |input: Input<'_>| {
+        let mut out = Vec::new();
+        relay.handle(input, MonoTime(0), &mut out);
+        out
+    };
+    let (id, mut loads) = (document(1), Vec::new());
+    for n in [2, 1] {
+        let link = LinkId(u64::from(n));
+        handle(Input::LinkOpened { link, document: id, wall: WallTime(0) });
+        let hello = Hello { document: id, create: None, ..hello(n, b"") };
+        loads.extend(handle(Input::Packet { link, bytes: &packet(hello) }));
+    }
+    let token = Secret::from_random([3; 32]).token();
+    let (ticket, order, wall) = (Ticket(7), Order::View(None), WallTime(0));
+    loads.extend(handle(Input::Manage { document: id, ticket, token, order, wall }));
+    let hash = |n: u8| Secret::from_random([n; 32]).token().hash();
+    assert!(matches!(loads[..], [Output::Load { shown, .. }] if shown == hash(2)), "{loads:?}");
+    let out = handle(Input::NotShown { document: id, shown: hash(2) });
+    assert!(matches!(out[0], Output::LinkRefused { link: LinkId(2), code: RefuseCode::Denied }), "{out:?}");
+    assert!(matches!(out.last(), Some(Output::Load { shown, .. }) if *shown == hash(1)), "{out:?}");
+    let out = handle(Input::NotShown { document: id, shown: hash(1) });
+    assert!(matches!(out[0], Output::LinkRefused { link: LinkId(1), code: RefuseCode::Denied }), "{out:?}");
+    assert!(matches!(out.last(), Some(Output::Load { shown, .. }) if *shown == hash(3)), "{out:?}");
+    let out = handle(Input::NotShown { document: id, shown: hash(3) });
+    assert!(matches!(&out[..], [Output::Managed { ticket: Ticket(7), result: Err(_) }]), "{out:?}");
+    assert_eq!(relay.n_documents(), 0);
 }
 
 #[test]

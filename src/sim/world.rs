@@ -331,7 +331,7 @@ impl World {
                     self.close(link, End::Server);
                     continue;
                 }
-                relay::Output::Load { document } => StoreWrite::Load { document },
+                relay::Output::Load { document, .. } => StoreWrite::Load { document },
                 relay::Output::Create { document, epoch, access, name, .. } => {
                     StoreWrite::Create { document, epoch, access, name }
                 }

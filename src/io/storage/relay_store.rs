@@ -15,6 +15,8 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use subtle::{Choice, ConstantTimeEq};
+
 use super::StorageError;
 use super::serve;
 use crate::base::time::WallTime;
@@ -91,6 +93,18 @@ pub struct LoadedDocument {
     pub batches: Vec<Vec<u8>>,
 }
 
+impl LoadedDocument {
+    /// Returns whether a token with this hash is one of its links, by now expired or not.
+    fn has_link(&self, shown: [u8; 32]) -> bool {
+        let first = [self.document.write_hash, self.document.read_hash];
+        let more = self.links.iter().map(|link| link.hash);
+        // All are compared, so that the time tells nothing of which.
+        let found =
+            first.into_iter().chain(more).fold(Choice::from(0), |found, hash| found | hash.ct_eq(&shown));
+        found.into()
+    }
+}
+
 /// What the store answers, from its own thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelayEvent {
@@ -100,6 +114,13 @@ pub enum RelayEvent {
         doc_id: DocId,
         /// What is on disk.
         document: Option<Box<LoadedDocument>>,
+    },
+    /// There is such a document, and whoever it was to be read for has no link to it: nothing was read.
+    NotShown {
+        /// Its name.
+        doc_id: DocId,
+        /// What was shown.
+        shown: [u8; 32],
     },
     /// The document could not be read. That says nothing about whether it exists.
     LoadFailed {
@@ -209,12 +230,13 @@ impl RelayStore {
         Ok(RelayStore { orders: Some(orders), threads, shared, n_documents, n_created })
     }
 
-    /// Asks for a document; `Loaded` or `LoadFailed` follows. What was appended before is in it.
+    /// Asks for a document, for whoever showed a token with this hash, if it is to be seen whether it is one of the document's
+    /// links; `Loaded`, `NotShown` or `LoadFailed` follows. What was appended before is in it.
     ///
     /// # Errors
     /// If the thread has ended.
-    pub fn load(&self, doc_id: DocId) -> Result<(), StorageError> {
-        self.send(Command::Load(doc_id))
+    pub fn load(&self, doc_id: DocId, shown: Option<[u8; 32]>) -> Result<(), StorageError> {
+        self.send(Command::Load { doc_id, shown })
     }
 
     /// Adds a document; `Created` follows, or `Refused` if another one has the name. Creating the same

@@ -179,6 +179,13 @@ pub(super) fn load(
     connection: &Connection,
     doc_id: DocId,
 ) -> rusqlite::Result<Option<(LoadedDocument, i64)>> {
+    let Some(mut document) = head(connection, doc_id)? else { return Ok(None) };
+    let last = read_content(connection, doc_id, &mut document)?;
+    Ok(Some((document, last)))
+}
+
+/// Returns who may do what with a document, without what it holds.
+pub(super) fn head(connection: &Connection, doc_id: DocId) -> rusqlite::Result<Option<LoadedDocument>> {
     let document = connection
         .query_row(
             "SELECT epoch, write_hash, read_hash, name, created, creator FROM document WHERE doc_id = ?1",
@@ -205,6 +212,15 @@ pub(super) fn load(
     let Some(mut document) = document else { return no_orphans(connection, &doc_id).map(|()| None) };
     HEADS.check(connection, &doc_id)?;
     document.links = links(connection, &doc_id)?;
+    Ok(Some(document))
+}
+
+/// Reads what a document holds. Returns the number of its last batch.
+pub(super) fn read_content(
+    connection: &Connection,
+    doc_id: DocId,
+    document: &mut LoadedDocument,
+) -> rusqlite::Result<i64> {
     document.snapshot = connection
         .query_row("SELECT version, bytes, sum FROM snapshot WHERE doc_id = ?1", params![doc_id], |row| {
             let snapshot = RelaySnapshot { version: row.get(0)?, bytes: row.get(1)? };
@@ -222,7 +238,7 @@ pub(super) fn load(
         sums::check("change", &doc_id, &[&bytes], row.get(2)?)?;
         document.batches.push(bytes);
     }
-    Ok(Some((document, last)))
+    Ok(last)
 }
 
 /// What is kept of a document that is not there says that its row is not as it was written.

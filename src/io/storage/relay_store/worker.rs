@@ -21,7 +21,10 @@ const RETRY_EVERY: Duration = Duration::from_millis(500);
 
 /// What the thread is asked to do; see the functions of `RelayStore`.
 pub(super) enum Command {
-    Load(DocId),
+    Load {
+        doc_id: DocId,
+        shown: Option<[u8; 32]>,
+    },
     Create {
         doc_id: DocId,
         document: Box<RelayDocument>,
@@ -56,7 +59,7 @@ pub(super) struct Worker {
     /// The last batch of each document when it was last loaded: tokens of those say nothing.
     before: HashMap<DocId, i64>,
     /// Loads that wait because something of their document does.
-    loads: Vec<DocId>,
+    loads: Vec<(DocId, Option<[u8; 32]>)>,
     shared: Arc<Shared>,
     _lock: FileLock,
 }
@@ -111,35 +114,45 @@ impl Worker {
         self.group.waiting().iter().any(is_meant)
     }
 
-    /// Reads a document, with what waits here and is in the redo log. While anything else of it waits for the disk the load waits
-    /// too: it must neither miss that nor show it as persisted.
-    fn load(&mut self, doc_id: DocId) {
+    /// Reads a document, with what waits here and is in the redo log, for whoever showed this hash. While anything else of it waits
+    /// for the disk the load waits too: it must neither miss that nor show it as persisted.
+    fn load(&mut self, doc_id: DocId, shown: Option<[u8; 32]>) {
         if self.is_waiting(doc_id) {
-            self.loads.push(doc_id);
+            self.loads.push((doc_id, shown));
             return;
         }
-        let loaded = match self.group.database.connection() {
-            Ok(connection) => {
-                rows::load(connection, doc_id).map_err(|why| self.group.database.error_of(&doc_id, why))
-            }
-            Err(error) => Err(error),
-        };
-        let event = match loaded {
-            Ok(Some((mut document, last))) => {
-                self.before.insert(doc_id, last);
-                document.batches.extend(self.group.waiting().iter().filter_map(|write| match write {
-                    Write::Append(change) if change.doc_id == doc_id => Some(change.bytes.clone()),
-                    _ => None,
-                }));
-                RelayEvent::Loaded { doc_id, document: Some(Box::new(document)) }
-            }
-            Ok(None) => RelayEvent::Loaded { doc_id, document: None },
+        let event = match self.read(doc_id, shown) {
+            Ok(event) => event,
             Err(error) => {
                 self.group.database.close();
                 RelayEvent::LoadFailed { doc_id, sentence: error.to_string() }
             }
         };
         self.tell_one(event);
+    }
+
+    fn read(&mut self, doc_id: DocId, shown: Option<[u8; 32]>) -> Result<RelayEvent, StorageError> {
+        let connection = self.group.database.connection()?;
+        let read = (|| {
+            let Some(mut document) = rows::head(connection, doc_id)? else { return Ok(None) };
+            if shown.is_some_and(|shown| !document.has_link(shown)) {
+                return Ok(Some(Err(shown)));
+            }
+            let last = rows::read_content(connection, doc_id, &mut document)?;
+            Ok(Some(Ok((document, last))))
+        })();
+        match read.map_err(|why| self.group.database.error_of(&doc_id, why))? {
+            None => Ok(RelayEvent::Loaded { doc_id, document: None }),
+            Some(Err(shown)) => Ok(RelayEvent::NotShown { doc_id, shown: shown.unwrap_or_default() }),
+            Some(Ok((mut document, last))) => {
+                self.before.insert(doc_id, last);
+                document.batches.extend(self.group.waiting().iter().filter_map(|write| match write {
+                    Write::Append(change) if change.doc_id == doc_id => Some(change.bytes.clone()),
+                    _ => None,
+                }));
+                Ok(RelayEvent::Loaded { doc_id, document: Some(Box::new(document)) })
+            }
+        }
     }
 
     fn tell_one(&self, event: RelayEvent) {
@@ -192,11 +205,11 @@ impl Serve for Worker {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Load(doc_id) => {
+            Command::Load { doc_id, shown } => {
                 if self.is_waiting(doc_id) {
                     let _ = self.commit();
                 }
-                self.load(doc_id);
+                self.load(doc_id, shown);
             }
             Command::Create { doc_id, document, created } => {
                 self.group.push(Write::Create { doc_id, document, created });
@@ -225,8 +238,8 @@ impl Serve for Worker {
                 if self.shared.note(&self.shared.database_fails, false) {
                     self.tell_one(RelayEvent::Recovered);
                 }
-                for doc_id in std::mem::take(&mut self.loads) {
-                    self.load(doc_id);
+                for (doc_id, shown) in std::mem::take(&mut self.loads) {
+                    self.load(doc_id, shown);
                 }
                 None
             }

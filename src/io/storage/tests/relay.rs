@@ -50,7 +50,7 @@ fn opened(folder: &TempDir) -> (RelayStore, Receiver<RelayEvent>) {
 }
 
 fn loaded(store: &RelayStore, events: &Receiver<RelayEvent>) -> LoadedDocument {
-    store.load(DOC).expect("open");
+    store.load(DOC, None).expect("open");
     match next(events) {
         RelayEvent::Loaded { document: Some(document), .. } => *document,
         event => panic!("not loaded: {event:?}"),
@@ -75,7 +75,7 @@ fn document_comes_back_after_shutdown() {
     let found = loaded(&store, &events);
     assert_eq!((found.document, found.created), (document(), WallTime(5)));
     assert_eq!((found.snapshot, found.batches), (None, vec![vec![7], vec![8]]));
-    store.load([9; 16]).expect("open");
+    store.load([9; 16], None).expect("open");
     assert_eq!(next(&events), RelayEvent::Loaded { doc_id: [9; 16], document: None });
 }
 
@@ -159,10 +159,28 @@ fn load_shows_what_was_appended_before() {
     let folder = tempdir().expect("a folder");
     let (store, events) = opened(&folder);
     store.append(DOC, 1, vec![7]).expect("open");
-    store.load(DOC).expect("open");
+    store.load(DOC, None).expect("open");
     assert_eq!(next(&events), persisted(1));
     let RelayEvent::Loaded { document: Some(found), .. } = next(&events) else { panic!("not loaded") };
     assert_eq!(found.batches, [[7]]);
+}
+
+#[test]
+fn nothing_is_read_for_whoever_has_no_link() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    let RelayDocument { write_hash, read_hash, .. } = document();
+    let link = RelayLink { hash: [8; 32], may_write: false, expires: None, label: String::new() };
+    store.store_access(DOC, Hashes { write: write_hash, read: read_hash }, vec![link]).expect("open");
+    assert_eq!(next(&events), RelayEvent::AccessStored { doc_id: DOC });
+    store.load(DOC, Some([9; 32])).expect("open");
+    assert_eq!(next(&events), RelayEvent::NotShown { doc_id: DOC, shown: [9; 32] });
+    for shown in [write_hash, read_hash, [8; 32]] {
+        store.load(DOC, Some(shown)).expect("open");
+        assert!(matches!(next(&events), RelayEvent::Loaded { document: Some(_), .. }));
+    }
+    store.load([2; 16], Some([9; 32])).expect("open");
+    assert_eq!(next(&events), RelayEvent::Loaded { doc_id: [2; 16], document: None });
 }
 
 #[test]
@@ -263,7 +281,7 @@ fn unreadable_document_is_not_an_empty_one() {
     let (store, events) = opened(&folder);
     let other = Connection::open(folder.path().join("relay.sqlite")).expect("opened");
     other.execute_batch("ALTER TABLE snapshot RENAME TO elsewhere").expect("renamed");
-    store.load(DOC).expect("open");
+    store.load(DOC, None).expect("open");
     let event = next(&events);
     assert!(matches!(event, RelayEvent::LoadFailed { doc_id: DOC, .. }), "{event:?}");
 }
@@ -309,7 +327,7 @@ fn row_that_is_not_as_it_was_written_is_an_error_and_not_another_text() {
         other.execute_batch(change).expect("changed");
         drop(other);
         let (store, events) = open(&folder);
-        store.load(DOC).expect("open");
+        store.load(DOC, None).expect("open");
         let event = next(&events);
         let RelayEvent::LoadFailed { doc_id: DOC, sentence } = &event else { panic!("{change}: {event:?}") };
         assert!(sentence.contains("is not as it was written"), "{sentence}");
@@ -335,7 +353,7 @@ pub(super) fn text(folder: &TempDir) -> Result<Option<String>, String> {
         Arc::new(move |news: Vec<RelayEvent>| news.into_iter().for_each(|one| drop(sender.send(one))));
     let store =
         RelayStore::open(folder.path().to_path_buf(), on_events).map_err(|error| error.to_string())?;
-    store.load([2; 16]).expect("open");
+    store.load([2; 16], None).expect("open");
     match next(&events) {
         RelayEvent::Loaded { document, .. } => Ok(document.map(|document| format!("{document:?}"))),
         RelayEvent::LoadFailed { sentence, .. } => Err(sentence),
