@@ -1,22 +1,25 @@
 //! The side that dials: one link upstream, redialed for as long as the room lives.
 
 mod hello;
+mod live;
+mod upload;
 
 use super::{Ended, Room, Step, ended, read_frames};
 use crate::base::limits;
 use crate::base::planted::{Defect, is_planted};
 use crate::base::time::{Millis, MonoTime};
-use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
+use crate::crdt::{ReplicaTable, VersionVector};
 use crate::document::Document;
-use crate::protocol::ConnectionId;
 use crate::protocol::capability::{Access, Mode, Token};
-use crate::protocol::frame::{AckEntry, Author, Fragment, Frame, Whole};
+use crate::protocol::frame::{Fragment, Frame, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode, Welcome};
 use crate::sync::backoff::Backoff;
 use crate::sync::event::{LinkId, Output, PersistToken, Upstream, Via};
 use crate::sync::status::Status;
 use crate::sync::store::Growth;
-use crate::sync::wire::{Parcel, Wire};
+use crate::sync::wire::Wire;
+
+use live::{Live, learn_ack, learn_names};
 
 /// The upstream and how it stands with it.
 #[derive(Debug)]
@@ -58,31 +61,6 @@ enum State {
         retry_at: Option<MonoTime>,
     },
     Left,
-}
-
-/// A welcomed connection.
-#[derive(Debug)]
-struct Live {
-    wire: Wire,
-    via: Via,
-    mode: Mode,
-    connection: ConnectionId,
-    upload_bytes_max: u64,
-    since: MonoTime,
-    rtt: Option<Millis>,
-    /// The ping that waits for its pong; cleared by that.
-    pinged_at: Option<MonoTime>,
-    n_pings: u64,
-    /// When the last ping was sent.
-    last_ping_at: MonoTime,
-    /// What the upstream has or was sent.
-    sent: VersionVector,
-    /// Whether it was told that it has everything; cleared whenever it lacks something old.
-    said_caught_up: bool,
-    /// Since when edits wait unacknowledged without anything being heard or moved; cleared when none wait.
-    waiting_since: Option<MonoTime>,
-    /// Set while the upstream cannot write.
-    paused: Option<String>,
 }
 
 impl State {
@@ -429,74 +407,6 @@ impl Room {
         Ok(())
     }
 
-    /// Sends what the upstream lacks, as far as it may be sent now.
-    pub(super) fn push_upstream(&mut self, step: &mut Step<'_>) {
-        let n_unacknowledged = self.n_unacknowledged();
-        let Some(joining) = &mut self.joining else { return };
-        let State::Live(live) = &mut joining.state else { return };
-        if live.mode == Mode::Read || live.paused.is_some() || !live.wire.is_low() {
-            return;
-        }
-        if let Some(sent) = live.wire.pump(step.now, step.out) {
-            live.sent.merge(&sent);
-        }
-        if live.wire.is_sending_pieces() {
-            return;
-        }
-        let version = self.store.seen();
-        while !live.sent.includes(version) && !live.wire.is_sending_pieces() && live.wire.is_low() {
-            let n_ops_max = (live.upload_bytes_max / limits::UPLOAD_OP_BYTES).max(1);
-            let then = step.doc.version_towards(&live.sent, version, n_ops_max);
-            let batch = step.doc.changes_between(&live.sent, &then, &joining.names);
-            if live.upload_bytes_max < batch.len() as u64 {
-                let sentence = format!(
-                    "{} bytes of edits are too many at once for this server, which takes {}",
-                    batch.len(),
-                    live.upload_bytes_max
-                );
-                let link = live.wire.link;
-                joining.state = State::denied_for_good(sentence);
-                return step.out.push(Output::Close { link });
-            }
-            let parcel = Parcel::new(Whole::Batch, batch.into());
-            if let Some(sent) = live.wire.send_whole(parcel, then, step.now, step.out) {
-                live.sent.merge(&sent);
-            }
-            live.measure(step);
-        }
-        if !live.said_caught_up && live.sent.includes(version) {
-            live.said_caught_up = true;
-            live.wire.send_frame(&Frame::CaughtUp, step.now, step.out);
-        }
-        let waiting_since = (0 < n_unacknowledged).then(|| live.waiting_since.unwrap_or(step.now));
-        live.waiting_since = waiting_since;
-        if let Some(since) = waiting_since {
-            self.wake_at(since.after(Millis(limits::SUSPECT_AFTER_MS)));
-        }
-    }
-
-    pub(super) fn upstream_written(&mut self, n_bytes: usize, step: &mut Step<'_>) {
-        if let Some(wire) = self.joining.as_mut().and_then(Joining::wire) {
-            wire.written(n_bytes);
-        }
-        if let Some(live) = self.live() {
-            // A long upload that moves is a sign of life; a single edit that a dead proxy swallowed is none.
-            if live.wire.is_sending_pieces() || 0 < live.wire.n_queued {
-                live.waiting_since = live.waiting_since.map(|_| step.now);
-            }
-        }
-        self.push_upstream(step);
-    }
-
-    pub(super) fn send_presence_upstream(&mut self, frame: &bytes::Bytes, step: &mut Step<'_>) {
-        if let Some(live) = self.live()
-            && live.wire.is_low()
-        {
-            live.wire.send(frame.clone(), step.now, step.out);
-            live.measure(step);
-        }
-    }
-
     pub(super) fn upstream_deadline(&mut self, step: &mut Step<'_>) {
         let n_unacknowledged = self.n_unacknowledged();
         let Some(joining) = &mut self.joining else { return };
@@ -529,70 +439,4 @@ impl Room {
             State::Dialing | State::Denied { .. } | State::Left => {}
         }
     }
-}
-
-impl Live {
-    fn ping(&mut self, step: &mut Step<'_>) {
-        self.n_pings += 1;
-        self.pinged_at = Some(step.now);
-        self.last_ping_at = step.now;
-        self.wire.send_frame(&Frame::Ping(self.n_pings), step.now, step.out);
-    }
-
-    /// Pings along with something that is sent, so that the round trip that is shown is of now.
-    fn measure(&mut self, step: &mut Step<'_>) {
-        let is_old = Millis(limits::ROUND_TRIP_FRESH_MS) <= step.now.since(self.last_ping_at);
-        if is_old && self.pinged_at.is_none() {
-            self.ping(step);
-        }
-    }
-
-    /// Pings when it is time. Returns when to look again; `None` if the link is dead.
-    fn check_life(&mut self, step: &mut Step<'_>) -> Option<MonoTime> {
-        let now = step.now;
-        // A ping that is not answered is a wait as well.
-        let silent_since = [self.waiting_since, self.pinged_at].into_iter().flatten().min();
-        let silent_since = silent_since.map(|at| at.max(self.wire.heard_at));
-        let give_up_at = silent_since.map(|at| at.after(Millis(limits::GIVE_UP_AFTER_MS)));
-        if self.wire.dead_at() <= now || give_up_at.is_some_and(|at| at <= now) {
-            return None;
-        }
-        let suspect_at =
-            self.waiting_since.map(|at| at.max(self.wire.heard_at).after(Millis(limits::SUSPECT_AFTER_MS)));
-        let is_suspect = suspect_at.is_some_and(|at| at <= now) && self.pinged_at.is_none();
-        if is_suspect || self.wire.heartbeat_at() <= now {
-            self.ping(step);
-        }
-        let later = [give_up_at, suspect_at.filter(|&at| now < at)];
-        let soonest = self.wire.dead_at().min(self.wire.heartbeat_at());
-        Some(later.into_iter().flatten().fold(soonest, MonoTime::min))
-    }
-}
-
-fn learn_names(names: &mut ReplicaTable, start: u32, ids: &[ReplicaId]) -> Result<(), Ended> {
-    for (expected, &id) in (start..).zip(ids) {
-        let is_new = names.index_of(id).is_none() && names.ids().len() == expected as usize;
-        if !is_new || limits::WIRE_REPLICAS_MAX <= names.ids().len() {
-            return Err(ended(RefuseCode::Malformed, "the server numbered its replicas wrongly"));
-        }
-        names.intern(id);
-    }
-    Ok(())
-}
-
-fn learn_ack(
-    names: &ReplicaTable,
-    entries: &[AckEntry],
-    acknowledged: &mut VersionVector,
-) -> Result<(), Ended> {
-    for entry in entries {
-        let replica = match entry.author {
-            Author::Full(replica) => replica,
-            Author::Short(number) => names.get(number).ok_or_else(|| {
-                ended(RefuseCode::Malformed, "the server named a replica that it never numbered")
-            })?,
-        };
-        acknowledged.advance(replica, entry.next);
-    }
-    Ok(())
 }
