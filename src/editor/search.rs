@@ -10,7 +10,7 @@ use regex_cursor::regex_automata::util::{interpolate, syntax};
 use regex_cursor::{Input, RopeyCursor};
 use ropey::Rope;
 
-use self::literal::{Bytes, Chars};
+use self::literal::Bytes;
 use super::grapheme::{Class, class_of};
 
 /// Characters that a search backwards looks at together.
@@ -53,8 +53,8 @@ pub struct Matcher {
 enum Kind {
     /// Byte by byte.
     Bytes(Bytes),
-    /// Character by character: letters beyond ASCII fold.
-    Chars(Chars),
+    /// A text with letters beyond ASCII that fold, as a regular expression.
+    Folded(Box<Regex>),
     /// A regular expression, in time linear in the text.
     Regex(Box<Regex>),
 }
@@ -75,7 +75,7 @@ impl Matcher {
         }
         let kind = match Bytes::new(needle, folds) {
             Some(bytes) => Kind::Bytes(bytes),
-            None => Kind::Chars(Chars::new(needle, folds)),
+            None => Kind::Folded(Box::new(compiled(&escaped(needle), true, false)?)),
         };
         Ok(Some(Matcher { kind, is_word: options.is_word, n_chars_max: needle.chars().count() }))
     }
@@ -88,8 +88,7 @@ impl Matcher {
     ) -> Box<dyn Iterator<Item = Range<usize>> + 'a> {
         let found: Box<dyn Iterator<Item = Range<usize>>> = match &self.kind {
             Kind::Bytes(bytes) => Box::new(bytes.matches(rope, range)),
-            Kind::Chars(chars) => Box::new(chars.matches(rope, range)),
-            Kind::Regex(regex) => {
+            Kind::Folded(regex) | Kind::Regex(regex) => {
                 let found = regex.find_iter(input(rope, range));
                 Box::new(found.map(|found| rope.byte_to_char(found.start())..rope.byte_to_char(found.end())))
             }
@@ -104,7 +103,7 @@ impl Matcher {
     pub fn piece_chars(&self) -> usize {
         match self.kind {
             Kind::Bytes(_) => PIECE_CHARS,
-            Kind::Chars(_) | Kind::Regex(_) => SLOW_PIECE_CHARS,
+            Kind::Folded(_) | Kind::Regex(_) => SLOW_PIECE_CHARS,
         }
     }
 
@@ -180,6 +179,11 @@ fn input(rope: &Rope, range: Range<usize>) -> Input<RopeyCursor<'_>> {
     Input::new(RopeyCursor::at(rope.slice(..), start)).range(start..end)
 }
 
+/// Returns a regular expression for a text as it is.
+fn escaped(text: &str) -> String {
+    text.chars().map(|c| format!(r"\x{{{:x}}}", u32::from(c))).collect()
+}
+
 fn compiled(needle: &str, folds: bool, is_word: bool) -> Result<Regex, String> {
     let syntax = syntax::Config::new().multi_line(true).case_insensitive(folds);
     let limits = Regex::config().nfa_size_limit(Some(REGEX_BYTES_MAX));
@@ -231,6 +235,8 @@ mod tests {
         check("Foo foo FOO", "foo", &[0, 4, 8]);
         check("Foo foo FOO", "Foo", &[0]);
         check("ÄÖ äö", "äö", &[0, 3]);
+        check("Ä.+ ä.+ ä+", "ä.+", &[0, 4]);
+        check("a ΣÉ ςé Σe", "σé", &[2, 5]);
         check_with("Foo foo FOO", "foo", Options { is_exact: true, ..PLAIN }, &[4]);
     }
 
@@ -285,9 +291,7 @@ mod tests {
             let range = from..rope.len_chars();
             let Some(bytes) = Bytes::new(&needle, folds).filter(|_| !needle.is_empty()) else { continue };
             let bytes: Vec<_> = bytes.matches(&rope, range.clone()).collect();
-            let chars: Vec<_> = Chars::new(&needle, folds).matches(&rope, range.clone()).collect();
             let regex = matcher(&needle, Options { is_regex: true, ..PLAIN });
-            assert_eq!(bytes, chars, "{needle:?} from {from} in {text:?}");
             assert_eq!(bytes, regex.matches(&rope, range).collect::<Vec<_>>(), "{needle:?} from {from}");
         }
     }

@@ -1,4 +1,4 @@
-//! Searching a rope for a text as it is: byte by byte where that can be, character by character otherwise.
+//! Searching a rope for a text as it is, byte by byte.
 
 use std::ops::Range;
 
@@ -28,7 +28,7 @@ enum How {
 impl Bytes {
     /// Prepares a needle; `None` if letters beyond ASCII would have to fold.
     pub fn new(needle: &str, folds: bool) -> Option<Bytes> {
-        let has_case = |c: char| fold(c) != c || c.to_uppercase().next() != Some(c);
+        let has_case = |c: char| !c.to_lowercase().eq([c]) || !c.to_uppercase().eq([c]);
         if folds && needle.chars().any(|c| !c.is_ascii() && has_case(c)) {
             return None;
         }
@@ -139,57 +139,4 @@ impl<'a> Found<'a> {
         self.seam.truncate(n_kept);
         Some(found.map(|found| start + from + found))
     }
-}
-
-/// A needle of any characters (Knuth, Morris, Pratt).
-#[derive(Clone, Debug)]
-pub(super) struct Chars {
-    needle: Vec<char>,
-    fail: Vec<usize>,
-    folds: bool,
-}
-
-impl Chars {
-    /// Prepares a needle.
-    pub fn new(needle: &str, folds: bool) -> Chars {
-        let needle: Vec<char> = needle.chars().map(|c| if folds { fold(c) } else { c }).collect();
-        let mut fail = vec![0; needle.len()];
-        let mut k = 0;
-        for i in 1..needle.len() {
-            while 0 < k && needle[i] != needle[k] {
-                k = fail[k - 1];
-            }
-            k += usize::from(needle[i] == needle[k]);
-            fail[i] = k;
-        }
-        Chars { needle, fail, folds }
-    }
-
-    /// As [`Bytes::matches`].
-    pub fn matches<'a>(
-        &'a self,
-        rope: &'a Rope,
-        range: Range<usize>,
-    ) -> impl Iterator<Item = Range<usize>> + 'a {
-        let mut state = 0;
-        let chars = rope.slice(range.clone()).chars();
-        let n = self.needle.len();
-        chars.enumerate().filter_map(move |(i, c)| {
-            let c = if self.folds { fold(c) } else { c };
-            while 0 < state && self.needle[state] != c {
-                state = self.fail[state - 1];
-            }
-            state += usize::from(self.needle[state] == c);
-            if state < n {
-                return None;
-            }
-            state = 0;
-            let end = range.start + i + 1;
-            Some(end - n..end)
-        })
-    }
-}
-
-fn fold(c: char) -> char {
-    if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
 }
