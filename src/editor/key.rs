@@ -84,6 +84,18 @@ pub struct Mouse {
 }
 
 impl Key {
+    /// Returns the character that a terminal sends for the key; `None` if that is a sequence.
+    pub fn typed(&self) -> Option<char> {
+        match self.code {
+            KeyCode::Char(c @ 'a'..='z') if self.ctrl => char::from_u32(c as u32 & 0x1f),
+            KeyCode::Char(c) if !self.ctrl => Some(c),
+            KeyCode::Enter => Some('\r'),
+            KeyCode::Tab => Some('\t'),
+            KeyCode::Esc => Some('\u{1b}'),
+            _ => None,
+        }
+    }
+
     /// Makes a key without modifiers.
     pub fn plain(code: KeyCode) -> Key {
         Key { code, ctrl: false, alt: false, shift: false }

@@ -130,6 +130,38 @@ impl Model {
         });
     }
 
+    /// Indents each of the selected lines as its language would have it after the lines before.
+    pub(crate) fn reindent(&mut self, now: MonoTime) {
+        let (unit, language) = (self.indent_unit(), self.language);
+        if language.closes.is_empty() {
+            let what = format!("{} says nothing about how its lines are indented", language.name);
+            return self.notify(what, now);
+        }
+        // Each line goes by those before it as they are then.
+        let mut done = self.rope().clone();
+        let mut edits = Vec::new();
+        for line in self.touched_lines().into_iter().flatten() {
+            let text_at = |line: usize| done.line_to_char(line) + indent_of(&done, line).chars().count();
+            let (start, at) = (done.line_to_char(line), text_at(line));
+            let before = (0..line).rev().find(|&line| text_at(line) < line_end(&done, line));
+            let indent = match done.get_char(at) {
+                _ if at == line_end(&done, line) => String::new(),
+                Some(c) if language.closes.contains(&c) => bracket::opener(&done, at, c)
+                    .map_or(String::new(), |opened| indent_of(&done, done.char_to_line(opened))),
+                _ => before.map_or(String::new(), |line| {
+                    indent_after(&done, line_end(&done, line), &unit, language)
+                }),
+            };
+            let own = self.rope().line_to_char(line);
+            if done.slice(start..at) != indent.as_str() {
+                edits.push(Edit { range: own..own + (at - start), text: indent.clone() });
+            }
+            done.remove(start..at);
+            done.insert(start, &indent);
+        }
+        self.make_whole(&edits, now);
+    }
+
     /// Makes comments of the lines, or text again when all of them are comments.
     pub(crate) fn toggle_comment(&mut self, now: MonoTime) {
         let (mark, closing) = match (self.language.line_comment, self.language.block_comment) {

@@ -1,5 +1,6 @@
 //! Editing, in a notation where the carets are drawn in the text.
 
+mod as_vim;
 mod commands;
 mod editing;
 mod vim;

@@ -4,10 +4,13 @@
 //! and macros, repeats keys.
 
 mod ex;
+mod insert;
 mod keys;
 mod motion;
+mod object;
 mod pattern;
 mod plain;
+mod reach;
 mod registers;
 mod run;
 
@@ -62,6 +65,10 @@ pub struct Vim {
     insert_count: usize,
     /// Whether each time begins a line of its own.
     opens_line: bool,
+    /// What each typed character replaced, nothing at the end of a line. `None` where characters are inserted.
+    replaced: Option<Vec<Option<String>>>,
+    /// Ctrl-O was pressed: after one command it goes on.
+    inserts_after: bool,
     /// Ctrl-R was pressed: the next key names a register.
     inserts_register: bool,
     registers: HashMap<char, Register>,
@@ -69,6 +76,15 @@ pub struct Vim {
     register: Option<char>,
     marks: HashMap<char, Anchor>,
     last_to: Option<(char, bool, bool)>,
+    /// Where the caret was before it went far, the newest last, and which of them it went back to.
+    jumps: Vec<Anchor>,
+    jump: usize,
+    /// Where in a match the search goes: what was written behind the pattern.
+    search_offset: String,
+    /// The end of what was put last.
+    put_end: usize,
+    /// Where the caret goes after a block of carets.
+    block_start: Option<usize>,
     is_search_forward: bool,
     /// The column that `j` and `k` aim at.
     goal: Option<usize>,
@@ -97,13 +113,19 @@ impl Vim {
     /// Returns what the status line says of the mode.
     pub fn words(&self) -> String {
         let mode = match self.mode {
-            Mode::Normal => "NORMAL",
+            Mode::Insert if self.replaced.is_some() => "REPLACE",
             Mode::Insert => "INSERT",
+            Mode::Normal if self.inserts_after => "(INSERT)",
+            Mode::Normal => "NORMAL",
             Mode::Visual(Shape::Chars) => "VISUAL",
             Mode::Visual(Shape::Lines) => "V-LINE",
             Mode::Visual(Shape::Block) => "V-BLOCK",
         };
-        let keys: String = self.pending.iter().map(Key::to_string).collect();
+        let shown = |key: &Key| match key.code {
+            KeyCode::Char(c) if !key.ctrl && c != ' ' => c.to_string(),
+            _ => key.to_string(),
+        };
+        let keys: String = self.pending.iter().map(shown).collect();
         let recording =
             self.recording.as_ref().map_or(String::new(), |(name, _)| format!(" recording @{name}"));
         if keys.is_empty() { format!("{mode}{recording}") } else { format!("{mode}{recording} {keys}") }
@@ -145,68 +167,13 @@ impl Model {
         }
     }
 
-    fn vim_insert_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
-        if std::mem::take(&mut self.vim.inserts_register) {
-            let register = match key.code {
-                KeyCode::Char(name) => self.vim_register(name.to_ascii_lowercase()),
-                _ => None,
-            };
-            if let Some(register) = register {
-                self.paste(&register.text, now);
-            }
-            self.vim.inserted.push(key);
-            return true;
-        }
-        match key.code {
-            KeyCode::Esc => self.vim_leave_insert(now, effects),
-            KeyCode::Char('r') if key.ctrl => self.vim.inserts_register = true,
-            KeyCode::Char('u') if key.ctrl => {
-                self.delete(
-                    |rope, at| rope.line_to_char(rope.char_to_line(at)),
-                    super::edit::Kind::Whole,
-                    now,
-                );
-            }
-            KeyCode::Char('t') if key.ctrl => self.indent_lines(now),
-            KeyCode::Char('d') if key.ctrl => self.outdent(now),
-            _ => {
-                self.vim.inserted.push(key);
-                return false;
-            }
-        }
-        if key.code != KeyCode::Esc {
-            self.vim.inserted.push(key);
-        }
-        true
-    }
-
-    fn vim_leave_insert(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
-        let (n, keys) = (std::mem::take(&mut self.vim.insert_count), std::mem::take(&mut self.vim.inserted));
-        let before = std::mem::replace(&mut self.vim.is_replaying, true);
-        for _ in 1..n {
-            if self.vim.opens_line {
-                self.enter(now);
-            }
-            keys.iter().for_each(|&key| self.key(key, now, effects));
-        }
-        self.vim.is_replaying = before;
-        self.vim.inserted.clear();
-        self.vim.mode = Mode::Normal;
-        self.end_run();
-        let mark = self.document.anchor(self.selection.head, Bias::Left);
-        self.vim.marks.insert('^', mark);
-        // A block of carets leaves one, at its first line.
-        let first = self.selections().0[0].head;
-        let rope = self.rope();
-        let start = rope.line_to_char(rope.char_to_line(first));
-        let at = if start < first { grapheme::prev(rope, first) } else { first };
-        self.select(Selection::caret(at));
-        self.vim_settle();
-    }
-
     fn vim_command_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         let is_first = self.vim.pending.is_empty();
         if is_first && key.code == KeyCode::Esc {
+            if std::mem::take(&mut self.vim.inserts_after) {
+                self.vim.mode = Mode::Insert;
+                return true;
+            }
             self.find.is_lit = false;
             self.others.clear();
             self.vim_leave_visual();
@@ -233,7 +200,9 @@ impl Model {
                 if let Some(why) = self.vim.error.take() {
                     self.notify(why, now);
                 }
-                if self.vim.mode == Mode::Normal {
+                if self.vim.mode == Mode::Normal && std::mem::take(&mut self.vim.inserts_after) {
+                    self.vim.mode = Mode::Insert;
+                } else if self.vim.mode == Mode::Normal && self.prompt.is_none() {
                     let at = motion::in_line(self.rope(), self.selection.head);
                     self.select(Selection::caret(at));
                 }
@@ -268,9 +237,10 @@ impl Model {
         let KeyCode::Char(first) = keys[at].code else { return };
         let Some((line, _)) = keys::typed_line(&keys[at + 1..]) else { return };
         self.prompt = Some(Prompt::CommandLine { input: format!("{first}{line}") });
-        if first != ':' && !line.is_empty() {
+        let (pattern, _) = pattern::with_offset(&line, first);
+        if first != ':' && !pattern.is_empty() {
             let options = Options { is_regex: true, ..Options::default() };
-            self.find.is_lit = self.search_for(pattern::translated(&line), options).is_ok();
+            self.find.is_lit = self.search_for(pattern::translated(pattern), options).is_ok();
         }
     }
 

@@ -115,6 +115,12 @@ fn changing_inserts() {
     check("|b", "3ia<Esc>", "aa|ab");
     check("|b", "2ox<Esc>", "b\nx\n|x");
     check("a|b", "i<Ctrl-U><Esc>", "|b");
+    check("|abc", "Rxy<Esc>", "x|yc");
+    check("a|b", "Rxyz<Esc>", "axy|z");
+    check("|abcd", "Rxy<Backspace><Esc>", "|xbcd");
+    check("|abc", "Rx<Esc>u", "|abc");
+    check("|ab ab", "Rxy<Esc>w.", "xy x|y");
+    check("|abc", "ix<Ctrl-O>$y<Esc>", "xabc|y");
     check("|foo", "yiwea <Ctrl-R>\"<Esc>", "foo fo|o");
 }
 
@@ -150,6 +156,8 @@ fn case_indent_and_comments_are_operators() {
     check("|FOO bar", "guw", "|foo bar");
     check("|fOo", "g~iw", "|FoO");
     check("|foO", "~~", "FO|O");
+    check("{\n|a\n}", "=G", "{\n  |a\n}");
+    check("|f {\n{\nx;\n}\n  }", "=G", "|f {\n  {\n    x;\n  }\n}");
     check("a|b\nc", "gUU", "|AB\nc");
     check("|a\nb", ">>", "  |a\nb");
     check("|a\nb\nc", ">j", "  |a\n  b\nc");
@@ -234,8 +242,8 @@ fn visual_mode_selects_and_operates() {
 fn visual_block_works_on_columns() {
     check("a|bc\nabc\nabc", "<Ctrl-V>jjd", "a|c\nac\nac");
     check("|abc\nabc", "<Ctrl-V>jIx<Esc>", "|xabc\nxabc");
-    check("a|bc\nabc", "<Ctrl-V>jAx<Esc>", "ab|xc\nabxc");
-    check("a|bc\nab", "<Ctrl-V>j$Ax<Esc>", "abc|x\nabx");
+    check("a|bc\nabc", "<Ctrl-V>jAx<Esc>", "a|bxc\nabxc");
+    check("a|bc\nab", "<Ctrl-V>j$Ax<Esc>", "a|bcx\nabx");
     check("a|bc\nabc", "<Ctrl-V>jcx<Esc>", "a|xc\naxc");
     check("|ab\nab", "<Ctrl-V>jy$p", "ab|a\naba");
     check("|ab\nab", "<Ctrl-V>jrx", "|xb\nxb");
@@ -277,6 +285,9 @@ fn macros_are_recorded_and_played() {
     check("|a\nb\nc\nd", "qaA;<Esc>jq2@a", "a;\nb;\nc;\n|d");
     check("|1\n1\n1", "qa<Ctrl-A>jq@@", "2\n|1\n1");
     check("|1\n1\n1\n1", "qa<Ctrl-A>jq@a@@", "2\n2\n2\n|1");
+    // A register is a macro, and a macro a register.
+    check("|Ax\nb", "\"ayyj@a", "Ax\nbx\n|");
+    check("|a\nb", "qaxqj\"ap", "\nb|x");
     // A motion that leads nowhere ends it.
     check("|a\nb", "qaxjq9@a", "\n|");
 }
@@ -298,10 +309,15 @@ fn lines_after_a_colon() {
     check("|a\nb\nc", ":m$<Enter>", "b\nc\n|a");
     check("a\nb\n|c", ":m0<Enter>", "|c\na\nb");
     check("|a\nb", ":t.<Enter>", "a\n|a\nb");
-    check("|a1\nb\na2", ":g/a/d<Enter>", "|b\n");
-    check("|a1\nb\na2", ":v/a/d<Enter>", "|a1\na2");
+    check("|a1\nb\na2", ":g/a/d<Enter>", "|b");
+    check("|a1\nb\na2", ":g/a/s/$/;/<Enter>", "a1;\nb\n|a2;");
+    check("|a1\nb\na2", ":g/a/normal Ax<Enter>u", "a|1\nb\na2");
+    check("|a1\nb\na2", ":%normal! Ax<Enter>", "a1x\nbx\na2|x");
+    check("|a\nb\nc", ":/c/d<Enter>", "a\n|b");
+    check("|a b a", ":s/a/x/gc<Enter><Enter>", "x b ^a|");
+    check("|a1\nb\na2", ":v/a/d<Enter>", "a1\n|a2");
     check("|b\na\n", ":sort<Enter>gg", "|a\nb\n");
-    check("|a\nb", ":.,+1j<Enter>", "a| b");
+    check("|a\nb", ":.,+1j<Enter>", "|a b");
     check("|a", ":zzz<Enter>x", "|");
     check("|a b", ":s/x/y/<Enter>", "|a b");
 }
@@ -380,7 +396,7 @@ fn the_view_follows_and_the_mode_is_told() {
     assert_eq!(bench.model.scroll.top, 49);
     assert_eq!(bench.model.vim.words(), "NORMAL");
     bench.press("2d");
-    assert_eq!(bench.model.vim.words(), "NORMAL 2D");
+    assert_eq!(bench.model.vim.words(), "NORMAL 2d");
     bench.press("<Esc>V");
     assert_eq!(bench.model.vim.words(), "V-LINE");
     bench.press("<Esc>qa");

@@ -3,17 +3,18 @@
 use std::ops::Range;
 
 use crate::base::time::MonoTime;
-use crate::document::Bias;
+use crate::document::{Anchor, Bias};
 use crate::editor::column::line_end;
 use crate::editor::command::{Action, named};
 use crate::editor::edits::Edit;
 use crate::editor::lines::chars_of;
 use crate::editor::panes::{Arrange, Axis};
+use crate::editor::prompt::Prompt;
 use crate::editor::search::{Matcher, Options};
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model};
 
-use super::keys::Operator;
+use super::keys::{Operator, typed};
 use super::motion::{self, Shape};
 use super::{Mode, pattern};
 
@@ -81,8 +82,15 @@ impl Model {
             "s" | "substitute" => self.vim_substitute(after, range.unwrap_or(here), now),
             "g" | "global" | "v" | "vglobal" => {
                 let all = 0..self.vim_last_line() + 1;
-                self.vim_global(after, name.starts_with('v') || is_forced, range.unwrap_or(all), now)
+                self.vim_global(
+                    argument,
+                    name.starts_with('v') || is_forced,
+                    range.unwrap_or(all),
+                    now,
+                    effects,
+                )
             }
+            "norm" | "normal" => self.vim_normal(argument, range, now, effects),
             "d" | "delete" => self.vim_delete_lines(range.unwrap_or(here), now),
             "y" | "yank" => {
                 let range = chars_of(self.rope(), range.unwrap_or(here));
@@ -95,11 +103,16 @@ impl Model {
             "j" | "join" => {
                 let lines = range.unwrap_or(here);
                 self.select(Selection::caret(self.rope().line_to_char(lines.start)));
-                self.vim_join(lines.len().max(2), now)
+                let done = self.vim_join(lines.len().max(2), now);
+                let at = motion::first_word(self.rope(), self.line());
+                self.select(Selection::caret(at));
+                done
             }
             "sort" => {
                 self.vim_select_lines(range.unwrap_or(0..self.vim_last_line() + 1));
+                let line = self.rope().char_to_line(self.selection.range().start);
                 self.sort_lines(now);
+                self.select(Selection::caret(motion::first_word(self.rope(), line)));
                 true
             }
             "e" | "edit" | "tabe" | "tabedit" if !argument.is_empty() => {
@@ -228,16 +241,14 @@ impl Model {
             Some('+' | '-') => (Some(self.line()), text),
             Some('\'') => {
                 let name = text[1..].chars().next().unwrap_or(' ');
-                let at = match (name, self.vim.last_visual) {
-                    ('<' | '>', Some((_, a, b))) => {
-                        let ends = (self.document.resolve(a), self.document.resolve(b));
-                        let ends = ends.0.zip(ends.1).map(|(a, b)| (a.min(b), a.max(b)));
-                        ends.map(|(first, last)| if name == '<' { first } else { last })
-                    }
-                    _ => self.vim.marks.get(&name).and_then(|&mark| self.document.resolve(mark)),
-                };
-                let at = at.ok_or_else(|| format!("there is no mark {name}"))?;
+                let at = self.vim_mark(name).ok_or_else(|| format!("there is no mark {name}"))?;
                 (Some(self.rope().char_to_line(at)), &text[1 + name.len_utf8().min(text.len() - 1)..])
+            }
+            Some(border @ ('/' | '?')) => {
+                let (pattern, _) = pattern::with_offset(&text[1..], border);
+                let rest = &text[(1 + pattern.len() + 1).min(text.len())..];
+                let matcher = self.vim_matcher(pattern, "")?;
+                (Some(self.vim_line_of(&matcher, border == '/').ok_or("not found")?), rest)
             }
             Some('0'..='9') => {
                 let n = digits(text);
@@ -253,6 +264,16 @@ impl Model {
             rest = &rest[1 + n..];
         }
         Ok((line.map(|line| line.min(self.vim_last_line())), rest))
+    }
+
+    /// The next line that holds a match, or the one before, around the ends of the text.
+    fn vim_line_of(&self, matcher: &Matcher, is_forward: bool) -> Option<usize> {
+        let (rope, here, n) = (self.rope(), self.line(), self.vim_last_line() + 1);
+        let holds = |line: &usize| {
+            matcher.matches(rope, rope.line_to_char(*line)..line_end(rope, *line)).next().is_some()
+        };
+        let line = |step: usize| if is_forward { (here + step) % n } else { (here + n - step) % n };
+        (1..=n).map(line).find(holds)
     }
 
     fn vim_select_lines(&mut self, lines: Range<usize>) {
@@ -321,15 +342,13 @@ impl Model {
                 None => return self.vim_refuse("nothing was replaced yet; write :s/this/that/".to_owned()),
             },
         };
-        let needle =
-            if pattern.is_empty() { self.find.needle.clone() } else { pattern::translated(&pattern) };
-        let options = Options { is_regex: true, is_exact: flags.contains('I'), is_word: false };
-        let needle = if flags.contains('i') { format!("(?i){needle}") } else { needle };
-        let matcher = match Matcher::new(&needle, options) {
-            Ok(Some(matcher)) => matcher,
-            Ok(None) => return self.vim_refuse("say what to replace: :s/this/that/".to_owned()),
+        let matcher = match self.vim_matcher(&pattern, &flags) {
+            Ok(matcher) => matcher,
             Err(why) => return self.vim_refuse(why),
         };
+        if flags.contains('c') {
+            return self.vim_ask(&pattern, &with, &flags, lines);
+        }
         let rope = self.rope();
         let replacement = pattern::replacement(&with);
         let span = rope.line_to_char(lines.start)..line_end(rope, lines.end - 1);
@@ -360,30 +379,130 @@ impl Model {
         true
     }
 
-    /// `:g/pattern/d` and `:v/pattern/d`.
-    fn vim_global(&mut self, arguments: &str, is_inverse: bool, lines: Range<usize>, now: MonoTime) -> bool {
-        let parts = split(arguments).filter(|(_, command, _)| matches!(command.trim(), "d" | "delete"));
-        let Some((pattern, ..)) = parts else {
-            return self.vim_refuse("only :g/pattern/d and :v/pattern/d are known".to_owned());
+    /// Asks at each match: that is what replacing does anyway.
+    fn vim_ask(&mut self, pattern: &str, with: &str, flags: &str, lines: Range<usize>) -> bool {
+        let needle = if pattern.is_empty() { self.find.needle.clone() } else { pattern::translated(pattern) };
+        let needle = if flags.contains('i') { format!("(?i){needle}") } else { needle };
+        let options = Options { is_regex: true, is_exact: flags.contains('I'), is_word: false };
+        if let Err(why) = self.search_for(needle, options) {
+            return self.vim_refuse(why);
+        }
+        let rope = self.rope();
+        let span = rope.line_to_char(lines.start)..line_end(rope, lines.end - 1);
+        self.find.replacement = pattern::replacement(with);
+        self.find.origin = Selection::caret(span.start);
+        self.find.scope = Some(span);
+        self.find.is_lit = true;
+        self.find_from_origin();
+        if self.find.n == 0 {
+            return self.vim_refuse("not found".to_owned());
+        }
+        self.prompt = Some(Prompt::Replace);
+        true
+    }
+
+    /// `:g/pattern/command` and `:v/pattern/command`: the command for each line that matches, or does not.
+    fn vim_global(
+        &mut self,
+        arguments: &str,
+        is_inverse: bool,
+        lines: Range<usize>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some((pattern, command)) = split_once(arguments) else {
+            return self.vim_refuse("say which lines and what to do with them: :g/pattern/d".to_owned());
         };
-        let options = Options { is_regex: true, ..Options::default() };
-        let matcher = match Matcher::new(&pattern::translated(&pattern), options) {
-            Ok(Some(matcher)) => matcher,
-            Ok(None) => return self.vim_refuse("say which lines: :g/pattern/d".to_owned()),
+        if command.trim_start().starts_with(['g', 'v']) {
+            return self.vim_refuse(":g cannot be done for each line of :g".to_owned());
+        }
+        let matcher = match self.vim_matcher(&pattern, "") {
+            Ok(matcher) => matcher,
             Err(why) => return self.vim_refuse(why),
         };
         let rope = self.rope();
         let holds = |line: usize| {
             matcher.matches(rope, rope.line_to_char(line)..line_end(rope, line)).next().is_some()
         };
-        let doomed = lines.filter(|&line| holds(line) != is_inverse);
-        let edits: Vec<Edit> = doomed.map(|line| Edit::delete(chars_of(rope, line..line + 1))).collect();
-        let n = edits.len();
+        let marked = lines.filter(|&line| holds(line) != is_inverse);
+        let marked: Vec<_> =
+            marked.map(|line| self.document.anchor(rope.line_to_char(line), Bias::Right)).collect();
+        if marked.is_empty() {
+            return self.vim_refuse("not found".to_owned());
+        }
         self.vim.is_change = true;
-        self.make_whole(&edits, now);
-        self.notify(format!("{n} lines deleted"), now);
-        0 < n
+        self.vim_for_each(&marked, now, |model, now| {
+            model.vim_ex(if command.is_empty() { "p" } else { &command }, now, effects)
+        });
+        self.notify(format!("done in {} lines", marked.len()), now);
+        true
     }
+
+    /// `:normal keys` for each line, or where the caret is.
+    fn vim_normal(
+        &mut self,
+        keys: &str,
+        lines: Option<Range<usize>>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let keys = typed(keys);
+        let rope = self.rope();
+        let marks: Vec<_> = match lines {
+            Some(lines) => {
+                lines.map(|line| self.document.anchor(rope.line_to_char(line), Bias::Right)).collect()
+            }
+            None => vec![self.document.anchor(self.selection.head, Bias::Right)],
+        };
+        self.vim.is_change = true;
+        self.vim_for_each(&marks, now, |model, now| model.vim_play(&keys, now, effects));
+        true
+    }
+
+    /// Does something at each of some places, as one step of undo. What fails at one is done at the others all the same.
+    fn vim_for_each(
+        &mut self,
+        places: &[Anchor],
+        now: MonoTime,
+        mut run: impl FnMut(&mut Model, MonoTime) -> bool,
+    ) {
+        self.vim_new_step();
+        self.vim.macro_depth += 1;
+        for &place in places {
+            let Some(at) = self.document.resolve(place) else { continue };
+            self.select(Selection::caret(at));
+            run(self, now);
+        }
+        self.vim.macro_depth -= 1;
+        self.vim.error = None;
+    }
+
+    /// Makes a matcher of vim's pattern; an empty one is the last that was searched for.
+    fn vim_matcher(&self, pattern: &str, flags: &str) -> Result<Matcher, String> {
+        let needle = if pattern.is_empty() { self.find.needle.clone() } else { pattern::translated(pattern) };
+        let options = Options { is_regex: true, is_exact: flags.contains('I'), is_word: false };
+        let needle = if flags.contains('i') { format!("(?i){needle}") } else { needle };
+        Matcher::new(&needle, options)?.ok_or_else(|| "say what to look for: /pattern/".to_owned())
+    }
+}
+
+/// Takes `/pattern/rest` apart at the first border that is not escaped.
+fn split_once(arguments: &str) -> Option<(String, String)> {
+    let border = arguments.chars().next().filter(|c| !c.is_alphanumeric() && !c.is_whitespace())?;
+    let mut rest = arguments[border.len_utf8()..].char_indices();
+    let mut pattern = String::new();
+    let text = &arguments[border.len_utf8()..];
+    while let Some((at, c)) = rest.next() {
+        match c {
+            '\\' => match rest.next() {
+                Some((_, next)) if next == border => pattern.push(next),
+                next => pattern.extend(std::iter::once('\\').chain(next.map(|(_, next)| next))),
+            },
+            c if c == border => return Some((pattern, text[at + c.len_utf8()..].to_owned())),
+            c => pattern.push(c),
+        }
+    }
+    Some((pattern, String::new()))
 }
 
 /// Takes `/this/that/flags` apart, whatever stands for the slash; `None` if there is nothing.

@@ -61,6 +61,7 @@ pub enum Operator {
     Yank,
     Indent,
     Outdent,
+    Reindent,
     Lower,
     Upper,
     SwapCase,
@@ -186,6 +187,21 @@ pub fn typed_line(keys: &[Key]) -> Option<(String, bool)> {
     Some((line, false))
 }
 
+/// Returns the keys that type a text.
+pub fn typed(text: &str) -> Vec<Key> {
+    let key = |c: char| match c {
+        '\n' | '\r' => Key::plain(KeyCode::Enter),
+        '\t' => Key::plain(KeyCode::Tab),
+        '\u{1b}' => Key::plain(KeyCode::Esc),
+        c @ '\u{1}'..='\u{1a}' => {
+            let letter = char::from(b'a' + c as u8 - 1);
+            Key { ctrl: true, ..Key::plain(KeyCode::Char(letter)) }
+        }
+        c => Key::plain(KeyCode::Char(c)),
+    };
+    text.chars().map(key).collect()
+}
+
 /// Returns the arrow and paging keys as the letters that do the same.
 fn as_letter(key: Key) -> Option<char> {
     if key.ctrl || key.alt {
@@ -238,7 +254,7 @@ fn ctrl(reader: &mut Reader, key: Key) -> Result<Verb, Stop> {
             let next = Key { ctrl: false, ..reader.next()? };
             as_letter(next).map(Verb::Window).ok_or(Stop::Nothing)
         }
-        KeyCode::Char(c @ ('r' | 'd' | 'u' | 'f' | 'b' | 'e' | 'y' | 'v' | 'a' | 'x' | 'o')) => {
+        KeyCode::Char(c @ ('r' | 'd' | 'u' | 'f' | 'b' | 'e' | 'y' | 'v' | 'a' | 'x' | 'o' | 'i')) => {
             Ok(Verb::Ctrl(c))
         }
         _ => Err(Stop::Nothing),
@@ -249,6 +265,8 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
     let c = match key.code {
         KeyCode::PageUp => return Ok((None, Verb::Ctrl('b'))),
         KeyCode::PageDown => return Ok((None, Verb::Ctrl('f'))),
+        // A terminal sends Ctrl-I as the tabulator.
+        KeyCode::Tab => return Ok((None, Verb::Ctrl('i'))),
         _ => as_letter(key).ok_or(Stop::Nothing)?,
     };
     if let Some(motion) = motion(reader, c)? {
@@ -260,6 +278,7 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
         'y' => Some(Operator::Yank),
         '>' => Some(Operator::Indent),
         '<' => Some(Operator::Outdent),
+        '=' => Some(Operator::Reindent),
         'g' => match reader.peek()?.code {
             KeyCode::Char('u') => Some(Operator::Lower),
             KeyCode::Char('U') => Some(Operator::Upper),

@@ -29,7 +29,7 @@ pub fn translated(pattern: &str) -> String {
                 Some('C') => out.insert_str(0, "(?-i)"),
                 Some('h') => out.push_str("[A-Za-z_]"),
                 Some('a') => out.push_str("[A-Za-z]"),
-                Some('/') => out.push('/'),
+                Some(c @ ('/' | '#' | '\'')) => out.push(c),
                 Some(c) => out.extend(['\\', c]),
                 None => out.push_str("\\\\"),
             },
@@ -54,6 +54,18 @@ pub fn translated(pattern: &str) -> String {
         }
     }
     out
+}
+
+/// Takes the offset behind a pattern off: `/end/e`.
+pub fn with_offset(line: &str, border: char) -> (&str, &str) {
+    let mut is_escaped = false;
+    for (at, c) in line.char_indices() {
+        match c {
+            c if c == border && !is_escaped => return (&line[..at], &line[at + 1..]),
+            c => is_escaped = c == '\\' && !is_escaped,
+        }
+    }
+    (line, "")
 }
 
 /// Translates what stands in for a match: `\1` and `&` are groups, `\r` and `\n` line feeds.

@@ -1,23 +1,27 @@
 //! Vim's commands that are no operators: inserting, putting, repeating, scrolling, marks and macros.
 
 use crate::base::time::MonoTime;
-use crate::document::Bias;
+use crate::document::{Anchor, Bias};
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::edits::Edit;
-use crate::editor::lines::{chars_of, indent_of};
+use crate::editor::key::{Key, KeyCode};
+use crate::editor::lines::indent_of;
 use crate::editor::panes::{Arrange, Axis};
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model, grapheme};
 
-use super::keys::{Motion, Operator, Target};
+use super::keys::{Motion, Operator, Target, typed};
 use super::motion::{self, Shape};
-use super::{Mode, Vim};
+use super::{Mode, Register, Vim};
 
 /// How deep macros may run macros.
 const MACRO_DEPTH_MAX: usize = 50;
 
 /// Keys that a macro may press in one go: what never ends is ended here.
 const MACRO_KEYS_MAX: usize = 200_000;
+
+/// Places that are kept to go back to.
+const JUMPS_MAX: usize = 100;
 
 impl Model {
     pub(super) fn vim_plain(
@@ -32,7 +36,7 @@ impl Model {
         }
         let line_motion = |c: char| Target::Motion(Motion::Plain(c));
         match c {
-            'i' | 'a' | 'I' | 'A' | 'o' | 'O' => self.vim_insert(c, count, now),
+            'i' | 'a' | 'I' | 'A' | 'o' | 'O' | 'R' => self.vim_insert(c, count, now),
             'x' | 'X' => {
                 let motion = line_motion(if c == 'x' { 'l' } else { 'h' });
                 let is_empty = self.rope().line_to_char(self.line()) == line_end(self.rope(), self.line());
@@ -95,6 +99,10 @@ impl Model {
             _ => None,
         };
         if let Some(operator) = operator {
+            if matches!(c, 'D' | 'C') && shape == Shape::Block {
+                // To the ends of the lines.
+                self.vim.goal = Some(usize::MAX / 2);
+            }
             if matches!(c, 'X' | 'D' | 'C' | 'S' | 'R' | 'Y') && shape == Shape::Chars {
                 self.vim.mode = Mode::Visual(Shape::Lines);
             }
@@ -133,6 +141,7 @@ impl Model {
                 let place = |piece: &std::ops::Range<usize>| {
                     Selection::caret(if c == 'I' { piece.start } else { piece.end })
                 };
+                self.vim.block_start = pieces.first().map(|piece| piece.start);
                 self.set_selections(pieces.iter().map(place).collect(), 0);
             }
             'I' | 'A' => {
@@ -143,37 +152,6 @@ impl Model {
             }
             _ => return false,
         }
-        true
-    }
-
-    fn vim_insert(&mut self, c: char, count: Option<usize>, now: MonoTime) -> bool {
-        if !self.may_edit(now) {
-            return false;
-        }
-        self.vim.begin_insert();
-        self.vim.insert_count = count.unwrap_or(1);
-        self.vim.opens_line = matches!(c, 'o' | 'O');
-        self.vim_new_step();
-        let rope = self.rope();
-        let (head, line) = (self.selection.head, self.line());
-        let (start, end) = (rope.line_to_char(line), line_end(rope, line));
-        let at = match c {
-            'a' if head < end => grapheme::next(rope, head),
-            'I' => start + indent_of(rope, line).chars().count(),
-            'A' => end,
-            'o' | 'O' => {
-                let indent = if self.settings.auto_indent { indent_of(rope, line) } else { String::new() };
-                let n = indent.chars().count();
-                let (at, text, caret) = match c {
-                    'o' => (end, format!("\n{indent}"), end + 1 + n),
-                    _ => (start, format!("{indent}\n"), start + n),
-                };
-                self.make_whole(&[Edit::insert(at, text)], now);
-                caret
-            }
-            _ => head,
-        };
-        self.select(Selection::caret(at));
         true
     }
 
@@ -192,14 +170,16 @@ impl Model {
         if last <= line {
             return false;
         }
+        let last_char = |from: usize, to: usize| if from < to { rope.get_char(to - 1) } else { None };
         let mut edits = Vec::new();
+        let mut before = last_char(rope.line_to_char(line), line_end(rope, line));
         for line in line..last {
-            let end = line_end(rope, line);
+            let (end, next_end) = (line_end(rope, line), line_end(rope, line + 1));
             let next = end + 1 + indent_of(rope, line + 1).chars().count();
-            let is_apart = end == rope.line_to_char(line)
-                || matches!(rope.get_char(end - 1), Some(' ' | '\t'))
+            let is_close = matches!(before, None | Some(' ' | '\t'))
                 || matches!(rope.get_char(next), None | Some(')' | '\n'));
-            edits.push(Edit { range: end..next, text: if is_apart { "" } else { " " }.to_owned() });
+            edits.push(Edit { range: end..next, text: if is_close { "" } else { " " }.to_owned() });
+            before = last_char(next, next_end).or(before);
         }
         // On the blank that joins the last two.
         let n_before: usize =
@@ -248,16 +228,45 @@ impl Model {
                 _ => self.vim.mode = Mode::Visual(Shape::Block),
             },
             'a' | 'x' => return self.vim_add(count.unwrap_or(1) as i64 * if c == 'a' { 1 } else { -1 }, now),
-            'o' => {
-                let back = self.vim.marks.get(&'\'').copied().and_then(|mark| self.document.resolve(mark));
-                let Some(at) = back else { return false };
-                let here = self.document.anchor(self.selection.head, Bias::Left);
-                self.vim.marks.insert('\'', here);
-                self.vim_place(at);
-                self.center();
-            }
+            'o' | 'i' => return self.vim_jump(c == 'o', count.unwrap_or(1)),
             _ => return false,
         }
+        true
+    }
+
+    /// Notes where the caret is before it goes far.
+    pub(super) fn vim_note_jump(&mut self) {
+        let here = self.document.anchor(self.selection.head, Bias::Left);
+        self.vim.marks.insert('\'', here);
+        self.vim.marks.insert('`', here);
+        // A line is in the list once, where it was left last.
+        let line = self.line();
+        let (document, rope) = (&self.document, self.document.rope());
+        let is_elsewhere =
+            |mark: &Anchor| document.resolve(*mark).is_some_and(|at| rope.char_to_line(at) != line);
+        self.vim.jumps.retain(is_elsewhere);
+        self.vim.jumps.push(here);
+        let n_over = self.vim.jumps.len().saturating_sub(JUMPS_MAX);
+        self.vim.jumps.drain(..n_over);
+        self.vim.jump = self.vim.jumps.len();
+    }
+
+    /// Goes back to where the caret was before it went far, or forward again.
+    fn vim_jump(&mut self, is_back: bool, n: usize) -> bool {
+        let to = if is_back { self.vim.jump.checked_sub(n) } else { Some(self.vim.jump + n) };
+        let Some(to) = to.filter(|&to| to < self.vim.jumps.len()) else { return false };
+        let Some(at) = self.document.resolve(self.vim.jumps[to]) else { return false };
+        if self.vim.jump == self.vim.jumps.len() {
+            let n_before = self.vim.jumps.len();
+            self.vim_note_jump();
+            // The line may have been in the list already.
+            let to = (to + self.vim.jumps.len()).saturating_sub(n_before + 1);
+            self.vim.jump = to;
+        } else {
+            self.vim.jump = to;
+        }
+        self.vim_place(at);
+        self.center();
         true
     }
 
@@ -292,8 +301,23 @@ impl Model {
         true
     }
 
-    pub(super) fn vim_g(&mut self, c: char, count: Option<usize>, now: MonoTime) -> bool {
+    pub(super) fn vim_g(
+        &mut self,
+        c: char,
+        count: Option<usize>,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
         match c {
+            'p' | 'P' => {
+                self.vim.is_change = true;
+                let done = self.vim_put(c == 'P', count, now, effects);
+                if done {
+                    let end = self.vim.put_end.min(self.rope().len_chars());
+                    self.select(Selection::caret(end));
+                }
+                done
+            }
             'v' => {
                 let Some((mode, anchor, head)) = self.vim.last_visual else { return false };
                 let ends = (self.document.resolve(anchor), self.document.resolve(head));
@@ -309,15 +333,23 @@ impl Model {
                 }
                 self.vim_insert('i', count, now)
             }
+            'I' => {
+                let done = self.vim_insert('i', count, now);
+                let start = self.rope().line_to_char(self.line());
+                self.select(Selection::caret(start));
+                done
+            }
             'J' => {
                 self.vim.is_change = true;
-                let end = line_end(self.rope(), self.line());
-                let has_next = self.line() < self.vim_last_line();
-                if has_next {
-                    self.make_whole(&[Edit::delete(end..end + 1)], now);
-                    self.select(Selection::caret(end));
+                let line = self.line();
+                let last = (line + count.unwrap_or(2).max(2) - 1).min(self.vim_last_line());
+                let ends: Vec<usize> = (line..last).map(|line| line_end(self.rope(), line)).collect();
+                let edits: Vec<Edit> = ends.iter().map(|&end| Edit::delete(end..end + 1)).collect();
+                if let Some(end) = ends.last() {
+                    self.make_whole(&edits, now);
+                    self.select(Selection::caret(end + 1 - ends.len()));
                 }
-                has_next
+                !ends.is_empty()
             }
             _ => false,
         }
@@ -367,7 +399,7 @@ impl Model {
         let rope = self.rope();
         let pieces = match self.vim.mode {
             Mode::Visual(Shape::Block) => self.vim_block(),
-            Mode::Visual(Shape::Lines) => vec![chars_of(rope, self.touched_lines()[0].clone())],
+            Mode::Visual(Shape::Lines) => vec![self.vim_whole_lines(&self.vim_span())],
             Mode::Visual(Shape::Chars) => vec![self.vim_span()],
             _ => {
                 let from = self.selection.head;
@@ -402,10 +434,16 @@ impl Model {
 
     /// Presses the keys of the last change again.
     fn vim_repeat(&mut self, count: Option<usize>, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
-        let keys = self.vim.last_change.clone();
+        let mut keys = self.vim.last_change.clone();
+        if let Some(n) = count {
+            // It takes the place of the count that the change had.
+            let is_digit = |key: &&Key| matches!(key.code, KeyCode::Char('0'..='9'));
+            let n_before = keys.iter().take_while(is_digit).count();
+            keys.splice(..n_before, typed(&n.to_string()));
+        }
         self.vim_new_step();
         let before = std::mem::replace(&mut self.vim.is_replaying, true);
-        let done = (0..count.unwrap_or(1)).all(|_| self.vim_press(&keys, now, effects));
+        let done = self.vim_press(&keys, now, effects);
         self.vim.is_replaying = before;
         // It is no change of its own: the next one repeats the same.
         self.vim.is_change = false;
@@ -413,12 +451,7 @@ impl Model {
     }
 
     /// Presses keys as if they were typed, until one fails.
-    fn vim_press(
-        &mut self,
-        keys: &[crate::editor::key::Key],
-        now: MonoTime,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
+    fn vim_press(&mut self, keys: &[Key], now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         for &key in keys {
             self.vim.has_failed = false;
             self.key(key, now, effects);
@@ -430,9 +463,29 @@ impl Model {
         true
     }
 
+    /// Presses keys, and ends what they leave open. Returns whether none of them failed.
+    pub(super) fn vim_play(&mut self, keys: &[Key], now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        if MACRO_DEPTH_MAX <= self.vim.macro_depth {
+            return false;
+        }
+        if self.vim.macro_depth <= 1 {
+            self.vim.n_replayed = 0;
+        }
+        let done = self.vim_press(keys, now, effects);
+        self.vim.pending.clear();
+        self.prompt = None;
+        if self.vim.mode == Mode::Insert {
+            self.key(Key::plain(KeyCode::Esc), now, effects);
+        }
+        self.vim_leave_visual();
+        done
+    }
+
     fn vim_macro(&mut self, name: char, count: usize, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         let name = if name == '@' { self.vim.last_macro.unwrap_or('@') } else { name };
-        let Some(keys) = self.vim.macros.get(&name.to_ascii_lowercase()).cloned() else {
+        let register = name.to_ascii_lowercase();
+        let of_text = || self.vim_register(register).map(|register| typed(&register.text));
+        let Some(keys) = self.vim.macros.get(&register).cloned().or_else(of_text) else {
             self.vim.error = Some(format!("nothing was recorded as {name}"));
             return false;
         };
@@ -467,18 +520,12 @@ pub(super) fn window(c: char) -> Option<Arrange> {
 }
 
 impl Vim {
-    /// Begins to insert: what is typed from now on is undone together.
-    pub(super) fn begin_insert(&mut self) {
-        self.mode = Mode::Insert;
-        self.is_change = true;
-        (self.insert_count, self.opens_line) = (1, false);
-        self.inserted.clear();
-    }
-
     pub(super) fn stop_recording(&mut self) {
         if let Some((name, mut keys)) = self.recording.take() {
             // Without the q that ended it.
             keys.pop();
+            let text = keys.iter().filter_map(|key| key.typed()).collect();
+            self.registers.insert(name.to_ascii_lowercase(), Register { text, shape: Shape::Chars });
             if name.is_ascii_uppercase() {
                 self.macros.entry(name.to_ascii_lowercase()).or_default().extend(keys);
             } else {

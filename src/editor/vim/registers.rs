@@ -29,6 +29,10 @@ impl Model {
             text.push('\n');
         }
         let register = Register { text, shape };
+        if let Some(name) = self.vim.register {
+            // A register is what was recorded or kept in it last.
+            self.vim.macros.remove(&name.to_ascii_lowercase());
+        }
         match self.vim.register {
             Some('_') => return,
             Some('+' | '*') => effects.push(Effect::CopyToClipboard(register.text.clone())),
@@ -79,6 +83,12 @@ impl Model {
             self.vim.register = None;
             self.vim_operate(Operator::Delete, &Target::Selection, None, now, effects);
             is_before = over == Shape::Lines || !is_at_end;
+            if over == Shape::Lines && shape == Shape::Chars {
+                let at = self.rope().line_to_char(self.line());
+                self.make_whole(&[Edit::insert(at, text.repeat(n) + "\n")], now);
+                self.select(Selection::caret(at));
+                return true;
+            }
             if over != Shape::Lines && shape == Shape::Lines {
                 let at = self.selection.head;
                 self.make_whole(&[Edit::insert(at, "\n")], now);
@@ -100,6 +110,7 @@ impl Model {
                     true => (format!("\n{}", text.trim_end_matches('\n')), at + 1),
                     false => (text, at),
                 };
+                self.vim.put_end = at + text.chars().count();
                 self.make_whole(&[Edit::insert(at, text)], now);
                 let line = self.rope().char_to_line(caret_at);
                 self.select(Selection::caret(motion::first_word(self.rope(), line)));
@@ -110,6 +121,7 @@ impl Model {
                     if is_before || head == line_end(rope, line) { head } else { grapheme::next(rope, head) };
                 let n_chars = text.chars().count();
                 let has_lines = text.contains('\n');
+                self.vim.put_end = at + n_chars;
                 self.make_whole(&[Edit::insert(at, text)], now);
                 let to = if has_lines { at } else { grapheme::prev(self.rope(), at + n_chars) };
                 self.select(Selection::caret(to));

@@ -8,34 +8,26 @@ use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::edits::Edit;
 use crate::editor::lines::{chars_of, indent_of};
 use crate::editor::panes::Arrange;
-use crate::editor::search::Options;
 use crate::editor::selection::Selection;
-use crate::editor::{Effect, Model, bracket, grapheme};
+use crate::editor::{Effect, Model, grapheme};
 
 use super::Mode;
 use super::keys::{Command, Motion, Operator, Target, Verb};
 use super::motion::{self, Shape};
+use super::object;
 
-/// What a motion spans: to where, and how that counts.
-#[derive(Clone, Copy, Debug)]
-struct Reach {
-    to: usize,
+/// What an operator works on.
+struct Span {
+    range: Range<usize>,
     shape: Shape,
-    /// Whether the character at the end belongs to it.
-    is_inclusive: bool,
+    /// Where the caret goes when the text stays.
+    caret: usize,
 }
 
-impl Reach {
-    fn exclusive(to: usize) -> Option<Reach> {
-        Some(Reach { to, shape: Shape::Chars, is_inclusive: false })
-    }
-
-    fn inclusive(to: usize) -> Option<Reach> {
-        Some(Reach { to, shape: Shape::Chars, is_inclusive: true })
-    }
-
-    fn lines(to: usize) -> Option<Reach> {
-        Some(Reach { to, shape: Shape::Lines, is_inclusive: false })
+impl Span {
+    fn new(range: Range<usize>, shape: Shape) -> Option<Span> {
+        let caret = range.start;
+        Some(Span { range, shape, caret })
     }
 }
 
@@ -48,24 +40,22 @@ impl Model {
             Verb::Move(motion) => self.vim_move(&motion, count),
             Verb::Operate(operator, target) => self.vim_operate(operator, &target, count, now, effects),
             Verb::Select(object) => {
-                let mut span = self.vim_span();
-                for _ in 0..count.unwrap_or(1) {
-                    let Some((range, shape)) = motion::object(self.rope(), &span, object) else {
-                        return false;
-                    };
-                    if shape == Shape::Lines {
-                        self.vim.mode = Mode::Visual(Shape::Lines);
-                    }
-                    span = range;
+                let span = self.vim_span();
+                let Some((range, shape)) = object::object(self.rope(), &span, object, count.unwrap_or(1))
+                else {
+                    return false;
+                };
+                if shape == Shape::Lines {
+                    self.vim.mode = Mode::Visual(Shape::Lines);
                 }
-                self.vim_select(span);
+                self.vim_select(range);
                 true
             }
             Verb::Plain(c) => self.vim_plain(c, count, now, effects),
             Verb::Ctrl(c) => self.vim_ctrl(c, count, now),
             Verb::G('t') => self.vim_arrange(Arrange::Next, effects),
             Verb::G('T') => self.vim_arrange(Arrange::Previous, effects),
-            Verb::G(c) => self.vim_g(c, count, now),
+            Verb::G(c) => self.vim_g(c, count, now, effects),
             Verb::Z(c) => self.vim_z(c),
             Verb::ShiftZ(c) => self.vim_ex(if c == 'Z' { "x" } else { "q!" }, now, effects),
             Verb::Window(c) => {
@@ -94,20 +84,20 @@ impl Model {
         );
         let to = match motion {
             _ if is_vertical => at_column(rope, rope.char_to_line(reach.to), self.vim.goal.unwrap_or(0)),
-            Motion::Plain('$') if self.vim.mode == Mode::Normal => motion::in_line(rope, reach.to),
-            _ => reach.to,
+            // Only with this one a selection, or what goes on inserting, holds the end of the line.
+            Motion::Plain('$') if self.vim.mode != Mode::Normal || self.vim.inserts_after => reach.to,
+            _ if self.vim.inserts_after => reach.to,
+            _ => motion::in_line(rope, reach.to),
         };
         if !is_vertical {
             self.vim.goal = (*motion == Motion::Plain('$')).then_some(usize::MAX / 2);
         }
         if is_far {
-            let mark = self.document.anchor(from, Bias::Left);
-            self.vim.marks.insert('\'', mark);
-            self.vim.marks.insert('`', mark);
+            self.vim_note_jump();
         }
         match self.vim.mode {
             Mode::Visual(_) => self.vim_extend(to.min(self.rope().len_chars())),
-            _ => self.select(Selection::caret(motion::in_line(self.rope(), to))),
+            _ => self.select(Selection::caret(to)),
         }
         if is_far {
             self.center();
@@ -115,271 +105,90 @@ impl Model {
         to != from || count.is_none()
     }
 
-    /// Where a motion leads from a place; `None` if nowhere.
-    fn vim_reach(
-        &mut self,
-        motion: &Motion,
-        count: Option<usize>,
-        from: usize,
-        is_operator: bool,
-    ) -> Option<Reach> {
-        let n = count.unwrap_or(1);
-        match motion {
-            Motion::To { c, is_forward, is_till } => {
-                self.vim.last_to = Some((*c, *is_forward, *is_till));
-                self.vim_to(*c, *is_forward, *is_till, n, from)
-            }
-            Motion::Mark(name, is_line) => {
-                let at = self.document.resolve(*self.vim.marks.get(name)?)?;
-                let rope = self.rope();
-                let line = rope.char_to_line(at);
-                if *is_line { Reach::lines(motion::first_word(rope, line)) } else { Reach::exclusive(at) }
-            }
-            Motion::Search(pattern, is_forward) => {
-                if !pattern.is_empty() {
-                    self.vim_search_for(&super::pattern::translated(pattern)).ok()?;
-                }
-                self.vim.is_search_forward = *is_forward;
-                self.vim_search(true, n, from)
-            }
-            Motion::Plain(c @ ('n' | 'N')) => self.vim_search(*c == 'n', n, from),
-            Motion::Plain('*' | '#') | Motion::G('*' | '#') => {
-                let is_forward = matches!(motion, Motion::Plain('*') | Motion::G('*'));
-                let (start, end) = self.vim_word(from)?;
-                let word = self.rope().slice(start..end).to_string();
-                let escaped = super::pattern::escaped(&word);
-                let is_whole = matches!(motion, Motion::Plain(_));
-                let options = Options { is_regex: true, is_word: is_whole, is_exact: false };
-                self.vim_search_with(escaped, options).ok()?;
-                self.vim.is_search_forward = is_forward;
-                self.vim_search(true, n, start)
-            }
-            Motion::Plain(c @ (';' | ',')) => {
-                let (to, is_forward, is_till) = self.vim.last_to?;
-                let is_forward = is_forward == (*c == ';');
-                // Beside the character already: to the one after it.
-                let skip = usize::from(is_till && n == 1);
-                let end = line_end(self.rope(), self.rope().char_to_line(from));
-                let start = if is_forward { (from + skip).min(end) } else { from.saturating_sub(skip) };
-                self.vim_to(to, is_forward, is_till, n, start)
-            }
-            Motion::Plain(c) => self.vim_plain_reach(*c, count, from, is_operator),
-            Motion::G(c) => self.vim_g_reach(*c, count, from),
-        }
-    }
-
-    fn vim_to(&self, c: char, is_forward: bool, is_till: bool, n: usize, from: usize) -> Option<Reach> {
-        let to = motion::to_char(self.rope(), from, c, n, is_forward, is_till)?;
-        if is_forward { Reach::inclusive(to) } else { Reach::exclusive(to) }
-    }
-
-    /// The word at a place, or the next one in its line.
-    fn vim_word(&self, from: usize) -> Option<(usize, usize)> {
-        let rope = self.rope();
-        let end = line_end(rope, rope.char_to_line(from));
-        let is_word = |at: &usize| grapheme::class_of(rope.char(*at)) == grapheme::Class::Word;
-        let at = (from..end).find(is_word)?;
-        let (mut start, mut stop) = (at, at);
-        while stop < end && is_word(&stop) {
-            stop += 1;
-        }
-        while 0 < start && is_word(&(start - 1)) {
-            start -= 1;
-        }
-        Some((start, stop))
-    }
-
-    fn vim_search_for(&mut self, pattern: &str) -> Result<(), String> {
-        self.vim_search_with(pattern.to_owned(), Options { is_regex: true, ..Options::default() })
-    }
-
-    fn vim_search_with(&mut self, pattern: String, options: Options) -> Result<(), String> {
-        let done = self.search_for(pattern, options);
-        if let Err(why) = &done {
-            self.vim.error = Some(why.clone());
-        }
-        self.find.is_lit = done.is_ok();
-        done
-    }
-
-    fn vim_search(&mut self, same: bool, n: usize, from: usize) -> Option<Reach> {
-        let is_forward = self.vim.is_search_forward == same;
-        let mut at = from;
-        for _ in 0..n {
-            let found = if is_forward { self.next_match(at + 1) } else { self.match_before(at) };
-            let Some(found) = found else {
-                self.vim.error = Some("not found".to_owned());
-                return None;
-            };
-            at = found.start;
-        }
-        self.find.is_lit = true;
-        Reach::exclusive(at)
-    }
-
-    fn vim_plain_reach(
-        &self,
-        c: char,
-        count: Option<usize>,
-        from: usize,
-        is_operator: bool,
-    ) -> Option<Reach> {
-        let n = count.unwrap_or(1);
-        let rope = self.rope();
-        let (line, last) = (rope.char_to_line(from), self.vim_last_line());
-        let repeat = |step: &dyn Fn(usize) -> usize| (0..n).fold(from, |at, _| step(at));
-        let to_line = |line: usize| Reach::lines(motion::first_word(rope, line.min(last)));
-        match c {
-            'h' => Reach::exclusive(repeat(&|at| {
-                if at == rope.line_to_char(line) { at } else { grapheme::prev(rope, at) }
-            })),
-            'l' | ' ' => {
-                let end = line_end(rope, line);
-                let to = repeat(&|at| if at == end { at } else { grapheme::next(rope, at) });
-                Reach::exclusive(if is_operator { to } else { motion::in_line(rope, to) })
-            }
-            'j' => (line < last).then(|| Reach::lines(rope.line_to_char((line + n).min(last))))?,
-            'k' => (0 < line).then(|| Reach::lines(rope.line_to_char(line.saturating_sub(n))))?,
-            '+' => (line < last).then(|| to_line(line + n))?,
-            '-' => (0 < line).then(|| to_line(line.saturating_sub(n)))?,
-            '_' => to_line(line + n - 1),
-            'w' | 'W' => Reach::exclusive(self.vim_word_reach(c == 'W', n, from, is_operator)),
-            'b' | 'B' => Reach::exclusive(repeat(&|at| motion::word_back(rope, at, c == 'B'))),
-            'e' | 'E' => Reach::inclusive(repeat(&|at| motion::word_end(rope, at, c == 'E'))),
-            '0' => Reach::exclusive(rope.line_to_char(line)),
-            '^' => Reach::exclusive(motion::first_word(rope, line)),
-            '$' => Reach::exclusive(line_end(rope, (line + n - 1).min(last))),
-            '|' => Reach::exclusive(at_column(rope, line, n - 1)),
-            'G' => to_line(count.map_or(last, |n| n.max(1) - 1)),
-            '{' | '}' => {
-                self.vim_to_border(repeat(&|at| motion::paragraph(rope, at, c == '}')), from, is_operator)
-            }
-            '(' | ')' => Reach::exclusive(repeat(&|at| motion::sentence(rope, at, c == ')'))),
-            '%' => match count {
-                Some(percent) => to_line((percent * rope.len_lines()).div_ceil(100).max(1) - 1),
-                None => {
-                    let at = (from..line_end(rope, line)).find(|&at| "()[]{}".contains(rope.char(at)))?;
-                    Reach::inclusive(bracket::of(rope, at)?)
-                }
-            },
-            'H' => to_line(self.scroll.top + n - 1),
-            'L' => to_line((self.scroll.top + self.vim_rows()).saturating_sub(n).max(self.scroll.top)),
-            'M' => to_line(self.scroll.top + (self.vim_rows().min(last + 1 - self.scroll.top)) / 2),
-            _ => None,
-        }
-    }
-
-    /// `dw` on the last word of a line stays in the line.
-    fn vim_word_reach(&self, is_big: bool, n: usize, from: usize, is_operator: bool) -> usize {
-        let rope = self.rope();
-        let mut at = from;
-        for step in 1..=n {
-            let to = motion::word_start(rope, at, is_big);
-            let line = rope.char_to_line(at);
-            if is_operator && step == n && line < rope.char_to_line(to) && at < line_end(rope, line) {
-                return line_end(rope, line);
-            }
-            at = to;
-        }
-        at
-    }
-
-    /// An operator up to the start of a line does not take that line's start with it.
-    fn vim_to_border(&self, to: usize, from: usize, is_operator: bool) -> Option<Reach> {
-        let rope = self.rope();
-        let is_line_start = to == rope.line_to_char(rope.char_to_line(to));
-        if is_operator && from < to && is_line_start {
-            let from_line = rope.char_to_line(from);
-            if from == rope.line_to_char(from_line) {
-                return Reach::lines(to - 1);
-            }
-            return Reach::exclusive(to - 1);
-        }
-        Reach::exclusive(to)
-    }
-
-    fn vim_g_reach(&self, c: char, count: Option<usize>, from: usize) -> Option<Reach> {
-        let rope = self.rope();
-        let n = count.unwrap_or(1);
-        let line = rope.char_to_line(from);
-        match c {
-            'g' => Reach::lines(motion::first_word(rope, (n - 1).min(self.vim_last_line()))),
-            'e' | 'E' => {
-                Reach::inclusive((0..n).fold(from, |at, _| motion::word_end_back(rope, at, c == 'E')))
-            }
-            '_' => {
-                let (start, end) = (rope.line_to_char(line), line_end(rope, line));
-                let n_blanks =
-                    rope.chars_at(end).reversed().take(end - start).take_while(|c| c.is_whitespace()).count();
-                Reach::inclusive((end - n_blanks).saturating_sub(1).max(start))
-            }
-            'j' | 'k' => self.vim_plain_reach(c, count, from, false),
-            _ => None,
-        }
-    }
-
-    /// The last line; the empty one after a last line feed is none.
-    pub(super) fn vim_last_line(&self) -> usize {
-        let rope = self.rope();
-        let last = rope.len_lines() - 1;
-        if 0 < last && rope.line_to_char(last) == rope.len_chars() { last - 1 } else { last }
-    }
-
-    fn vim_rows(&self) -> usize {
-        usize::from(self.layout().text_rows).max(1)
-    }
-
     /// What an operator works on: the characters and how they count.
-    fn vim_target(
-        &mut self,
-        operator: Operator,
-        target: &Target,
-        count: Option<usize>,
-    ) -> Option<(Range<usize>, Shape)> {
+    fn vim_target(&mut self, operator: Operator, target: &Target, count: Option<usize>) -> Option<Span> {
         let from = self.selection.head;
+        let rope = self.rope();
         match target {
             Target::Selection => {
                 let Mode::Visual(shape) = self.vim.mode else { return None };
                 let span = self.vim_span();
-                Some((if shape == Shape::Lines { self.vim_whole_lines(&span) } else { span }, shape))
+                Span::new(if shape == Shape::Lines { self.vim_whole_lines(&span) } else { span }, shape)
             }
             Target::Line => {
-                let first = self.line();
-                let last = (first + count.unwrap_or(1) - 1).min(self.vim_last_line().max(first));
-                Some((chars_of(self.rope(), first..last + 1), Shape::Lines))
+                let (first, n) = (self.line(), count.unwrap_or(1));
+                if 1 < n && first == self.vim_last_line() {
+                    return None;
+                }
+                let last = (first + n - 1).min(self.vim_last_line().max(first));
+                let caret = if n == 1 { motion::first_word(rope, first) } else { from };
+                Some(Span { range: chars_of(rope, first..last + 1), shape: Shape::Lines, caret })
             }
             Target::Object(object) => {
-                let found = motion::object(self.rope(), &(from..from), *object);
-                let (range, shape) = found?;
-                Some((range, shape))
+                let (range, shape) = object::object(rope, &(from..from), *object, count.unwrap_or(1))?;
+                let (range, shape) =
+                    if object.kind == 's' { self.vim_before_line(range) } else { (range, shape) };
+                Span::new(range, shape)
+            }
+            Target::Motion(Motion::Plain(c @ ('w' | 'W')))
+                if operator == Operator::Change
+                    && rope.get_char(from).is_some_and(|c| !c.is_whitespace()) =>
+            {
+                // Changing a word leaves the blanks after it. On the last character of a word, it ends here.
+                let is_big = *c == 'W';
+                let first = motion::run_end(rope, from, is_big);
+                let end = (1..count.unwrap_or(1)).fold(first, |at, _| motion::word_end(rope, at, is_big));
+                Span::new(from..grapheme::next(rope, end), Shape::Chars)
             }
             Target::Motion(motion) => {
-                // Changing a word leaves the blanks after it.
-                let is_on_word = self.rope().get_char(from).is_some_and(|c| !c.is_whitespace());
-                let motion = match motion {
-                    Motion::Plain(c @ ('w' | 'W')) if operator == Operator::Change && is_on_word => {
-                        let is_big = *c == 'W';
-                        let n = count.unwrap_or(1);
-                        let rope = self.rope();
-                        // On the last character of a word, the word ends here.
-                        let first = motion::run_end(rope, from, is_big);
-                        let end = (1..n).fold(first, |at, _| motion::word_end(rope, at, is_big));
-                        return Some((from..grapheme::next(rope, end), Shape::Chars));
+                let reach = self.vim_reach(motion, count, from, true)?;
+                let rope = self.rope();
+                let (start, end) = (from.min(reach.to), from.max(reach.to).min(rope.len_chars()));
+                let (range, shape) = match reach.shape {
+                    Shape::Lines => (self.vim_whole_lines(&(start..end + 1)), Shape::Lines),
+                    // A line feed is never the last character.
+                    _ if reach.is_inclusive && end == line_end(rope, rope.char_to_line(end)) => {
+                        (start..end, Shape::Chars)
                     }
-                    motion => motion.clone(),
+                    _ if reach.is_inclusive => (start..grapheme::next(rope, end), Shape::Chars),
+                    _ => self.vim_before_line(start..end),
                 };
-                let reach = self.vim_reach(&motion, count, from, true)?;
-                let (start, end) = (from.min(reach.to), from.max(reach.to));
-                if reach.shape == Shape::Lines {
-                    return Some((self.vim_whole_lines(&(start..end + 1)), Shape::Lines));
-                }
-                let end = if reach.is_inclusive { grapheme::next(self.rope(), end) } else { end };
-                Some((start..end.min(self.rope().len_chars()), Shape::Chars))
+                let (range, shape) = match shape {
+                    Shape::Chars if operator == Operator::Delete => self.vim_leaves_blanks(range),
+                    shape => (range, shape),
+                };
+                Some(Span { range, shape, caret: start })
             }
         }
     }
 
-    fn vim_whole_lines(&self, span: &Range<usize>) -> Range<usize> {
+    /// What ends where a line begins ends before it, and is whole lines if it begins where one does.
+    fn vim_before_line(&self, range: Range<usize>) -> (Range<usize>, Shape) {
+        let rope = self.rope();
+        let (first, last) = (rope.char_to_line(range.start), rope.char_to_line(range.end));
+        if first == last || range.end != rope.line_to_char(last) {
+            return (range, Shape::Chars);
+        }
+        let is_whole = range.start <= rope.line_to_char(first) + indent_of(rope, first).chars().count();
+        if is_whole {
+            return (chars_of(rope, first..last), Shape::Lines);
+        }
+        (range.start..line_end(rope, last - 1), Shape::Chars)
+    }
+
+    /// What leaves nothing but blanks of several lines takes the lines.
+    fn vim_leaves_blanks(&self, range: Range<usize>) -> (Range<usize>, Shape) {
+        let rope = self.rope();
+        let (first, last) = (rope.char_to_line(range.start), rope.char_to_line(range.end));
+        let is_blank = |range: Range<usize>| rope.slice(range).chars().all(|c| matches!(c, ' ' | '\t'));
+        let before = rope.line_to_char(first)..range.start;
+        if first < last && is_blank(before) && is_blank(range.end..line_end(rope, last)) {
+            return (chars_of(rope, first..last + 1), Shape::Lines);
+        }
+        (range, Shape::Chars)
+    }
+
+    pub(super) fn vim_whole_lines(&self, span: &Range<usize>) -> Range<usize> {
         let rope = self.rope();
         let last = rope.char_to_line(span.end.saturating_sub(1).max(span.start).min(rope.len_chars()));
         chars_of(rope, rope.char_to_line(span.start)..last + 1)
@@ -393,7 +202,9 @@ impl Model {
         now: MonoTime,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        let Some((range, shape)) = self.vim_target(operator, target, count) else { return false };
+        let Some(Span { range, shape, caret }) = self.vim_target(operator, target, count) else {
+            return false;
+        };
         let pieces = if shape == Shape::Block { self.vim_block() } else { vec![range.clone()] };
         self.vim.is_change |= operator != Operator::Yank;
         if operator != Operator::Yank && !self.may_edit(now) {
@@ -408,22 +219,18 @@ impl Model {
         self.vim.mode = Mode::Normal;
         match operator {
             Operator::Yank => {
-                let head = self.selection.head;
-                let at = if shape == Shape::Lines && !was_visual && start <= head {
-                    at_column(self.rope(), self.rope().char_to_line(start), column_of(self.rope(), head))
-                } else {
-                    start
-                };
-                self.select(Selection::caret(at));
+                let stays = *target == Target::Line;
+                self.select(Selection::caret(if stays { self.selection.head } else { caret }));
             }
             Operator::Delete => self.vim_delete(&pieces, shape, now),
             Operator::Change => self.vim_change(&pieces, shape, now),
-            Operator::Indent | Operator::Outdent | Operator::Comment => {
+            Operator::Indent | Operator::Outdent | Operator::Reindent | Operator::Comment => {
                 self.select(Selection { anchor: range.start, head: range.end, goal: None });
                 match operator {
                     Operator::Indent => (0..if was_visual { count.unwrap_or(1) } else { 1 })
                         .for_each(|_| self.indent_lines(now)),
                     Operator::Outdent => self.outdent(now),
+                    Operator::Reindent => self.reindent(now),
                     _ => self.toggle_comment(now),
                 }
                 let line = self.rope().char_to_line(start.min(self.rope().len_chars()));
@@ -431,7 +238,7 @@ impl Model {
             }
             Operator::Lower | Operator::Upper | Operator::SwapCase => {
                 self.vim_case(&pieces, operator, now);
-                self.select(Selection::caret(start));
+                self.select(Selection::caret(caret.min(self.rope().len_chars())));
             }
         }
         true

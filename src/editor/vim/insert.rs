@@ -1,0 +1,142 @@
+//! Inserting as vim does it, and replacing.
+
+use crate::base::time::MonoTime;
+use crate::document::Bias;
+use crate::editor::column::line_end;
+use crate::editor::edit::Kind;
+use crate::editor::edits::Edit;
+use crate::editor::key::{Key, KeyCode};
+use crate::editor::lines::indent_of;
+use crate::editor::selection::Selection;
+use crate::editor::{Effect, Model, grapheme};
+
+use super::{Mode, Vim};
+
+impl Model {
+    /// Begins to insert by the key that vim has for it.
+    pub(super) fn vim_insert(&mut self, c: char, count: Option<usize>, now: MonoTime) -> bool {
+        if !self.may_edit(now) {
+            return false;
+        }
+        self.vim.begin_insert();
+        self.vim.insert_count = count.unwrap_or(1);
+        self.vim.opens_line = matches!(c, 'o' | 'O');
+        self.vim.replaced = (c == 'R').then(Vec::new);
+        self.vim_new_step();
+        let rope = self.rope();
+        let (head, line) = (self.selection.head, self.line());
+        let (start, end) = (rope.line_to_char(line), line_end(rope, line));
+        let at = match c {
+            'a' if head < end => grapheme::next(rope, head),
+            'I' => start + indent_of(rope, line).chars().count(),
+            'A' => end,
+            'o' | 'O' => {
+                let indent = if self.settings.auto_indent { indent_of(rope, line) } else { String::new() };
+                let n = indent.chars().count();
+                let (at, text, caret) = match c {
+                    'o' => (end, format!("\n{indent}"), end + 1 + n),
+                    _ => (start, format!("{indent}\n"), start + n),
+                };
+                self.make_whole(&[Edit::insert(at, text)], now);
+                caret
+            }
+            _ => head,
+        };
+        self.select(Selection::caret(at));
+        true
+    }
+
+    /// Works in a key of insert mode. Returns whether that was all; otherwise it means what it means without vim.
+    pub(super) fn vim_insert_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        if key.code == KeyCode::Esc {
+            self.vim_leave_insert(now, effects);
+            return true;
+        }
+        self.vim.inserted.push(key);
+        if std::mem::take(&mut self.vim.inserts_register) {
+            let register = match key.code {
+                KeyCode::Char(name) => self.vim_register(name.to_ascii_lowercase()),
+                _ => None,
+            };
+            if let Some(register) = register {
+                self.paste(&register.text, now);
+            }
+            return true;
+        }
+        match key.code {
+            KeyCode::Char('r') if key.ctrl => self.vim.inserts_register = true,
+            KeyCode::Char('o') if key.ctrl => {
+                self.vim.inserts_after = true;
+                self.vim.mode = Mode::Normal;
+            }
+            KeyCode::Char('u') if key.ctrl => {
+                self.delete(|rope, at| rope.line_to_char(rope.char_to_line(at)), Kind::Whole, now);
+            }
+            KeyCode::Char('t') if key.ctrl => self.indent_lines(now),
+            KeyCode::Char('d') if key.ctrl => self.outdent(now),
+            KeyCode::Char(c) if !key.ctrl && self.vim.replaced.is_some() => self.vim_type_over(c, now),
+            KeyCode::Backspace if self.vim.replaced.is_some() => self.vim_take_back(now),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Types over the character under the caret, if the line has one there.
+    fn vim_type_over(&mut self, c: char, now: MonoTime) {
+        let (rope, at) = (self.rope(), self.selection.head);
+        let is_end = at == line_end(rope, self.line());
+        let range = at..if is_end { at } else { grapheme::next(rope, at) };
+        let before = (!is_end).then(|| rope.slice(range.clone()).to_string());
+        self.make_whole(&[Edit { range, text: c.to_string() }], now);
+        self.select(Selection::caret(at + 1));
+        self.vim.replaced.get_or_insert_default().push(before);
+    }
+
+    /// Puts back what the last character replaced; what was there before stays.
+    fn vim_take_back(&mut self, now: MonoTime) {
+        let at = self.selection.head;
+        let Some(before) = self.vim.replaced.as_mut().and_then(Vec::pop) else {
+            let to = grapheme::prev(self.rope(), at).max(self.rope().line_to_char(self.line()));
+            return self.select(Selection::caret(to));
+        };
+        let start = grapheme::prev(self.rope(), at);
+        self.make_whole(&[Edit { range: start..at, text: before.unwrap_or_default() }], now);
+        self.select(Selection::caret(start));
+    }
+
+    /// Back to commands: what was typed is typed as often as the count says.
+    fn vim_leave_insert(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
+        let (n, keys) = (std::mem::take(&mut self.vim.insert_count), std::mem::take(&mut self.vim.inserted));
+        let before = std::mem::replace(&mut self.vim.is_replaying, true);
+        for _ in 1..n {
+            if self.vim.opens_line {
+                self.enter(now);
+            }
+            keys.iter().for_each(|&key| self.key(key, now, effects));
+        }
+        self.vim.is_replaying = before;
+        self.vim.inserted.clear();
+        (self.vim.mode, self.vim.replaced) = (Mode::Normal, None);
+        self.end_run();
+        let mark = self.document.anchor(self.selection.head, Bias::Left);
+        self.vim.marks.insert('^', mark);
+        let first = self.selections().0[0].head;
+        let rope = self.rope();
+        let start = rope.line_to_char(rope.char_to_line(first));
+        let before = if start < first { grapheme::prev(rope, first) } else { first };
+        // A block of carets leaves one, where the block began.
+        let at = self.vim.block_start.take().map_or(before, |at| at.min(before));
+        self.select(Selection::caret(at));
+        self.vim_settle();
+    }
+}
+
+impl Vim {
+    /// Begins to insert: what is typed from now on is undone together.
+    pub(super) fn begin_insert(&mut self) {
+        self.mode = Mode::Insert;
+        self.is_change = true;
+        (self.insert_count, self.opens_line, self.replaced) = (1, false, None);
+        self.inserted.clear();
+    }
+}

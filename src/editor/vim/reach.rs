@@ -1,0 +1,286 @@
+//! Where vim's motions lead from a place in the text as it is on the screen.
+
+use std::ops::Range;
+
+use crate::editor::column::{at_column, column_of, line_end};
+use crate::editor::grapheme::Class;
+use crate::editor::search::Options;
+use crate::editor::{Model, bracket, grapheme};
+
+use super::keys::Motion;
+use super::motion::{self, Shape};
+use super::pattern;
+
+/// What a motion spans: to where, and how that counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    pub to: usize,
+    pub shape: Shape,
+    /// Whether the character at the end belongs to it.
+    pub is_inclusive: bool,
+}
+
+impl Reach {
+    fn exclusive(to: usize) -> Option<Reach> {
+        Some(Reach { to, shape: Shape::Chars, is_inclusive: false })
+    }
+
+    fn inclusive(to: usize) -> Option<Reach> {
+        Some(Reach { to, shape: Shape::Chars, is_inclusive: true })
+    }
+
+    fn lines(to: usize) -> Option<Reach> {
+        Some(Reach { to, shape: Shape::Lines, is_inclusive: false })
+    }
+}
+
+impl Model {
+    /// Where a motion leads from a place; `None` if nowhere.
+    pub(super) fn vim_reach(
+        &mut self,
+        motion: &Motion,
+        count: Option<usize>,
+        from: usize,
+        is_operator: bool,
+    ) -> Option<Reach> {
+        let n = count.unwrap_or(1);
+        match motion {
+            Motion::To { c, is_forward, is_till } => {
+                self.vim.last_to = Some((*c, *is_forward, *is_till));
+                self.vim_to(*c, *is_forward, *is_till, n, from)
+            }
+            Motion::Mark(name, is_line) => {
+                let at = self.vim_mark(*name)?;
+                let rope = self.rope();
+                let line = rope.char_to_line(at);
+                if *is_line { Reach::lines(motion::first_word(rope, line)) } else { Reach::exclusive(at) }
+            }
+            Motion::Search(line, is_forward) => {
+                let (pattern, offset) = pattern::with_offset(line, if *is_forward { '/' } else { '?' });
+                self.vim.search_offset = offset.to_owned();
+                if !pattern.is_empty() {
+                    self.vim_search_for(&pattern::translated(pattern)).ok()?;
+                }
+                self.vim.is_search_forward = *is_forward;
+                self.vim_search(true, n, from)
+            }
+            Motion::Plain(c @ ('n' | 'N')) => self.vim_search(*c == 'n', n, from),
+            Motion::Plain('*' | '#') | Motion::G('*' | '#') => {
+                let is_forward = matches!(motion, Motion::Plain('*') | Motion::G('*'));
+                let word = self.vim_word(from)?;
+                let start = word.start;
+                let word = self.rope().slice(word).to_string();
+                let escaped = pattern::escaped(&word);
+                self.vim.search_offset.clear();
+                let is_whole = matches!(motion, Motion::Plain(_))
+                    && word.chars().all(|c| grapheme::class_of(c) == Class::Word);
+                let options = Options { is_regex: true, is_word: is_whole, is_exact: false };
+                self.vim_search_with(escaped, options).ok()?;
+                self.vim.is_search_forward = is_forward;
+                self.vim_search(true, n, start)
+            }
+            Motion::Plain(c @ (';' | ',')) => {
+                let (to, is_forward, is_till) = self.vim.last_to?;
+                let is_forward = is_forward == (*c == ';');
+                // Beside the character already: to the one after it.
+                let skip = usize::from(is_till && n == 1);
+                let end = line_end(self.rope(), self.rope().char_to_line(from));
+                let start = if is_forward { (from + skip).min(end) } else { from.saturating_sub(skip) };
+                self.vim_to(to, is_forward, is_till, n, start)
+            }
+            Motion::Plain(c) => {
+                let reach = self.vim_plain_reach(*c, count, from, is_operator)?;
+                // The empty line behind the last line feed is none.
+                let end = line_end(self.rope(), self.vim_last_line());
+                Some(Reach { to: reach.to.min(end), ..reach })
+            }
+            Motion::G(c) => self.vim_g_reach(*c, count, from),
+        }
+    }
+
+    /// Where a mark is; `<` and `>` are the ends of the last selection.
+    pub(super) fn vim_mark(&self, name: char) -> Option<usize> {
+        let Some((_, a, b)) = self.vim.last_visual.filter(|_| matches!(name, '<' | '>')) else {
+            return self.document.resolve(*self.vim.marks.get(&name)?);
+        };
+        let (a, b) = (self.document.resolve(a)?, self.document.resolve(b)?);
+        Some(if name == '<' { a.min(b) } else { a.max(b) })
+    }
+
+    fn vim_to(&self, c: char, is_forward: bool, is_till: bool, n: usize, from: usize) -> Option<Reach> {
+        let to = motion::to_char(self.rope(), from, c, n, is_forward, is_till)?;
+        if is_forward { Reach::inclusive(to) } else { Reach::exclusive(to) }
+    }
+
+    /// The word at a place, or the next one in its line; without one, what else is not blank.
+    fn vim_word(&self, from: usize) -> Option<Range<usize>> {
+        let rope = self.rope();
+        let end = line_end(rope, rope.char_to_line(from));
+        let is = |at: usize, class: Class| grapheme::class_of(rope.char(at)) == class;
+        let first = |class| (from..end).find(|&at| is(at, class)).map(|at| (at, class));
+        let (at, class) = first(Class::Word).or_else(|| first(Class::Punctuation))?;
+        let start = (0..at).rev().take_while(|&at| is(at, class)).last().unwrap_or(at);
+        Some(start..(at..end).find(|&at| !is(at, class)).unwrap_or(end))
+    }
+
+    fn vim_search_for(&mut self, pattern: &str) -> Result<(), String> {
+        self.vim_search_with(pattern.to_owned(), Options { is_regex: true, ..Options::default() })
+    }
+
+    fn vim_search_with(&mut self, pattern: String, options: Options) -> Result<(), String> {
+        let done = self.search_for(pattern, options);
+        if let Err(why) = &done {
+            self.vim.error = Some(why.clone());
+        }
+        self.find.is_lit = done.is_ok();
+        done
+    }
+
+    fn vim_search(&mut self, same: bool, n: usize, from: usize) -> Option<Reach> {
+        let is_forward = self.vim.is_search_forward == same;
+        let mut found = from..from;
+        for _ in 0..n {
+            let next =
+                if is_forward { self.next_match(found.start + 1) } else { self.match_before(found.start) };
+            let Some(next) = next else {
+                self.vim.error = Some("not found".to_owned());
+                return None;
+            };
+            found = next;
+        }
+        self.find.is_lit = true;
+        self.vim_beside(found)
+    }
+
+    /// Where the offset behind a pattern leads from a match: characters from its start or end, or lines.
+    fn vim_beside(&self, found: Range<usize>) -> Option<Reach> {
+        let (rope, offset) = (self.rope(), self.vim.search_offset.as_str());
+        let by = |text: &str| match text {
+            "" => 0,
+            "+" => 1,
+            "-" => -1,
+            text => text.parse::<isize>().unwrap_or(0),
+        };
+        let len = rope.len_chars();
+        match offset.chars().next() {
+            None => Reach::exclusive(found.start),
+            Some('e') => {
+                let last = grapheme::prev(rope, found.end).max(found.start);
+                Reach::inclusive(last.saturating_add_signed(by(&offset[1..])).min(len))
+            }
+            Some('s' | 'b') => Reach::exclusive(found.start.saturating_add_signed(by(&offset[1..])).min(len)),
+            Some(_) => {
+                let line = rope.char_to_line(found.start).saturating_add_signed(by(offset));
+                Reach::lines(motion::first_word(rope, line.min(self.vim_last_line())))
+            }
+        }
+    }
+
+    fn vim_plain_reach(
+        &self,
+        c: char,
+        count: Option<usize>,
+        from: usize,
+        is_operator: bool,
+    ) -> Option<Reach> {
+        let n = count.unwrap_or(1);
+        let rope = self.rope();
+        let (line, last) = (rope.char_to_line(from), self.vim_last_line());
+        let repeat = |step: &dyn Fn(usize) -> usize| (0..n).fold(from, |at, _| step(at));
+        let to_line = |line: usize| Reach::lines(motion::first_word(rope, line.min(last)));
+        let below = |line: usize| Reach::lines(at_column(rope, line, column_of(rope, from)));
+        match c {
+            'h' => Reach::exclusive(repeat(&|at| {
+                if at == rope.line_to_char(line) { at } else { grapheme::prev(rope, at) }
+            })),
+            'l' | ' ' => {
+                let end = line_end(rope, line);
+                let to = repeat(&|at| if at == end { at } else { grapheme::next(rope, at) });
+                Reach::exclusive(if is_operator { to } else { motion::in_line(rope, to) })
+            }
+            'j' => (line < last).then(|| below((line + n).min(last)))?,
+            'k' => (0 < line).then(|| below(line.saturating_sub(n)))?,
+            '+' => (line < last).then(|| to_line(line + n))?,
+            '-' => (0 < line).then(|| to_line(line.saturating_sub(n)))?,
+            '_' | '$' if 1 < n && line == last => None,
+            '_' => to_line(line + n - 1),
+            'w' | 'W' => Reach::exclusive(self.vim_word_reach(c == 'W', n, from, is_operator)),
+            'b' | 'B' if from == 0 => None,
+            'b' | 'B' => Reach::exclusive(repeat(&|at| motion::word_back(rope, at, c == 'B'))),
+            'e' | 'E' => Reach::inclusive(repeat(&|at| motion::word_end(rope, at, c == 'E'))),
+            '0' => Reach::exclusive(rope.line_to_char(line)),
+            '^' => Reach::exclusive(motion::first_word(rope, line)),
+            '$' => Reach::inclusive(line_end(rope, (line + n - 1).min(last))),
+            '|' => Reach::exclusive(motion::in_line(rope, at_column(rope, line, n - 1))),
+            'G' => to_line(count.map_or(last, |n| n.max(1) - 1)),
+            '{' | '}' => Reach::exclusive(all_of(n, from, &|at| motion::paragraph(rope, at, c == '}'))?),
+            '(' | ')' => Reach::exclusive(all_of(n, from, &|at| motion::sentence(rope, at, c == ')'))?),
+            '%' => match count {
+                Some(percent) => to_line((percent * rope.len_lines()).div_ceil(100).max(1) - 1),
+                None => {
+                    let at = (from..line_end(rope, line)).find(|&at| "()[]{}".contains(rope.char(at)))?;
+                    Reach::inclusive(bracket::of(rope, at)?)
+                }
+            },
+            'H' => to_line(self.scroll.top + n - 1),
+            'L' => to_line((self.scroll.top + self.vim_rows()).saturating_sub(n).max(self.scroll.top)),
+            'M' => {
+                let n_rows = self.vim_rows().min(last + 1 - self.scroll.top.min(last));
+                to_line(self.scroll.top + n_rows.div_ceil(2) - 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// `dw` on the last word of a line stays in the line.
+    fn vim_word_reach(&self, is_big: bool, n: usize, from: usize, is_operator: bool) -> usize {
+        let rope = self.rope();
+        let mut at = from;
+        for step in 1..=n {
+            let to = motion::word_start(rope, at, is_big);
+            let line = rope.char_to_line(at);
+            if is_operator && step == n && line < rope.char_to_line(to) && at < line_end(rope, line) {
+                return line_end(rope, line);
+            }
+            at = to;
+        }
+        at
+    }
+
+    fn vim_g_reach(&self, c: char, count: Option<usize>, from: usize) -> Option<Reach> {
+        let rope = self.rope();
+        let n = count.unwrap_or(1);
+        let line = rope.char_to_line(from);
+        match c {
+            'g' => Reach::lines(motion::first_word(rope, (n - 1).min(self.vim_last_line()))),
+            'e' | 'E' if from == 0 => None,
+            'e' | 'E' => {
+                Reach::inclusive((0..n).fold(from, |at, _| motion::word_end_back(rope, at, c == 'E')))
+            }
+            '_' if 1 < n && line == self.vim_last_line() => None,
+            '_' => {
+                let line = (line + n - 1).min(self.vim_last_line());
+                let (start, end) = (rope.line_to_char(line), line_end(rope, line));
+                let n_blanks =
+                    rope.chars_at(end).reversed().take(end - start).take_while(|c| c.is_whitespace()).count();
+                Reach::inclusive((end - n_blanks).saturating_sub(1).max(start))
+            }
+            'j' | 'k' => self.vim_plain_reach(c, count, from, false),
+            _ => None,
+        }
+    }
+
+    /// The last line; the empty one after a last line feed is none.
+    pub(super) fn vim_last_line(&self) -> usize {
+        motion::last_line(self.rope())
+    }
+
+    fn vim_rows(&self) -> usize {
+        usize::from(self.layout().text_rows).max(1)
+    }
+}
+
+/// Takes `n` steps; `None` if one of them leads nowhere.
+fn all_of(n: usize, from: usize, step: &dyn Fn(usize) -> usize) -> Option<usize> {
+    (0..n).try_fold(from, |at, _| Some(step(at)).filter(|&to| to != at))
+}
