@@ -1,6 +1,13 @@
 //! How the characters of a file are written as bytes.
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs as charset;
+
+/// Bytes of a file that its encoding is guessed from, beginning with the first that is not ASCII.
+const SAMPLE_BYTES: usize = 64 << 10;
+
+/// Bytes beyond ASCII from which an encoding of single bytes is guessed: fewer may be anything, and western Europe is likely.
+const SINGLE_BYTES_MIN: usize = 12;
 
 /// How characters are written as bytes. Inside the editor they are always UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,17 +73,37 @@ impl Encoding {
         Encoding::ALL.into_iter().map(|(encoding, _)| encoding).find(|encoding| encoding.name() == name)
     }
 
-    /// Guesses the encoding of a file: by its byte order mark, UTF-8 where the bytes are that, and Windows-1252, which
-    /// has Latin-1 in it, where they are text of single bytes. `None` if they are none of these. O(n).
+    /// Guesses the encoding of a file: by its byte order mark, UTF-8 where the bytes are that, and otherwise by how often which
+    /// bytes are beside each other, of those that give the same bytes again. `None` if the bytes are no text. O(n).
     pub fn guess(bytes: &[u8]) -> Option<Encoding> {
         if let Some((charset, _)) = charset::Encoding::for_bom(bytes) {
             return Some(Encoding { charset, has_mark: true });
         }
-        match std::str::from_utf8(bytes) {
-            Ok(_) => Some(Encoding::UTF_8),
-            Err(_) if is_text_of_single_bytes(bytes) => Some(Encoding::of(charset::WINDOWS_1252)),
-            Err(_) => None,
+        let Err(error) = std::str::from_utf8(bytes) else { return Some(Encoding::UTF_8) };
+        if has_controls(bytes) {
+            return None;
         }
+        let from = bytes[..error.valid_up_to()].iter().position(|byte| !byte.is_ascii());
+        let sample = &bytes[from.unwrap_or(error.valid_up_to())..];
+        let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
+        let found = Encoding::likely(sample).filter(|found| found.decode(bytes.to_vec()).is_ok());
+        found.or_else(|| is_of_single_bytes(bytes).then(|| Encoding::of(charset::WINDOWS_1252)))
+    }
+
+    /// Returns the encoding that a sample of a text looks most like, if there is enough of it.
+    fn likely(sample: &[u8]) -> Option<Encoding> {
+        let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+        detector.feed(sample, true);
+        let guessed = detector.guess(None, Utf8Detection::Deny);
+        // The two differ in four letters; what they would lose is found when the text is written again.
+        let charset = if guessed == charset::KOI8_U { charset::KOI8_R } else { guessed };
+        let (found, _) = Encoding::ALL.into_iter().find(|(encoding, _)| encoding.charset == charset)?;
+        let n_beyond = sample.iter().filter(|byte| !byte.is_ascii()).count();
+        let is_enough = match charset.is_single_byte() {
+            true => is_of_single_bytes(sample) && SINGLE_BYTES_MIN <= n_beyond,
+            false => !is_mostly_utf_8(sample),
+        };
+        is_enough.then_some(found)
     }
 
     /// Guesses as `guess` does, for a file that was in this encoding before: it still is where nothing speaks against it.
@@ -202,12 +229,26 @@ fn decode_utf_16(bytes: &[u8], is_little: bool) -> Option<String> {
     char::decode_utf16(units.iter().map(unit)).collect::<Result<String, _>>().ok()
 }
 
-/// Returns whether bytes that are not UTF-8 look like text in an encoding of single bytes: no control characters but those
-/// that text has, and nothing that UTF-8 would make more than one byte of.
-fn is_text_of_single_bytes(bytes: &[u8]) -> bool {
+/// Returns whether there are control characters that text does not have.
+fn has_controls(bytes: &[u8]) -> bool {
     let is_control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
-    !bytes.iter().any(|&byte| is_control(byte) || byte == 0x7f)
-        && bytes.utf8_chunks().all(|chunk| chunk.valid().is_ascii())
+    bytes.iter().any(|&byte| is_control(byte) || byte == 0x7f)
+}
+
+/// Returns whether nothing is there that UTF-8 would make more than one byte of.
+fn is_of_single_bytes(bytes: &[u8]) -> bool {
+    bytes.utf8_chunks().all(|chunk| chunk.valid().is_ascii())
+}
+
+/// Returns whether bytes look like UTF-8 with something bad in it. In other encodings two bytes are a character of UTF-8
+/// only by chance.
+fn is_mostly_utf_8(bytes: &[u8]) -> bool {
+    let (mut n_valid, mut n_invalid) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        n_valid += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        n_invalid += usize::from(!chunk.invalid().is_empty());
+    }
+    n_invalid < 2 * n_valid
 }
 
 #[cfg(test)]
@@ -226,6 +267,48 @@ mod tests {
         // UTF-8 with one bad byte, and what is no text.
         assert_eq!(guess(b"caf\xc3\xa9 \xff"), None);
         assert_eq!(guess(b"\x7fELF\x02\x01\x01\0\xff"), None);
+    }
+
+    #[test]
+    fn texts_of_many_bytes_and_of_other_alphabets_are_told_apart() {
+        let texts = [
+            ("Shift_JIS", "こんにちは、世界。これは日本語の文章です。"),
+            ("EUC-JP", "こんにちは、世界。これは日本語の文章です。"),
+            ("GBK", "你好，世界。这是一个用来测试的中文句子。"),
+            ("Big5", "你好，世界。這是一個用來測試的中文句子。"),
+            ("EUC-KR", "안녕하세요, 세계. 이것은 한국어 문장입니다."),
+            ("windows-1251", "Привет, мир. Это русское предложение для проверки."),
+            ("KOI8-R", "Привет, мир. Это русское предложение для проверки."),
+            ("windows-1253", "Γειά σου Κόσμε. Αυτή είναι μια ελληνική πρόταση."),
+            ("windows-1252", "Füße, Größe, Äpfel und Öl: das übt für später."),
+        ];
+        for (name, text) in texts {
+            let encoding = Encoding::from_name(name).expect("known");
+            let mut bytes = Vec::new();
+            encoding.encode(text, &mut bytes).expect("it has them");
+            for before in ["", "/* plain */\n"] {
+                let all = [before.as_bytes(), &bytes].concat();
+                let found = Encoding::guess(&all).expect("text");
+                assert_eq!(found.name(), name);
+                assert_eq!(found.decode(all).expect("as it was").0, format!("{before}{text}"));
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_guessed_gives_the_same_bytes_again() {
+        let mut rng = crate::base::rng::Rng::new(5);
+        let mut n_found = 0;
+        for n in 0..2_000 {
+            let bytes: Vec<u8> = (0..n % 40).map(|_| (0x20 + rng.below(0xe0)) as u8).collect();
+            let Some(found) = Encoding::guess(&bytes) else { continue };
+            n_found += 1;
+            let (text, again) = found.decode(bytes.clone()).expect("it can be read");
+            let mut out = again.mark().to_vec();
+            again.encode(&text, &mut out).expect("it can be written");
+            assert_eq!(out, bytes);
+        }
+        assert!(200 < n_found, "{n_found}");
     }
 
     #[test]
