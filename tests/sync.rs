@@ -132,7 +132,11 @@ fn whoever_is_killed_amid_rewriting_has_nothing_twice() {
         world.run(1_000);
         world.restart_relay(0);
         world.input(0, Input::RetryNow);
-        world.run(ms);
+        // Another try, while the disk may not have it yet.
+        world.run(ms / 2);
+        world.cut(0);
+        world.input(0, Input::RetryNow);
+        world.run(ms / 2);
         world.kill_client(0, false);
         world.run(1_000);
         world.start_client(0);

@@ -61,6 +61,8 @@ pub enum News {
     Status,
     /// [`Session::link`] is another one now.
     Link,
+    /// What nobody had seen was rewritten: places that others were told of have other names now.
+    Rewritten,
     /// The journal could not be written; edits are kept in memory and it is tried again.
     JournalFailed(String),
 }
@@ -420,13 +422,17 @@ impl Session {
                     },
                     _ => kept_at_once = Some(token),
                 },
-                Output::Rewrite { token, saved } => match &mut self.keep {
-                    Some(keep) if keep.takes(doc) => match keep.rewrite(doc, token, saved) {
-                        Ok(()) => {}
-                        Err(error) => refused = Some(error.to_string()),
-                    },
-                    _ => kept_at_once = Some(token),
-                },
+                Output::Rewrite { token } => {
+                    news.push(News::Rewritten);
+                    let saved = self.room.saved().clone();
+                    match &mut self.keep {
+                        Some(keep) if keep.takes(doc) => match keep.rewrite(doc, token, saved) {
+                            Ok(()) => {}
+                            Err(error) => refused = Some(error.to_string()),
+                        },
+                        _ => kept_at_once = Some(token),
+                    }
+                }
                 Output::Dial => self.dial(),
                 Output::TextChanged(applied) => news.push(News::TextChanged(applied)),
                 Output::PeopleChanged => news.push(News::People),

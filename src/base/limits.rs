@@ -249,8 +249,17 @@ pub const UNDO_KEPT_BYTES_MAX: usize = 16 << 20;
 pub const UNDO_REPLICAS_MAX: usize = 1_024;
 
 /// Bytes of text for each run of operations that nobody has seen: in a text larger than that, they are sent as they are.
-/// Rewriting them costs a load of the document.
+/// Rewriting them replays what was seen.
 pub const SQUASH_BYTES_PER_RUN: usize = 16 << 10;
+
+/// Runs of operations in the whole history for each of those, likewise.
+pub const SQUASH_RUNS_PER_RUN: usize = 1 << 10;
+
+/// Replicas of a document from which on nothing is rewritten: each time adds one.
+pub const SQUASH_REPLICAS_MAX: usize = 1_024;
+
+/// Spans side by side that are left out, at most: undo looks along them.
+pub const SQUASH_DROPPED_MAX: usize = 1_000;
 
 /// Files whose undo is kept in one journal; those that were closed longest ago go first.
 pub const UNDO_FILES_MAX: usize = 200;

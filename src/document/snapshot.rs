@@ -10,7 +10,7 @@ use super::history::{self, History};
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
 use crate::base::bytes::{Reader, put_bytes, put_varint};
-use crate::crdt::rga::Rga;
+use crate::crdt::rga::{Rga, Span};
 use crate::crdt::{ReplicaId, ReplicaTable};
 
 /// The version of the snapshot format: its first byte. Apart from a batch's, so that neither is taken for
@@ -116,24 +116,36 @@ impl Document {
         let mut builder = RopeBuilder::new();
         let mut lookup = ByteLookup::default();
         for run in self.rga.runs().filter(|run| !run.is_dead()) {
-            let log = &self.logs[run.replica as usize];
-            let (mut seq, end) = (run.seq, run.seq + run.len());
-            while seq < end {
-                let at = log.find(seq).ok_or(BAD_RUNS)?;
-                let op = log.ops[at];
-                let to = end.min(op.end());
-                if log.is_base(&op) {
-                    builder.append(&log.text_of(at, seq..to));
-                    seq = to;
-                    continue;
-                }
-                let from_byte = lookup.byte_of(log, at, seq - op.seq);
-                let to_byte = lookup.byte_of(log, at, to - op.seq);
-                builder.append(&log.text[from_byte..to_byte]);
-                seq = to;
-            }
+            let span = Span { replica: run.replica, seq: run.seq, len: run.len() };
+            self.each_text_of(span, &mut lookup, |text| builder.append(text))?;
         }
         Ok(builder.finish())
+    }
+
+    /// Calls `each` with the text of inserted characters, in pieces.
+    pub(super) fn each_text_of(
+        &self,
+        span: Span,
+        lookup: &mut ByteLookup,
+        mut each: impl FnMut(&str),
+    ) -> Result<(), ApplyError> {
+        let log = &self.logs[span.replica as usize];
+        let (mut seq, end) = (span.seq, span.seq + span.len);
+        while seq < end {
+            let at = log.find(seq).ok_or(BAD_RUNS)?;
+            let op = log.ops[at];
+            let to = end.min(op.end());
+            if log.is_base(&op) {
+                each(&log.text_of(at, seq..to));
+                seq = to;
+                continue;
+            }
+            let from_byte = lookup.byte_of(log, at, seq - op.seq);
+            let to_byte = lookup.byte_of(log, at, to - op.seq);
+            each(&log.text[from_byte..to_byte]);
+            seq = to;
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +154,7 @@ const BAD_RUNS: ApplyError = ApplyError::Malformed("the order of the characters 
 /// Byte offsets of every 256th character of long inserts, made when first needed: finding a place in a
 /// large text would else mean reading it from its start each time.
 #[derive(Default)]
-struct ByteLookup {
+pub(super) struct ByteLookup {
     marks: HashMap<(u32, usize), Vec<u32>>,
 }
 

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use super::Document;
 use super::columns::Kind;
+use super::snapshot::ByteLookup;
 use super::undo::END;
-use crate::base::limits::SQUASH_BYTES_PER_RUN;
+use crate::base::limits::{
+    SQUASH_BYTES_PER_RUN, SQUASH_DROPPED_MAX, SQUASH_REPLICAS_MAX, SQUASH_RUNS_PER_RUN, UNDO_REVIVALS_MAX,
+};
 use crate::crdt::rga::{ElementId, Span};
 use crate::crdt::{ReplicaId, ReplicaTable, VersionVector};
 
@@ -44,6 +47,24 @@ impl Piece {
     }
 }
 
+/// Returns whether what `n_runs` runs did becomes half as many at most, and undo can find what is left out.
+fn is_worth_it(pieces: &[Piece], n_runs: usize) -> bool {
+    let (mut n_new, mut n_dropped, mut n_dropped_max) = (0, 0, 0);
+    let mut last_inserted = SEEN;
+    for piece in pieces {
+        n_new += usize::from(piece.inserted < piece.deleted && piece.deleted != NEVER);
+        if piece.inserted == piece.deleted {
+            n_dropped += 1;
+            n_dropped_max = n_dropped_max.max(n_dropped);
+            continue;
+        }
+        n_dropped = 0;
+        n_new += usize::from(piece.inserted != SEEN && piece.inserted != last_inserted);
+        last_inserted = piece.inserted;
+    }
+    n_new * 2 <= n_runs && n_dropped_max <= SQUASH_DROPPED_MAX
+}
+
 /// Deletions of characters side by side.
 struct Killed {
     replica: u32,
@@ -71,7 +92,11 @@ impl Document {
             return None;
         }
         let n_runs = self.n_runs_beyond(seen);
-        if n_runs < 2 || n_runs.saturating_mul(SQUASH_BYTES_PER_RUN) < self.rope().len_bytes() {
+        if n_runs < 2 || !self.is_small_for(n_runs) {
+            return None;
+        }
+        let mut pieces = self.pieces(seen, between);
+        if !is_worth_it(&pieces, n_runs) || UNDO_REVIVALS_MAX < self.undo.n_revived() + pieces.len() {
             return None;
         }
         let mut fresh = Document::new(replica);
@@ -80,20 +105,29 @@ impl Document {
         fresh.apply(&all_seen).ok().filter(|_| fresh.version() == *seen)?;
         let numbers: Vec<u32> = self.ids.iter().map(|&id| fresh.intern(id)).collect();
         fresh.undo = self.undo.renumbered(&numbers);
-        let mut pieces = self.pieces(seen, between);
         let mut then = between.clone();
+        let mut lookup = ByteLookup::default();
         for step in STEPS {
-            fresh.retell(self, &mut pieces, &numbers, step)?;
+            fresh.retell(self, &mut pieces, &numbers, step, &mut lookup)?;
             if step == STEPS[0] && !seen.includes(between) {
                 then = fresh.version();
             }
         }
-        if n_runs <= fresh.logs[0].ops.len() || fresh.rope() != self.rope() {
+        // Whatever is wrong, no text is changed by it.
+        if fresh.rope() != self.rope() {
             return None;
         }
         fresh.archive(self, seen, &pieces, &numbers);
         *self = fresh;
         Some(then)
+    }
+
+    /// Returns whether the document may be rewritten for the sake of so many runs.
+    fn is_small_for(&self, n_runs: usize) -> bool {
+        let n_all: usize = self.logs.iter().map(|log| log.ops.len()).sum();
+        self.ids.len() < SQUASH_REPLICAS_MAX
+            && n_all <= n_runs.saturating_mul(SQUASH_RUNS_PER_RUN)
+            && self.rope().len_bytes() <= n_runs.saturating_mul(SQUASH_BYTES_PER_RUN)
     }
 
     fn n_runs_beyond(&self, seen: &VersionVector) -> usize {
@@ -168,7 +202,14 @@ impl Document {
     }
 
     /// Does what `old` did in `step`, at once.
-    fn retell(&mut self, old: &Document, pieces: &mut [Piece], numbers: &[u32], step: Step) -> Option<()> {
+    fn retell(
+        &mut self,
+        old: &Document,
+        pieces: &mut [Piece],
+        numbers: &[u32],
+        step: Step,
+        lookup: &mut ByteLookup,
+    ) -> Option<()> {
         let last_of = |span: Span| ElementId { replica: span.replica, seq: span.seq + span.len - 1 };
         let (mut left, mut at) = (None, 0);
         while at < pieces.len() {
@@ -184,7 +225,7 @@ impl Document {
             let new = region.iter_mut().filter(|piece| piece.inserted == step && step < piece.deleted);
             let (mut text, mut len) = (String::new(), 0);
             for piece in new {
-                old.push_text(piece.span, &mut text);
+                old.each_text_of(piece.span, lookup, |part| text.push_str(part)).ok()?;
                 piece.new_seq = self.logs[0].end() + len;
                 len += piece.span.len;
             }
@@ -212,14 +253,6 @@ impl Document {
             if seq == span.seq + span.len {
                 return;
             }
-        }
-    }
-
-    /// Appends the text of inserted characters.
-    fn push_text(&self, span: Span, text: &mut String) {
-        let log = &self.logs[span.replica as usize];
-        for (at, op) in log.runs_in(span.seq..span.seq + span.len) {
-            text.push_str(&log.text_of(at, op.seq..op.end()));
         }
     }
 

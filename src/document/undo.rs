@@ -282,7 +282,7 @@ impl Document {
     /// Inserts the characters `span` again, right of what stands for them now.
     fn revive_span(&mut self, span: Span, latest: Span, changes: &mut Vec<TextChange>) {
         let log = self.own_log(span.replica, span.seq);
-        let Some(at) = log.find(span.seq) else { return };
+        let Some(at) = log.find(span.seq).filter(|&at| log.ops[at].kind == Kind::Insert) else { return };
         // A run of elements may come from several runs of operations.
         let len = span.len.min(log.ops[at].end() - span.seq);
         let text = log.text_of(at, span.seq..span.seq + len).into_owned();

@@ -430,9 +430,13 @@ impl World {
             && !self.places[of_client].truth.is_restored
             && self.is_of_document(i)
         {
-            // What the machine began with was copied, too.
+            let synced = &self.clients[i].disk.synced;
+            // What the machine began with was copied, too. A copy from before edits were rewritten and sent would bring
+            // their text twice (docs/decisions/0015): that it cannot be told is known.
+            let is_rewritten = |write: &JournalWrite| matches!(write, JournalWrite::Rewritten { .. });
             let n_first = usize::from(self.clients[i].own_epoch.is_some());
-            let n = n_first as u64 + self.rng.below((self.clients[i].disk.synced.len() - n_first) as u64 + 1);
+            let n_first = synced.iter().rposition(is_rewritten).map_or(n_first, |at| at + 1);
+            let n = n_first as u64 + self.rng.below((synced.len() - n_first) as u64 + 1);
             self.restore_journal(i, n as usize);
             if self.is_host(i) {
                 self.forget_promises(of_client);

@@ -14,7 +14,7 @@ use super::requests::{Carried, Half};
 use super::{Failure, Outcome};
 use crate::base::rng::Rng;
 use crate::base::time::{Millis, MonoTime};
-use crate::crdt::{ReplicaId, VersionVector};
+use crate::crdt::ReplicaId;
 use crate::document::{Applied, Document};
 use crate::protocol::capability::Secret;
 use crate::protocol::{Epoch, SessionId};
@@ -275,7 +275,7 @@ impl World {
                     self.begin_record(i);
                     self.ask_journal(i, JournalWrite::Append { token: token.0, bytes: bytes.to_vec() });
                 }
-                Output::Rewrite { token, saved } => self.rewritten(i, token, saved),
+                Output::Rewrite { token } => self.rewritten(i, token),
                 Output::Dial => self.dial(i),
                 Output::TextChanged(applied) => self.repaint(i, &applied),
                 Output::EpochAdopted(epoch) => self.adopt(i, epoch),
@@ -294,13 +294,13 @@ impl World {
         }
     }
 
-    fn rewritten(&mut self, i: usize, token: PersistToken, saved: VersionVector) {
+    fn rewritten(&mut self, i: usize, token: PersistToken) {
         self.begin_record(i);
         let is_writer = self.clients[i].is_writer();
         let truth = &mut self.places[self.clients[i].place].truth;
         let Some(process) = &mut self.clients[i].process else { return };
         process.last_token = Some(token);
-        let snapshot = process.doc.save();
+        let (snapshot, saved) = (process.doc.save(), process.room.saved().clone());
         match is_writer {
             true => truth.learn(&process.doc),
             false => drop(truth.readers.insert(process.doc.replica())),

@@ -96,7 +96,8 @@ pub struct RoomConfig {
     pub session: SessionId,
     /// What the document is called, for those who join here or at the upstream that creates it; may be empty.
     pub name: String,
-    /// What the jitter of redials and of goodbyes follows from. Random in earnest, fixed in tests.
+    /// What the jitter of redials and of goodbyes, and ids for what is rewritten, follow from. Random in earnest, fixed in
+    /// tests.
     pub seed: u64,
     /// What is already durable on this machine: the version of the document as it was loaded.
     pub durable: VersionVector,
@@ -369,12 +370,11 @@ pub enum Output {
         bytes: Bytes,
     },
     /// The document was rewritten: put all of it, with its undo, in the place of what is kept, at once; then
-    /// [`Input::Persisted`] with the token. What was asked to be persisted before is part of it.
+    /// [`Input::Persisted`] with the token. What was asked to be persisted before is part of it; [`super::Room::saved`] is
+    /// another version now, and so is every place in the text that others were told.
     Rewrite {
         /// Its name.
         token: PersistToken,
-        /// The version that [`super::Room::set_saved`] was told, as it is now.
-        saved: VersionVector,
     },
     /// Connect upstream; then [`Input::LinkOpened`] with [`Direction::Dialed`], or [`Input::DialFailed`].
     Dial,

@@ -175,6 +175,11 @@ impl Room {
         self.joining.as_ref().map_or(0, |joining| self.store.seen().n_ops_beyond(&joining.acknowledged))
     }
 
+    /// Returns the version whose text is what the file has.
+    pub fn saved(&self) -> &VersionVector {
+        &self.saved
+    }
+
     /// The document's text at this version is what its file has.
     pub fn set_saved(&mut self, version: VersionVector) {
         self.saved = version;

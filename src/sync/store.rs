@@ -31,19 +31,11 @@ pub(super) struct Store {
     n_ops_seen: u64,
     asked: VecDeque<Asked>,
     /// The document was rewritten: the disk still has operations that it has not. Cleared once that is written.
-    rewriting: Option<Rewriting>,
+    rewriting: Option<PersistToken>,
     next_token: u64,
     failure: Option<Failure>,
     /// Why nothing is written at the moment, while the shell keeps what was asked for.
     stall: Option<String>,
-}
-
-/// A document that takes the place of all that is on the disk.
-#[derive(Debug)]
-struct Rewriting {
-    token: PersistToken,
-    /// What it had when its file was last saved.
-    saved: VersionVector,
 }
 
 /// The disk refuses.
@@ -137,33 +129,26 @@ impl Store {
         growth
     }
 
-    /// Takes in that the document was rewritten, and asks for all of it to be written in the place of what was. Returns the
-    /// token that says so.
-    pub(super) fn rewritten(
-        &mut self,
-        doc: &Document,
-        saved: VersionVector,
-        out: &mut Vec<Output>,
-    ) -> PersistToken {
+    /// Takes in that the document was rewritten, and asks for all of it to be written in the place of what was.
+    pub(super) fn rewritten(&mut self, doc: &Document, out: &mut Vec<Output>) {
         let token = self.take_token();
         self.seen = doc.version();
         self.durable.limit_to(&self.seen);
         self.asked.clear();
         self.asked.push_back(Asked { token, growth: doc.growth_since(&self.durable), origin: None });
-        out.push(Output::Rewrite { token, saved: saved.clone() });
-        self.rewriting = Some(Rewriting { token, saved });
-        token
+        out.push(Output::Rewrite { token });
+        self.rewriting = Some(token);
     }
 
-    /// Returns whether all that `token` asked for is on the disk.
-    pub(super) fn has_written(&self, token: PersistToken) -> bool {
-        self.failure.is_none() && self.first_asked().is_none_or(|first| token < first)
+    /// Returns what a rewritten document waits for, while the disk has it as it was.
+    pub(super) fn rewriting(&self) -> Option<PersistToken> {
+        self.rewriting
     }
 
     /// Takes what `token` says is written, as far as it comes from one link, moving `durable` past it. Returns the link, if it is
     /// of one, and how the document grew by it.
     pub(super) fn next_written_run(&mut self, token: PersistToken) -> Option<(Option<LinkId>, Growth)> {
-        self.rewriting.take_if(|rewriting| rewriting.token <= token);
+        self.rewriting.take_if(|rewriting| *rewriting <= token);
         let Asked { origin, mut growth, .. } = self.asked.pop_front_if(|asked| asked.token <= token)?;
         while let Some(more) = self.asked.pop_front_if(|asked| asked.token <= token && asked.origin == origin)
         {
@@ -215,8 +200,8 @@ impl Store {
         let version = doc.version();
         failure.retry_at = None;
         failure.retry = Some((token, version.clone()));
-        if let Some(Rewriting { saved, .. }) = &self.rewriting {
-            return out.push(Output::Rewrite { token, saved: saved.clone() });
+        if self.rewriting.is_some() {
+            return out.push(Output::Rewrite { token });
         }
         let from = if is_planted(Defect::RetryFromAsked) { &self.seen } else { &self.durable };
         let bytes = doc.changes_between(from, &version, &ReplicaTable::default());

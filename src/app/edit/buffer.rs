@@ -217,6 +217,10 @@ impl Buffer {
                 }
                 News::Status => Msg::Connection(self.session.status().clone()),
                 News::JournalFailed(sentence) => Msg::Notice(sentence),
+                News::Rewritten => {
+                    self.is_moved = true;
+                    continue;
+                }
             };
             self.handle(msg, out);
         }

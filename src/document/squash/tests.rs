@@ -73,10 +73,12 @@ fn version_of_a_save_amid_the_work_has_its_text_still() {
     a.insert(2, "x").expect("inside");
     let saved = a.version();
     a.delete(2..3).expect("inside");
-    a.insert(0, "0").expect("inside");
+    for n in ["3", "2", "1", "0"] {
+        a.insert(0, n).expect("inside");
+    }
     let then = a.squash(&seen, &saved, ReplicaId::new(11)).expect("worth it");
     assert_eq!(a.text_at(&then).expect("a version").to_string(), "abxone\n");
-    assert_eq!(a.to_string(), "0abone\n");
+    assert_eq!(a.to_string(), "0123abone\n");
 }
 
 /// A user's document and somebody else's.

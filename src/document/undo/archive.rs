@@ -4,7 +4,7 @@
 //! inserted again (`UndoStack::revived`); one that the document does not have at all any more is _dropped_, and undo inserts
 //! it where it would stand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Document, OpRun, Range, UndoStack};
 use crate::base::bytes::{Malformed, Reader, put_bytes, put_varint};
@@ -40,6 +40,15 @@ struct Dropped {
     len: u32,
     /// The character that stood right of them when they were left out; `None` at the end.
     before: Option<ElementId>,
+}
+
+/// What stands right of a dropped character.
+enum Right {
+    /// A character of the sequence.
+    There(ElementId),
+    /// Another that was dropped.
+    Dropped(ElementId),
+    End,
 }
 
 impl Archives {
@@ -128,6 +137,11 @@ impl UndoStack {
         stack
     }
 
+    /// Returns how many spans of characters stand for others.
+    pub(in crate::document) fn n_revived(&self) -> usize {
+        self.revived.len()
+    }
+
     /// Notes that the characters `from` were inserted again as `to`.
     pub(super) fn note_revival(&mut self, from: Span, to: Span) {
         self.revived.insert((from.replica, from.seq), to);
@@ -206,55 +220,83 @@ impl Document {
     }
 
     /// Returns the character that now stands where one that was dropped would; `None` if that is the end.
-    pub(super) fn right_of_dropped(&self, id: ElementId) -> Option<ElementId> {
-        self.hangs_at(id).0
+    pub(super) fn right_of_dropped(&self, mut id: ElementId) -> Option<ElementId> {
+        // As many as there are: what is read from a disk may go in a circle.
+        for _ in 0..=self.undo.archives.dropped.len() + self.undo.revived.len() {
+            match self.next_right(id) {
+                Right::Dropped(next) => id = next,
+                Right::There(id) => return Some(id),
+                Right::End => return None,
+            }
+        }
+        None
     }
 
-    /// Returns the nearest character of the sequence right of one that was dropped, and how many spans of others that were
-    /// dropped are between.
+    /// Returns what stands right of a character that was dropped and not inserted again.
     ///
     /// What is typed beside a character that is not visible goes to its left, so it stays with what stood on its right.
-    fn hangs_at(&self, mut id: ElementId) -> (Option<ElementId>, usize) {
-        let mut n_between = 0;
-        // As many as there can be: what is read from a disk may go in a circle.
-        for _ in 0..=self.undo.archives.dropped.len() + self.undo.revived.len() {
-            if self.rga.position(id).is_some() {
-                return (Some(id), n_between);
-            }
-            if let Some(now) = self.undo.stand_in(id) {
-                id = now;
-                continue;
-            }
-            let Some((seq, dropped)) = self.undo.archives.dropped_with(id) else { break };
-            n_between += 1;
-            let others = (id.replica, id.seq + 1)..(id.replica, seq + dropped.len);
-            let next = self.undo.revived.range(others).next();
-            let next = next.map(|(&(replica, seq), _)| ElementId { replica, seq });
-            let Some(next) = next.or(dropped.before) else { break };
-            id = next;
+    fn next_right(&self, id: ElementId) -> Right {
+        let Some((seq, dropped)) = self.undo.archives.dropped_with(id) else { return Right::End };
+        let others = (id.replica, id.seq + 1)..(id.replica, seq + dropped.len);
+        let next = self.undo.revived.range(others).next();
+        let next = next.map(|(&(replica, seq), _)| ElementId { replica, seq });
+        let Some(next) = next.or(dropped.before) else { return Right::End };
+        let latest = self.undo.latest(Span { replica: next.replica, seq: next.seq, len: 1 });
+        // It may have been inserted again more than once: the first of them stands leftmost.
+        let mut stands = next;
+        while self.rga.position(stands).is_none()
+            && (stands.replica, stands.seq) != (latest.replica, latest.seq)
+        {
+            let Some(now) = self.undo.stand_in(stands) else { return Right::End };
+            stands = now;
         }
-        (None, n_between)
+        if self.rga.position(stands).is_some() { Right::There(stands) } else { Right::Dropped(stands) }
     }
 
     /// Returns what was dropped and not inserted again, by the character right of which it would stand (`END` for the end),
-    /// the rightmost first.
+    /// the rightmost first. O(dropped log n).
     pub(in crate::document) fn hanging(&self) -> BTreeMap<(u32, u32), Vec<Span>> {
-        let mut found = Vec::new();
+        let mut spans = BTreeMap::new();
         for (&(replica, start), dropped) in &self.undo.archives.dropped {
             let (mut seq, end) = (start, start + dropped.len);
             while seq < end {
                 let latest = self.undo.latest(Span { replica, seq, len: end - seq });
                 if (latest.replica, latest.seq) == (replica, seq) {
-                    let (right, n_between) = self.hangs_at(ElementId { replica, seq });
-                    let right = right.map_or(END, |id| (id.replica, id.seq));
-                    found.push((right, n_between, latest));
+                    spans.insert((replica, seq), latest.len);
                 }
                 seq += latest.len;
             }
         }
-        found.sort_unstable_by_key(|&(right, n_between, _)| (right, n_between));
+        // Where each hangs, and how many are between: found once for all that stand side by side.
+        let mut places = HashMap::<(u32, u32), ((u32, u32), usize)>::new();
+        for &first in spans.keys() {
+            let (mut way, mut at) = (Vec::new(), first);
+            let (right, mut n_between) = loop {
+                if let Some(&(right, n)) = places.get(&at) {
+                    break (right, n + 1);
+                }
+                way.push(at);
+                match self.next_right(ElementId { replica: at.0, seq: at.1 }) {
+                    Right::Dropped(id) if way.len() <= spans.len() => {
+                        let span = spans.range(..=(id.replica, id.seq)).next_back();
+                        at = span.map_or(END, |(&start, _)| start);
+                    }
+                    Right::There(id) => break ((id.replica, id.seq), 0),
+                    Right::Dropped(_) | Right::End => break (END, 0),
+                }
+            };
+            for start in way.into_iter().rev() {
+                places.insert(start, (right, n_between));
+                n_between += 1;
+            }
+        }
+        let mut found: Vec<_> = places.into_iter().map(|(start, (right, n))| (right, n, start)).collect();
+        found.sort_unstable();
         let mut hanging = BTreeMap::<_, Vec<Span>>::new();
-        found.into_iter().for_each(|(right, _, span)| hanging.entry(right).or_default().push(span));
+        for (right, _, (replica, seq)) in found {
+            let Some(&len) = spans.get(&(replica, seq)) else { continue };
+            hanging.entry(right).or_default().push(Span { replica, seq, len });
+        }
         hanging
     }
 

@@ -14,7 +14,7 @@ use crate::protocol::capability::{Access, Mode, Token};
 use crate::protocol::frame::{Fragment, Frame, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode, Welcome};
 use crate::sync::backoff::Backoff;
-use crate::sync::event::{LinkId, Output, PersistToken, Upstream, Via};
+use crate::sync::event::{LinkId, Output, Upstream, Via};
 use crate::sync::status::Status;
 use crate::sync::store::Growth;
 use crate::sync::wire::Wire;
@@ -37,7 +37,7 @@ pub(super) struct Joining {
     was_welcomed: bool,
     /// What it said when it last would not have this one. Set while that is asked again; cleared by any other answer.
     denied: Option<String>,
-    /// What of the document others may have: nothing beyond it was ever sent. `None` from the hello until the connection ends.
+    /// What of the document others may have: nothing beyond it was ever sent. `None` once a hello was sent, until that connection ends.
     unseen_since: Option<VersionVector>,
 }
 
@@ -51,8 +51,8 @@ enum State {
         wire: Wire,
         via: Via,
         until: MonoTime,
-        /// What must be on the disk before the hello is sent; `None` once it was.
-        awaits: Option<PersistToken>,
+        /// Whether the hello was sent: not before the disk has what was rewritten.
+        is_hello_sent: bool,
     },
     Live(Box<Live>),
     /// Asked again at `retry_at`; never, unless the user wants it, if no time can change the answer.
@@ -326,7 +326,7 @@ impl Room {
 
     fn welcomed(&mut self, welcome: Welcome, step: &mut Step<'_>) -> Result<(), Ended> {
         let Some(joining) = &mut self.joining else { return Ok(()) };
-        let State::Greeting { awaits: None, .. } = &joining.state else {
+        let State::Greeting { is_hello_sent: true, .. } = &joining.state else {
             return Err(ended(RefuseCode::Malformed, "the server sent a welcome that nobody waits for"));
         };
         match self.config.epoch {
@@ -420,8 +420,12 @@ impl Room {
                     self.wake_at(at);
                 }
             }
-            State::Greeting { until, .. } if *until <= step.now => {
-                self.end_upstream(ended(RefuseCode::Timeout, "the server did not answer in time"), step);
+            State::Greeting { until, is_hello_sent, .. } if *until <= step.now => {
+                let sentence = match is_hello_sent {
+                    true => "the server did not answer in time",
+                    false => "this machine's disk does not take what is to be sent; free some space on it",
+                };
+                self.end_upstream(ended(RefuseCode::Timeout, sentence), step);
             }
             State::Greeting { until, .. } => {
                 let at = *until;

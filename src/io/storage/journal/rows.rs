@@ -110,10 +110,12 @@ impl Write {
                 n_rows
             }
             Write::Rewrite { uid, document, .. } => {
-                connection.execute("DELETE FROM batch WHERE uid = ?1", params![uid])?;
-                put_undo(connection, uid, &document.undo, true)?;
-                put_state(connection, uid, &document.state)?;
-                put_snapshot(connection, uid, &document.snapshot)?
+                // The transaction may go on without this write, so nothing of it may stay.
+                connection.execute_batch("SAVEPOINT rewrite")?;
+                let rewritten = rewrite(connection, uid, document);
+                let undone = if rewritten.is_err() { "ROLLBACK TO rewrite; " } else { "" };
+                connection.execute_batch(&format!("{undone}RELEASE rewrite"))?;
+                rewritten?
             }
             Write::Remove(uid) => {
                 connection.execute("DELETE FROM document WHERE uid = ?1", params![uid])?;
@@ -129,6 +131,13 @@ impl Write {
         };
         Ok(0 < n_rows)
     }
+}
+
+fn rewrite(connection: &Connection, uid: &Uid, document: &Rewritten) -> rusqlite::Result<usize> {
+    connection.execute("DELETE FROM batch WHERE uid = ?1", params![uid])?;
+    put_undo(connection, uid, &document.undo, true)?;
+    put_state(connection, uid, &document.state)?;
+    put_snapshot(connection, uid, &document.snapshot)
 }
 
 fn put_snapshot(connection: &Connection, uid: &Uid, bytes: &[u8]) -> rusqlite::Result<usize> {

@@ -6,7 +6,7 @@ use crate::base::time::Millis;
 use crate::crdt::ReplicaId;
 use crate::protocol::frame::Frame;
 use crate::protocol::greeting::{CreateWish, Hello};
-use crate::sync::event::{LinkId, Output, PersistToken, Via};
+use crate::sync::event::{LinkId, Output, Via};
 use crate::sync::room::{Room, Step};
 use crate::sync::wire::Wire;
 
@@ -16,41 +16,45 @@ impl Room {
         if !matches!(joining.state, State::Dialing) {
             return step.out.push(Output::Close { link });
         }
-        let awaits = self.rewrite_unseen(step);
+        self.rewrite_unseen(step);
         let Some(joining) = &mut self.joining else { return };
-        joining.unseen_since = None;
         if limits::WIRE_VERSION_ENTRIES_MAX < step.doc.version().len() {
             joining.state =
                 State::denied_for_good("the text has been edited by too many replicas".to_owned());
             return step.out.push(Output::Close { link });
         }
         let until = step.now.after(Millis(limits::HELLO_TIMEOUT_MS));
-        joining.state = State::Greeting { wire: Wire::new(link, step.now), via, until, awaits };
+        joining.state = State::Greeting { wire: Wire::new(link, step.now), via, until, is_hello_sent: false };
         self.wake_at(until);
-        if awaits.is_none() {
-            self.send_hello(step);
-        }
+        self.greet_once_kept(step);
     }
 
-    /// Rewrites what nobody else has to its net effect. Returns what the disk must have before anything is sent, if
-    /// something was: else a crash would leave the old operations, whose text would come twice.
-    fn rewrite_unseen(&mut self, step: &mut Step<'_>) -> Option<PersistToken> {
-        let seen = self.joining.as_mut()?.unseen_since.take()?;
+    /// Rewrites what nobody else has to its net effect.
+    fn rewrite_unseen(&mut self, step: &mut Step<'_>) {
+        let seen = self.joining.as_mut().and_then(|joining| joining.unseen_since.clone());
         // While the disk takes nothing, what was typed is safer sent as it is.
-        if self.store.trouble().is_some() {
-            return None;
-        }
+        let Some(seen) = seen.filter(|_| self.store.trouble().is_none()) else { return };
         self.grow(None, step);
         let replica = ReplicaId::new(self.rng.next_u64());
-        self.saved = step.doc.squash(&seen, &self.saved, replica)?;
-        Some(self.store.rewritten(step.doc, self.saved.clone(), step.out))
+        if let Some(saved) = step.doc.squash(&seen, &self.saved, replica) {
+            self.saved = saved;
+            self.store.rewritten(step.doc, step.out);
+        }
     }
 
-    /// Sends the hello that waited for the disk, if that has everything now.
+    /// Sends the hello, if the disk has what was rewritten: else a crash would leave the old operations, and their text would
+    /// come twice.
     pub(in crate::sync::room) fn greet_once_kept(&mut self, step: &mut Step<'_>) {
+        if self.store.rewriting().is_some() {
+            return;
+        }
         let Some(joining) = &mut self.joining else { return };
-        let State::Greeting { awaits, .. } = &mut joining.state else { return };
-        if awaits.take_if(|token| self.store.has_written(*token)).is_some() {
+        if let State::Greeting { is_hello_sent: is_hello_sent @ false, until, .. } = &mut joining.state {
+            *is_hello_sent = true;
+            *until = step.now.after(Millis(limits::HELLO_TIMEOUT_MS));
+            let at = *until;
+            joining.unseen_since = None;
+            self.wake_at(at);
             self.send_hello(step);
         }
     }
