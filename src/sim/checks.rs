@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::disk;
 use super::network::End;
+use super::options::Hostile;
 use super::truth::Truth;
 use super::world::World;
 use crate::base::limits;
@@ -139,6 +140,10 @@ impl World {
             return;
         }
         let Some(process) = &client.process else { return };
+        // A member may show any name: who plays others' presences again shows theirs as its own.
+        if self.options.hostile == Hostile::Reader {
+            return;
+        }
         let ghost = process.room.people().into_iter().find_map(|(_, presence)| {
             let (who, run) = presence.name.split_once(' ')?;
             let (who, run): (usize, usize) = (who.parse().ok()?, run.parse().ok()?);

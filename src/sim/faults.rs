@@ -542,6 +542,13 @@ impl World {
             self.later(self.now, Event::Notice { link, end: End::Server });
         }
         self.run(1_000);
+        self.people_retry();
+        // A server that lost its document gets it back from whoever made it; the others are told to try again until then.
+        self.run(2_000);
+        self.people_retry();
+    }
+
+    fn people_retry(&mut self) {
         for i in 0..self.clients.len() {
             let status = self.clients[i].process.as_ref().map(|process| process.room.status());
             let is_denied = matches!(status, Some(Status::Denied { .. }));

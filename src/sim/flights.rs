@@ -66,7 +66,8 @@ impl World {
 
     /// Draws which way is open.
     fn way(&mut self) -> Via {
-        match self.rng.below(100) < self.options.requests_percent {
+        // Nothing is drawn in a world without them.
+        match 0 < self.options.requests_percent && self.rng.below(100) < self.options.requests_percent {
             true => [Via::EventStream, Via::LongPoll][self.rng.below(2) as usize],
             false => Via::WebSocket,
         }
