@@ -7,6 +7,7 @@ use coedit::document::{ApplyError, Document};
 use coedit::protocol::Epoch;
 use coedit::protocol::capability::Secret;
 use coedit::protocol::frame::Frame;
+use coedit::sim::options::Hostile;
 use coedit::sim::{self, EPOCH, Options, World, secret};
 use coedit::sync::{Input, Status};
 
@@ -568,6 +569,41 @@ fn a_relay_that_is_restored_disturbs_no_other() {
     world.restart_relay(0);
     world.run(40_000);
     check_converged(&world);
+}
+
+/// Somebody brings another's edit to a relay that lost it, and it is left out, as its author is there. Once the author had brought it,
+/// the first went on showing it as being sent: hearing again what it had did not count as news of it.
+#[test]
+fn what_was_left_out_is_acknowledged_once_its_author_has_brought_it() {
+    let options = Options {
+        n_writers: 5,
+        n_late: 1,
+        hostile: Hostile::Outsider,
+        jitter_ms: 1,
+        bytes_per_ms: 100_000,
+        disk_ms: 4_000,
+        duplicated: 60,
+        snapshot_after_records: 3,
+        upload_bytes_max: 1_000,
+        n_acts: 137,
+        gap_ms: 2_000,
+        hot_percent: 50,
+        half_open: 1,
+        kill_client: 4,
+        quit_client: 2,
+        power: 3,
+        flip: 2,
+        restore: 1,
+        sleep: 1,
+        retry: 3,
+        save: 3,
+        presence: 6,
+        presses_retry: true,
+        ..Options::quiet()
+    };
+    if let Err(failure) = sim::run_with(1_500, options) {
+        panic!("{failure}");
+    }
 }
 
 /// What only a reader has cannot be brought back, and stays with the reader.

@@ -56,17 +56,24 @@ impl Room {
         }
         let mut before = self.store.durable().clone();
         let mut acks = BTreeMap::<LinkId, VersionVector>::new();
+        // Whoever had operations left out may have what their author brings now, and does not learn from hearing it again that it
+        // is kept.
+        let left_out = self
+            .serving
+            .links
+            .iter()
+            .filter(|(_, link)| link.member.as_ref().is_some_and(|member| member.has_left_out));
+        let left_out: Vec<LinkId> = left_out.map(|(&id, _)| id).collect();
         // What one link sent in a row goes out as one, and is acknowledged once.
         while let Some((origin, growth)) = self.store.next_written_run(token) {
             let n_ops = self.store.durable().n_ops_beyond(&before);
             let n_receivers = self.forward(&before, origin, step);
             self.serving.traffic.n_ops_in += n_ops;
             self.serving.traffic.n_ops_out += n_ops * n_receivers;
-            let mut ack = origin.map(|origin| acks.entry(origin).or_default());
             for (replica, next) in growth {
                 before.advance(replica, next);
-                if let Some(ack) = &mut ack {
-                    ack.advance(replica, next);
+                for &link in left_out.iter().chain(&origin) {
+                    acks.entry(link).or_default().advance(replica, next);
                 }
             }
         }
