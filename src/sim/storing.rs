@@ -174,17 +174,15 @@ impl World {
     pub(super) fn keep_journalled(&mut self, i: usize, write: JournalWrite) {
         let shadow = &mut self.clients[i].shadow;
         match &write {
-            JournalWrite::Begin { snapshot, .. } => {
+            // All that was kept before is in it, and what is not was rewritten.
+            JournalWrite::Begin { snapshot, .. }
+            | JournalWrite::Rewritten { snapshot, .. }
+            | JournalWrite::Saved { snapshot, .. } => {
                 *shadow = Shadow::new();
                 shadow.take_snapshot(snapshot);
             }
             JournalWrite::Append { bytes, .. } => shadow.take(bytes),
-            JournalWrite::Rewritten { snapshot, .. } => {
-                *shadow = Shadow::new();
-                shadow.take_snapshot(snapshot);
-            }
             JournalWrite::Remove => *shadow = Shadow::new(),
-            JournalWrite::Saved { snapshot, .. } => shadow.take_snapshot(snapshot),
             JournalWrite::Acknowledged(_) => {}
         }
         self.clients[i].disk.keep(write, JournalWrite::replaces_all);
