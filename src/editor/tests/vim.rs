@@ -415,6 +415,43 @@ fn keys_that_vim_has_no_use_for_do_what_they_always_do() {
 }
 
 #[test]
+fn what_normal_did_is_what_is_repeated() {
+    check("|abcdef", ":normal x<Enter>.", "|cdef");
+    check("|a\nb\nc", ":normal dd<Enter>.", "|c");
+    check("|abc", ":normal Ax<Enter>.", "abcx|x");
+    check("|a\na\nb", ":g/a/normal Ax<Enter>G.", "ax\nax\nb|x");
+}
+
+#[test]
+fn a_change_that_repeats_ends() {
+    let mut bench = bench("|abcdefgh");
+    bench.press("ia<Ctrl-O>.<Ctrl-O>xb<Esc>...");
+    assert!(bench.model.caret() <= bench.model.rope().len_chars());
+}
+
+#[test]
+fn an_empty_text_stands_every_key() {
+    for keys in [
+        "vJ",
+        "VJ",
+        "das",
+        "vas",
+        "dap",
+        "gJ",
+        "5J",
+        "vip",
+        "R<Backspace>",
+        "gv",
+        "ggVGd",
+        "cis<Esc>",
+        "%",
+        "gqq",
+    ] {
+        bench("|").press(keys);
+    }
+}
+
+#[test]
 fn whatever_is_pressed_the_text_stays_sound() {
     let mut rng = crate::base::rng::Rng::new(11);
     let letters: Vec<char> =

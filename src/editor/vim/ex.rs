@@ -391,12 +391,14 @@ impl Model {
         let span = rope.line_to_char(lines.start)..line_end(rope, lines.end - 1);
         self.find.replacement = pattern::replacement(with);
         self.find.origin = Selection::caret(span.start);
+        let start = span.start;
         self.find.scope = Some(span);
-        self.find.is_lit = true;
-        self.find_from_origin();
-        if self.find.n == 0 {
+        if self.next_match(start).is_none() {
+            self.find.scope = None;
             return self.vim_refuse("not found".to_owned());
         }
+        self.find.is_lit = true;
+        self.find_from_origin();
         self.prompt = Some(Prompt::Replace);
         true
     }
@@ -430,7 +432,8 @@ impl Model {
         if marked.is_empty() {
             return self.vim_refuse("not found".to_owned());
         }
-        self.vim.is_change = true;
+        // What `:normal` did is what is repeated.
+        self.vim.is_change = !command.trim_start().starts_with("norm");
         self.vim_for_each(&marked, now, |model, now| {
             model.vim_ex(if command.is_empty() { "p" } else { &command }, now, effects)
         });
@@ -454,8 +457,12 @@ impl Model {
             }
             None => vec![self.document.anchor(self.selection.head, Bias::Right)],
         };
-        self.vim.is_change = true;
-        self.vim_for_each(&marks, now, |model, now| model.vim_play(&keys, now, effects));
+        self.vim.is_change = false;
+        self.vim_for_each(&marks, now, |model, now| {
+            // The line that says so is no part of the change.
+            model.vim.change_keys.clear();
+            model.vim_play(&keys, now, effects)
+        });
         true
     }
 

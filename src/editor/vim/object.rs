@@ -190,7 +190,7 @@ fn sentences(rope: &Rope, from: usize, is_around: bool, n: usize) -> Range<usize
         end = if !is_around && end < text_end(next) { text_end(next) } else { next };
     }
     let mut first = start;
-    if is_around && (!is_blank(end - 1) || is_empty_line(rope, end)) {
+    if is_around && 0 < end && (!is_blank(end - 1) || is_empty_line(rope, end)) {
         while 0 < first && matches!(at(rope, first - 1), Some(' ' | '\t')) {
             first -= 1;
         }

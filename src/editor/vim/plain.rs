@@ -129,7 +129,8 @@ impl Model {
             'J' => {
                 let lines = self.touched_lines()[0].clone();
                 let start = self.rope().line_to_char(lines.start);
-                let n = self.rope().char_to_line(self.vim_span().end - 1) + 1 - lines.start;
+                let last = self.vim_span().end.saturating_sub(1);
+                let n = self.rope().char_to_line(last) + 1 - lines.start;
                 self.vim_leave_visual();
                 self.select(Selection::caret(start));
                 return self.vim_join(n.max(2), now);
@@ -434,6 +435,13 @@ impl Model {
 
     /// Presses the keys of the last change again.
     fn vim_repeat(&mut self, count: Option<usize>, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        // A change that holds the repeating itself would repeat itself without end.
+        if self.vim.is_replaying {
+            return false;
+        }
+        if self.vim.macro_depth == 0 {
+            self.vim.n_replayed = 0;
+        }
         let mut keys = self.vim.last_change.clone();
         if let Some(n) = count {
             // It takes the place of the count that the change had.
