@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::StorageError;
 use super::database::Database;
+use super::{StorageError, sums};
 
 /// How long a write that nobody waits for may wait for others to share its sync: less than the quarter of a second within
 /// which a change has to be on disk, and some keys of fast typing.
@@ -147,10 +147,12 @@ impl<W: Write> Group<W> {
     }
 }
 
-/// Whether trying again can never help. One such write must not keep all others from the disk; SQLite has
-/// undone its statement and the transaction goes on.
+/// Whether trying again can never help. One such write must not keep all others from the disk; nothing of it was done,
+/// and the transaction goes on.
 fn is_of_this_write(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation))
+    let is_refused =
+        matches!(error.sqlite_error_code(), Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation));
+    is_refused || sums::damaged_row(error).is_some()
 }
 
 #[cfg(test)]

@@ -41,10 +41,19 @@ impl Heads {
         documents: &[[u8; 16]],
         change: impl FnOnce() -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        if documents.is_empty() {
+            return change();
+        }
         documents.iter().try_for_each(|document| self.check(connection, document))?;
-        let done = change()?;
-        documents.iter().try_for_each(|document| self.seal(connection, document))?;
-        Ok(done)
+        // What is refused in the middle must not leave a row that is changed and not summed.
+        connection.execute_batch("SAVEPOINT head")?;
+        let done = change().and_then(|done| {
+            documents.iter().try_for_each(|document| self.seal(connection, document))?;
+            Ok(done)
+        });
+        let undone = if done.is_err() { "ROLLBACK TO head; " } else { "" };
+        connection.execute_batch(&format!("{undone}RELEASE head"))?;
+        done
     }
 
     /// Checks a document's row, if there is one.

@@ -110,12 +110,10 @@ impl Write {
                 n_rows
             }
             Write::Rewrite { uid, document, .. } => {
-                // The transaction may go on without this write, so nothing of it may stay.
-                connection.execute_batch("SAVEPOINT rewrite")?;
-                let rewritten = rewrite(connection, uid, document);
-                let undone = if rewritten.is_err() { "ROLLBACK TO rewrite; " } else { "" };
-                connection.execute_batch(&format!("{undone}RELEASE rewrite"))?;
-                rewritten?
+                connection.execute("DELETE FROM batch WHERE uid = ?1", params![uid])?;
+                put_undo(connection, uid, &document.undo, true)?;
+                put_state(connection, uid, &document.state)?;
+                put_snapshot(connection, uid, &document.snapshot)?
             }
             Write::Remove(uid) => {
                 connection.execute("DELETE FROM document WHERE uid = ?1", params![uid])?;
@@ -131,13 +129,6 @@ impl Write {
         };
         Ok(0 < n_rows)
     }
-}
-
-fn rewrite(connection: &Connection, uid: &Uid, document: &Rewritten) -> rusqlite::Result<usize> {
-    connection.execute("DELETE FROM batch WHERE uid = ?1", params![uid])?;
-    put_undo(connection, uid, &document.undo, true)?;
-    put_state(connection, uid, &document.state)?;
-    put_snapshot(connection, uid, &document.snapshot)
 }
 
 fn put_snapshot(connection: &Connection, uid: &Uid, bytes: &[u8]) -> rusqlite::Result<usize> {

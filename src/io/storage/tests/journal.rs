@@ -367,6 +367,7 @@ fn row_that_is_not_as_it_was_written_is_an_error_of_its_document_alone() {
         let found = journal.find_by_uid(UID);
         assert!(found.is_err(), "{change}: {found:?}");
         assert!(journal.list().is_ok(), "the others can be used");
+        journal.create(document([7; 16], "/b.txt")).expect("others are written");
     }
 }
 
