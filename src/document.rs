@@ -364,7 +364,7 @@ impl Document {
         let mut ends = self.ids.iter().zip(&self.applied);
         let is_all = ends.all(|(&id, &applied)| from.get(id) == 0 && u64::from(applied) <= to(id));
         if is_all && HISTORY_RUNS_MIN <= self.logs.iter().map(|log| log.ops.len()).sum() {
-            return history::write(&self.logs, &self.applied, &self.ids, &self.rga);
+            return history::write(&self.logs, &self.applied, &self.ids, &self.rga).into_bytes();
         }
         let mut writer = batch::Writer::new(names, &self.ids);
         for (replica, &id) in self.ids.iter().enumerate() {

@@ -228,8 +228,10 @@ pub const SNAPSHOT_BYTES_PER_RECORD: u64 = 100;
 /// Operations past a kept snapshot up to which it still serves those who join with nothing.
 pub const JOIN_TAIL_OPS_MAX: u64 = 20_000;
 
-/// Bytes of a text whose unsaved edits are kept in the journal: with a longer one, writing its beginning takes seconds and
-/// three times its memory, and the database takes no value of 1 GB.
+/// Bytes of a snapshot that are one row of the journal: enough that a row costs nothing, and little beside any text that has more.
+pub const SNAPSHOT_PART_BYTES: usize = 1 << 20;
+
+/// Bytes of a text whose unsaved edits are kept in the journal: with a longer one, its beginning is written for seconds, twice.
 pub const JOURNAL_TEXT_BYTES_MAX: usize = 512 << 20;
 
 /// Steps of undo that are kept of one document beyond the end of the program: weeks of work on one text.

@@ -10,7 +10,7 @@ mod read;
 mod write;
 
 pub(super) use read::{History, read};
-pub(super) use write::write;
+pub(super) use write::{Written, write};
 
 /// The version of the format: the first byte of a batch that holds a whole history.
 pub(super) const VERSION: u8 = 2;

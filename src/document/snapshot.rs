@@ -6,7 +6,7 @@ use ropey::{Rope, RopeBuilder};
 
 use super::batch::{self, Parts};
 use super::columns::Columns;
-use super::history::{self, History};
+use super::history::{self, History, Written};
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
 use crate::base::bytes::{Reader, put_bytes, put_varint};
@@ -17,23 +17,43 @@ use crate::crdt::{ReplicaId, ReplicaTable};
 /// the other.
 const VERSION: u8 = 0x42;
 
+/// A document's whole state as bytes.
+pub struct Encoded<'a> {
+    version: Vec<u8>,
+    history: Written<'a>,
+    waiting: Vec<u8>,
+}
+
+impl Encoded<'_> {
+    /// Returns the bytes as pieces, in order.
+    pub fn pieces(&self) -> Vec<&[u8]> {
+        let before = [&self.version, &self.history.head].map(Vec::as_slice);
+        let texts = self.history.texts.iter().map(|text| text.as_bytes());
+        before.into_iter().chain(texts).chain([self.waiting.as_slice()]).collect()
+    }
+}
+
 impl Document {
     /// Encodes the whole state with its history, tombstones and waiting operations.
     pub fn save(&self) -> Vec<u8> {
-        // As long as the text, which may be large: what is before it is put there afterwards, so that it need not be copied.
-        let mut out = history::write(&self.logs, &self.applied, &self.ids, &self.rga);
-        let mut head = vec![VERSION];
-        put_varint(&mut head, out.len() as u64);
-        out.splice(..0, head);
+        self.encoded().pieces().concat()
+    }
+
+    /// As [`Document::save`], with the text, which may be large, where it is in memory already.
+    pub fn encoded(&self) -> Encoded<'_> {
+        let history = history::write(&self.logs, &self.applied, &self.ids, &self.rga);
+        let mut version = vec![VERSION];
+        put_varint(&mut version, history.n_bytes() as u64);
+        let mut waiting = Vec::new();
         let behind = self.logs.iter().zip(&self.applied).filter(|(log, applied)| **applied < log.end());
-        let waiting = self.waiting.iter().map(|part| (part, part.start));
+        let apart = self.waiting.iter().map(|part| (part, part.start));
         let names = ReplicaTable::default();
-        for (part, from) in behind.map(|(log, &applied)| (log, applied)).chain(waiting) {
+        for (part, from) in behind.map(|(log, &applied)| (log, applied)).chain(apart) {
             let mut writer = batch::Writer::new(&names, &self.ids);
             writer.part(part, from, part.end());
-            put_bytes(&mut out, &writer.finish());
+            put_bytes(&mut waiting, &writer.finish());
         }
-        out
+        Encoded { version, history, waiting }
     }
 
     /// Rebuilds a document from `save`d bytes, to be edited here as `replica`.

@@ -42,7 +42,7 @@ fn written(seed: u64, n: usize, n_edits: usize) -> Vec<Document> {
 }
 
 fn history_of(doc: &Document) -> Vec<u8> {
-    super::write(&doc.logs, &doc.applied, &doc.ids, &doc.rga)
+    super::write(&doc.logs, &doc.applied, &doc.ids, &doc.rga).into_bytes()
 }
 
 #[test]

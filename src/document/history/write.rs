@@ -29,8 +29,37 @@ struct Deletion {
     op: u32,
 }
 
+/// A history as bytes, in order. The text, which may be larger than all else together, is still where it was.
+pub(in crate::document) struct Written<'a> {
+    /// All before the text.
+    pub head: Vec<u8>,
+    /// The text.
+    pub texts: Vec<&'a str>,
+}
+
+impl Written<'_> {
+    /// Returns how many bytes it is.
+    pub(in crate::document) fn n_bytes(&self) -> usize {
+        self.head.len() + self.texts.iter().map(|text| text.len()).sum::<usize>()
+    }
+
+    /// Returns the bytes. The text is copied once, into room that is there.
+    pub(in crate::document) fn into_bytes(self) -> Vec<u8> {
+        let n_bytes = self.n_bytes();
+        let mut out = self.head;
+        out.reserve_exact(n_bytes - out.len());
+        self.texts.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
+        out
+    }
+}
+
 /// Encodes all applied operations, in O(operations + runs), but for a sort by time where several people wrote.
-pub(in crate::document) fn write(logs: &[Columns], applied: &[u32], ids: &[ReplicaId], rga: &Rga) -> Vec<u8> {
+pub(in crate::document) fn write<'a>(
+    logs: &'a [Columns],
+    applied: &[u32],
+    ids: &[ReplicaId],
+    rga: &Rga,
+) -> Written<'a> {
     let pieces = pieces(logs, applied, ids);
     let mut out = vec![VERSION];
     let numbers = write_authors(&pieces, ids, &mut out);
@@ -39,17 +68,14 @@ pub(in crate::document) fn write(logs: &[Columns], applied: &[u32], ids: &[Repli
     write_fragments(&pieces, &owned, ids.len(), rga, &mut out);
     write_directions(&pieces, &mut out);
     write_others(&others, &numbers, &mut out);
-    // Copied once, into room that is there: a text may be larger than all else together.
     let mut texts = Vec::with_capacity(pieces.len());
     for piece in pieces.iter().filter(|piece| piece.op.kind == Kind::Insert) {
         let log = &logs[piece.author as usize];
         log.push_pieces_of(piece.at, piece.op.seq..piece.op.end(), &mut texts);
     }
-    let n_bytes = texts.iter().map(|text| text.len()).sum();
+    let n_bytes: usize = texts.iter().map(|text| text.len()).sum();
     put_varint(&mut out, n_bytes as u64);
-    out.reserve_exact(n_bytes);
-    texts.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
-    out
+    Written { head: out, texts }
 }
 
 /// Returns all operations in the order of their timestamps, which is an order of causes too.

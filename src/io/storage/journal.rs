@@ -3,10 +3,10 @@
 //! One database serves all documents and all processes of the user; a lock per document sees to it that only
 //! one process writes it.
 
+mod parts;
 mod rows;
 mod worker;
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -17,7 +17,6 @@ use super::StorageError;
 use super::serve::{Order, serve};
 use crate::base::time::WallTime;
 use crate::crdt::ReplicaId;
-use crate::document::Document;
 use worker::{Command, Find, Worker};
 
 /// The name of a document on this machine; it never leaves it.
@@ -101,18 +100,6 @@ pub enum Snapshot {
 impl From<Vec<u8>> for Snapshot {
     fn from(bytes: Vec<u8>) -> Snapshot {
         Snapshot::Bytes(bytes)
-    }
-}
-
-impl Snapshot {
-    /// Returns the bytes that are kept; `None` for a text that no document can hold.
-    fn bytes(&self) -> Option<Cow<'_, [u8]>> {
-        match self {
-            Snapshot::Bytes(bytes) => Some(bytes.into()),
-            Snapshot::Text(replica, text) => {
-                Document::of_text(*replica, text.clone()).ok().map(|document| document.save().into())
-            }
-        }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) const JOURNAL_SUMMED: Summed =
 pub(super) const RELAY_SUMMED: Summed =
     &[("snapshot", "doc_id", &["version", "bytes"]), ("batch", "doc_id", &["bytes"])];
 
-/// The journal of one user. 4: checksums of documents' rows; a step that adds a column to them sets all to NULL, so that they are
+/// The journal of one user. 5: snapshots in parts; what has one part has the checksum that it had before. 4: checksums of documents' rows; a step that adds a column to them sets all to NULL, so that they are
 /// made anew. 3: checksums. 2: undo, and `closed`, which is set while a document is kept for its undo alone: its file has everything.
 pub(super) const JOURNAL: &[&str] = &[
     "
@@ -57,6 +57,18 @@ pub(super) const JOURNAL: &[&str] = &[
      ALTER TABLE undo ADD COLUMN sum INTEGER;",
     "
      ALTER TABLE document ADD COLUMN sum INTEGER;",
+    "
+     CREATE TABLE snapshot_in_parts (
+         uid BLOB NOT NULL REFERENCES document (uid) ON DELETE CASCADE,
+         part INTEGER NOT NULL,
+         n_parts INTEGER NOT NULL,
+         bytes BLOB NOT NULL,
+         sum INTEGER,
+         PRIMARY KEY (uid, part)
+     ) STRICT;
+     INSERT INTO snapshot_in_parts SELECT uid, 0, 1, bytes, sum FROM snapshot;
+     DROP TABLE snapshot;
+     ALTER TABLE snapshot_in_parts RENAME TO snapshot;",
 ];
 
 /// The store of a relay. 2: links besides the first two. 3: with whose token a document was created.

@@ -7,8 +7,9 @@ use std::sync::mpsc::Sender;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::worker::Find;
-use super::{ListedDocument, NewDocument, Rewritten, StorageError, StoredDocument, Uid};
+use super::{ListedDocument, NewDocument, Rewritten, Snapshot, StorageError, StoredDocument, Uid, parts};
 use crate::base::time::WallTime;
+use crate::document::Document;
 use crate::io::storage::group;
 use crate::io::storage::heads::JOURNAL as HEADS;
 use crate::io::storage::sums::{self, sum};
@@ -102,7 +103,7 @@ impl Write {
                 connection.execute("UPDATE document SET path = ?2 WHERE uid = ?1", params![uid, path])?
             }
             Write::ReplaceSnapshot { uid, snapshot, before, after } => {
-                let n_rows = put_snapshot(connection, uid, snapshot)?;
+                let n_rows = parts::put(connection, uid, &[snapshot])?;
                 connection.execute(
                     "DELETE FROM batch WHERE uid = ?1 AND (n <= ?2 OR token <= ?3)",
                     params![uid, before, number(*after)],
@@ -113,7 +114,7 @@ impl Write {
                 connection.execute("DELETE FROM batch WHERE uid = ?1", params![uid])?;
                 put_undo(connection, uid, &document.undo, true)?;
                 put_state(connection, uid, &document.state)?;
-                put_snapshot(connection, uid, &document.snapshot)?
+                parts::put(connection, uid, &[&document.snapshot])?
             }
             Write::Remove(uid) => {
                 connection.execute("DELETE FROM document WHERE uid = ?1", params![uid])?;
@@ -131,13 +132,6 @@ impl Write {
     }
 }
 
-fn put_snapshot(connection: &Connection, uid: &Uid, bytes: &[u8]) -> rusqlite::Result<usize> {
-    connection.execute(
-        "INSERT OR REPLACE INTO snapshot (uid, bytes, sum) SELECT uid, ?2, ?3 FROM document WHERE uid = ?1",
-        params![uid, bytes, sum(uid, &[bytes])],
-    )
-}
-
 fn put_state(connection: &Connection, uid: &Uid, state: &[u8]) -> rusqlite::Result<usize> {
     connection.execute("UPDATE document SET state = ?2 WHERE uid = ?1", params![uid, state])
 }
@@ -152,7 +146,6 @@ fn put_undo(connection: &Connection, uid: &Uid, bytes: &[u8], is_whole: bool) ->
 }
 
 fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<()> {
-    let snapshot = document.snapshot.bytes().ok_or(rusqlite::Error::InvalidQuery)?;
     // Undo of what the file was before somebody else's text went into it.
     connection.execute(
         "DELETE FROM document WHERE path = ?1 AND closed IS NOT NULL AND link IS NULL",
@@ -172,10 +165,13 @@ fn insert(connection: &Connection, document: &NewDocument) -> rusqlite::Result<(
             document.state,
         ],
     )?;
-    let inserted = connection.execute(
-        "INSERT INTO snapshot (uid, bytes, sum) VALUES (?1, ?2, ?3)",
-        params![document.uid, snapshot, sum(&document.uid, &[&snapshot])],
-    );
+    let inserted = match &document.snapshot {
+        Snapshot::Bytes(bytes) => parts::put(connection, &document.uid, &[bytes]),
+        Snapshot::Text(replica, text) => match Document::of_text(*replica, text.clone()) {
+            Ok(doc) => parts::put(connection, &document.uid, &doc.encoded().pieces()),
+            Err(_) => Err(rusqlite::Error::InvalidQuery),
+        },
+    };
     if let Err(error) = inserted {
         // The transaction may go on without this write, so nothing of it may stay.
         connection.execute("DELETE FROM document WHERE uid = ?1", params![document.uid])?;
@@ -235,11 +231,7 @@ pub(super) fn load(connection: &Connection, uid: Uid) -> rusqlite::Result<Option
         .optional()?;
     let Some(mut document) = document else { return Ok(None) };
     HEADS.check(connection, &uid)?;
-    document.snapshot = connection
-        .query_row("SELECT bytes, sum FROM snapshot WHERE uid = ?1", params![uid], |row| {
-            checked("snapshot", &uid, row)
-        })
-        .optional()?;
+    document.snapshot = parts::get(connection, &uid)?;
     // Each has one from the beginning.
     if document.snapshot.is_none() {
         return Err(sums::damaged("document's name"));

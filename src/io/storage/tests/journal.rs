@@ -413,3 +413,48 @@ fn a_text_is_encoded_where_it_is_written() {
     again.apply(&found.batches[0]).expect("the change since");
     assert_eq!(again.to_string(), doc.to_string());
 }
+
+#[test]
+fn a_large_snapshot_is_kept_in_parts_that_belong_together() {
+    use crate::base::limits::SNAPSHOT_PART_BYTES as PART;
+    let sizes = [0, 1, PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 7];
+    for n_bytes in sizes {
+        let folder = tempdir().expect("a folder");
+        let (journal, events) = start(&folder);
+        let bytes: Vec<u8> = (0..n_bytes).map(|at| (at % 251) as u8).collect();
+        journal
+            .create(NewDocument { snapshot: bytes.clone().into(), ..document(UID, "/a") })
+            .expect("written");
+        journal.flush_and_close().expect("written");
+        drop(events);
+        let (journal, _events) = start(&folder);
+        let found = journal.find_by_uid(UID).expect("readable").expect("there");
+        assert!(found.snapshot.as_ref() == Some(&bytes), "{n_bytes} bytes");
+        journal.replace_snapshot(UID, b"short".to_vec(), 1).expect("open");
+        let found = journal.find_by_uid(UID).expect("readable").expect("there");
+        assert_eq!(found.snapshot, Some(b"short".to_vec()));
+    }
+    let changes = [
+        "DELETE FROM snapshot WHERE part = 0",
+        "DELETE FROM snapshot WHERE part = 1",
+        "DELETE FROM snapshot WHERE part = 2",
+        "UPDATE snapshot SET part = part + 1 WHERE part = 2",
+        "UPDATE snapshot SET part = -part",
+        "DELETE FROM snapshot WHERE part = 2; UPDATE snapshot SET n_parts = 2",
+        "DELETE FROM snapshot WHERE 0 < part; UPDATE snapshot SET n_parts = 1",
+        "UPDATE snapshot SET bytes = zeroblob(length(bytes)) WHERE part = 1",
+    ];
+    for change in changes {
+        let folder = tempdir().expect("a folder");
+        let (journal, _events) = start(&folder);
+        let snapshot = vec![7; 2 * PART + 7].into();
+        journal.create(NewDocument { snapshot, ..document(UID, "/a") }).expect("written");
+        journal.flush_and_close().expect("written");
+        let other = rusqlite::Connection::open(folder.path().join("journal.sqlite")).expect("opened");
+        other.execute_batch(change).expect("changed");
+        drop(other);
+        let (journal, _events) = start(&folder);
+        let error = journal.find_by_uid(UID).expect_err("damaged");
+        assert!(matches!(error, StorageError::DocumentDamaged { .. }), "{change}: {error}");
+    }
+}
