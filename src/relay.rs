@@ -153,7 +153,7 @@ impl Relay {
     pub fn documents(&self) -> impl Iterator<Item = Overview> + '_ {
         self.documents.iter().filter_map(|(&document, slot)| match slot {
             Slot::Live(live) => Some(live.overview(document)),
-            Slot::Loading | Slot::Creating(_) => None,
+            Slot::Loading(_) | Slot::Creating(_) => None,
         })
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use coedit::base::time::WallTime;
 use coedit::io::storage::journal::{Journal, JournalEvent, NewDocument, Rewritten, Snapshot};
-use coedit::io::storage::relay_store::{RelayDocument, RelayEvent, RelaySnapshot, RelayStore};
+use coedit::io::storage::relay_store::{RelayDocument, RelayEvent, RelaySnapshot, RelayStore, Request};
 
 const ID: [u8; 16] = [1; 16];
 
@@ -85,7 +85,7 @@ impl Store for OfRelay {
             loop {
                 match next(&self.events) {
                     RelayEvent::Persisted { token, .. } if self.token <= token => return,
-                    RelayEvent::Refused { token, .. } if token == Some(self.token) => break,
+                    RelayEvent::Refused { request, .. } if request == Request::Append(self.token) => break,
                     _ => {}
                 }
             }

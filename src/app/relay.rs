@@ -1,5 +1,6 @@
 //! `coedit relay`: one task owns the machine that decides; everything reaches it by channel.
 
+mod denials;
 mod desk;
 mod numbers;
 /// What a relay is told.
@@ -7,6 +8,7 @@ pub mod options;
 mod orders;
 /// `coedit relay status`.
 pub mod status;
+mod storing;
 /// `coedit relay check`, `backup` and `restore`.
 pub mod upkeep;
 
@@ -19,31 +21,26 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::address;
-use crate::base::limits;
-use crate::base::time::WallTime;
 use crate::crdt::VersionVector;
 use crate::io::server::Accepted;
 use crate::io::server::desk::{Answer, Ask, Desk, Reply};
 use crate::io::signals::Termination;
 use crate::io::storage::relay_store::{
-    Hashes, LoadedDocument, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, RelayStore,
+    Hashes, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, RelayStore,
 };
 use crate::io::transport::{self, LinkEvent, LinkHandle};
 use crate::io::{clock, entropy, tls};
-use crate::protocol::capability::{Access, Mode, TokenHash};
+use crate::protocol::DocumentId;
+use crate::protocol::capability::{Mode, TokenHash};
 use crate::protocol::greeting::RefuseCode;
-use crate::protocol::{DocumentId, Epoch};
-use crate::relay::{Input, Output, Relay, RelayConfig, Stored, Ticket};
-use crate::sync::event::Grant;
+use crate::relay::{Input, Output, Relay, RelayConfig, Ticket};
 use crate::sync::{LinkId, PersistToken};
+use denials::Denials;
 use numbers::Numbers;
 use options::{LogFormat, RelaySettings};
 
 /// Events taken before outputs reach the sockets: what they answer is then joined.
 const EVENTS_PER_TURN: usize = 256;
-
-/// How long after a hello or an order whoever has no right to the document is told so.
-const DENIED_AFTER: Duration = Duration::from_millis(limits::DENIED_AFTER_MS);
 
 /// How long a stop may take before it is forced.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -97,6 +94,7 @@ pub async fn run(settings: RelaySettings) -> anyhow::Result<()> {
         next_ticket: 0,
         storing_access: None,
         unsaid: HashMap::new(),
+        denials: Denials::default(),
         numbers: Numbers::default(),
         disk_trouble: None,
         started_at: Instant::now(),
@@ -156,6 +154,7 @@ struct Actor {
     storing_access: Option<DocumentId>,
     /// Answers that are given once the store has what they say.
     unsaid: HashMap<DocumentId, VecDeque<(Reply, Answer)>>,
+    denials: Denials,
     numbers: Numbers,
     /// Why nothing can be written, while that is so.
     disk_trouble: Option<String>,
@@ -170,8 +169,8 @@ struct Link {
     transport: &'static str,
     /// When its hello came.
     greeted_at: Option<Instant>,
-    /// When it may be told why it is refused, if that must not be at once.
-    refused_at: Option<Instant>,
+    /// When it said what it is denied, if it is.
+    denied_at: Option<Instant>,
 }
 
 impl Actor {
@@ -228,7 +227,7 @@ impl Actor {
         let transport = accepted.connection.via().word();
         self.n_open += 1;
         let handle = transport::spawn(accepted.connection, link.0, self.on_link.clone());
-        self.links.insert(link, Link { handle, transport, greeted_at: None, refused_at: None });
+        self.links.insert(link, Link { handle, transport, greeted_at: None, denied_at: None });
         *self.numbers.links_opened.entry(transport).or_default() += 1;
         *self.numbers.links.entry(transport).or_default() += 1;
         tracing::debug!(link = link.0, peer = %accepted.peer, transport, "a link was accepted");
@@ -266,12 +265,9 @@ impl Actor {
     fn send(&mut self, link: LinkId, bytes: Bytes) {
         let Some(open) = self.links.get(&link) else { return };
         self.numbers.bytes_out += bytes.len() as u64;
-        let Some(at) = open.refused_at else { return open.handle.send(bytes) };
+        let Some(at) = open.denied_at else { return open.handle.send(bytes) };
         let Some(refused) = self.forget(link) else { return };
-        tokio::spawn(async move {
-            tokio::time::sleep_until(at.into()).await;
-            refused.handle.send(bytes);
-        });
+        self.denials.hold(at, move || refused.handle.send(bytes));
     }
 
     fn refused(&mut self, link: LinkId, code: RefuseCode) {
@@ -279,81 +275,7 @@ impl Actor {
         tracing::info!(link = link.0, reason = code.word(), "a link was refused");
         let Some(open) = self.links.get_mut(&link) else { return };
         if matches!(code, RefuseCode::Denied | RefuseCode::CreateDenied) {
-            open.refused_at = open.greeted_at.map(|at| at + DENIED_AFTER);
-        }
-    }
-
-    /// Notes how long the appends of a document took until they were written and sent on.
-    fn note_fan_out(&mut self, document: DocumentId, upto: u64) {
-        let Some(appended) = self.appended.get_mut(&document) else { return };
-        while let Some((_, asked_at)) = appended.pop_front_if(|(token, _)| *token <= upto) {
-            self.numbers.fan_out.note(asked_at.elapsed());
-        }
-        if appended.is_empty() {
-            self.appended.remove(&document);
-        }
-    }
-
-    fn on_store(&mut self, event: RelayEvent) {
-        match event {
-            RelayEvent::Loaded { doc_id, document } => {
-                let document = document.map(|loaded| stored(*loaded));
-                self.step(Input::Loaded { document: DocumentId::from_bytes(doc_id), result: Ok(document) });
-            }
-            RelayEvent::NotShown { doc_id, shown } => {
-                let document = DocumentId::from_bytes(doc_id);
-                self.step(Input::NotShown { document, shown: TokenHash(shown) });
-            }
-            RelayEvent::LoadFailed { doc_id, sentence } => {
-                self.numbers.n_load_failures += 1;
-                tracing::error!(document = %DocumentId::from_bytes(doc_id), %sentence, "a document could not be read");
-                self.step(Input::Loaded { document: DocumentId::from_bytes(doc_id), result: Err(sentence) });
-            }
-            RelayEvent::Created { doc_id } => {
-                self.step(Input::Created { document: DocumentId::from_bytes(doc_id), result: Ok(()) });
-            }
-            RelayEvent::Persisted { doc_id, token } => {
-                let document = DocumentId::from_bytes(doc_id);
-                self.step(Input::Appended { document, token: PersistToken(token) });
-                self.note_fan_out(document, token);
-            }
-            RelayEvent::SnapshotStored { doc_id, .. } => {
-                self.step(Input::SnapshotStored { document: DocumentId::from_bytes(doc_id), result: Ok(()) });
-            }
-            RelayEvent::AccessStored { doc_id } => self.access_stored(DocumentId::from_bytes(doc_id)),
-            RelayEvent::Refused { doc_id, token, sentence } => {
-                self.on_refused(DocumentId::from_bytes(doc_id), token, sentence)
-            }
-            // The store keeps what waits and goes on trying; nothing is acknowledged meanwhile.
-            RelayEvent::PersistFailed { sentence } => {
-                tracing::error!(%sentence, "edits could not be written");
-                self.numbers.n_sync_failures += 1;
-                self.disk_trouble = Some("the disk takes no edits at the moment".to_owned());
-            }
-            RelayEvent::Synced { took } => self.numbers.sync.note(took),
-            RelayEvent::Recovered => {
-                tracing::info!("edits are written again");
-                self.disk_trouble = None;
-            }
-        }
-    }
-
-    fn on_refused(&mut self, document: DocumentId, token: Option<u64>, sentence: String) {
-        // A failing disk was told of once; the rooms ask again every other second.
-        match self.disk_trouble {
-            Some(_) => tracing::debug!(%document, %sentence, "the store refused"),
-            None => tracing::error!(%document, %sentence, "the store refused"),
-        }
-        match token {
-            Some(_) => {
-                self.appended.remove(&document);
-                self.step(Input::AppendFailed { document, sentence });
-            }
-            // A document's creation comes before any append of it.
-            None if self.last_tokens.contains_key(&document) => {
-                self.step(Input::SnapshotStored { document, result: Err(sentence) });
-            }
-            None => self.step(Input::Created { document, result: Err(sentence) }),
+            open.denied_at = open.greeted_at;
         }
     }
 
@@ -414,6 +336,11 @@ impl Actor {
                 self.managed(ticket, result);
                 Ok(())
             }
+            Output::LoadFailed { document, sentence } => {
+                self.numbers.n_load_failures += 1;
+                tracing::error!(%document, %sentence, "a document could not be read");
+                Ok(())
+            }
             Output::Unloaded { document } => {
                 self.last_tokens.remove(&document);
                 tracing::info!(%document, "a document was unloaded");
@@ -435,24 +362,6 @@ impl Actor {
         if let Err(error) = given {
             tracing::error!(%error, "the store has ended");
         }
-    }
-}
-
-fn stored(loaded: LoadedDocument) -> Stored {
-    let LoadedDocument { document, links, snapshot, batches, created: WallTime(_) } = loaded;
-    let grant = |link: RelayLink| Grant {
-        hash: TokenHash(link.hash),
-        mode: if link.may_write { Mode::Write } else { Mode::Read },
-        expires: link.expires,
-        label: link.label,
-    };
-    Stored {
-        epoch: Epoch::from_bytes(document.epoch),
-        access: Access { write: TokenHash(document.write_hash), read: TokenHash(document.read_hash) },
-        name: document.name,
-        grants: links.into_iter().map(grant).collect(),
-        snapshot: snapshot.map(|snapshot| snapshot.bytes.into()),
-        tail: batches.into_iter().map(Into::into).collect(),
     }
 }
 

@@ -214,6 +214,9 @@ pub const UNLOAD_AFTER_MS: u64 = 60_000;
 /// nothing of which.
 pub const DENIED_AFTER_MS: u64 = 500;
 
+/// Denials that a relay holds back at once; further ones are hung up. Each keeps its connection's place under the bounds until then.
+pub const RELAY_DENIALS_MAX: usize = 4_096;
+
 /// Bytes appended to a document's log after which a new snapshot replaces it.
 pub const SNAPSHOT_AFTER_BYTES: u64 = 1 << 20;
 

@@ -131,7 +131,7 @@ pub enum Input<'a> {
     Loaded {
         /// Which document.
         document: DocumentId,
-        /// What the store has; `Ok(None)` only if it surely has none. An error is an error: those who wait are told, and
+        /// What the store has; `Ok(None)` only if it surely has none. An error is an error: whoever it was read for is told so, and
         /// nothing is created in its place.
         result: Result<Option<Stored>, String>,
     },
@@ -272,6 +272,13 @@ pub enum Output {
         link: LinkId,
         /// Which document.
         document: DocumentId,
+    },
+    /// A document could not be read, for logs and metrics.
+    LoadFailed {
+        /// Which document.
+        document: DocumentId,
+        /// Why. It may name files, and is for the operator alone.
+        sentence: String,
     },
     /// A document is no longer in memory, for logs and metrics.
     Unloaded {

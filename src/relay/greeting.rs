@@ -100,11 +100,8 @@ impl Relay {
         self.links.insert(link, Place::Waiting { document, wall, hello, packets });
         match self.documents.get(&document) {
             Some(Slot::Live(_)) => self.let_in(link, now, out),
-            Some(Slot::Loading | Slot::Creating(_)) => {}
-            None => {
-                self.documents.insert(document, Slot::Loading);
-                out.push(Output::Load { document, shown });
-            }
+            Some(Slot::Loading(_) | Slot::Creating(_)) => {}
+            None => self.load(document, shown, out),
         }
     }
 

@@ -10,6 +10,19 @@ use crate::protocol::DocumentId;
 use crate::protocol::capability::TokenHash;
 use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
 use crate::sync::LinkId;
+use crate::sync::room::DENIED;
+
+/// What somebody is told whose document cannot be read or created. The reason is for the log: it names files.
+const NOT_OPENED: &str = "the server could not open the document; trying again later, and its operator finds the reason in its log";
+
+/// Why somebody who waits for a document does not come in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lacks {
+    /// What was shown is no link to it.
+    Link,
+    /// It cannot be read or created.
+    Text,
+}
 
 impl Relay {
     fn waiting_for(&self, document: DocumentId) -> Vec<LinkId> {
@@ -25,47 +38,65 @@ impl Relay {
         now: MonoTime,
         out: &mut Vec<Output>,
     ) {
-        if !matches!(self.documents.get(&document), Some(Slot::Loading)) {
-            return;
-        }
+        let Some(&Slot::Loading(shown)) = self.documents.get(&document) else { return };
         let limits = self.config.link_limits;
-        match result {
-            Ok(Some(stored)) => match Live::load(document, stored, limits, self.rng.next_u64(), now) {
-                Ok(live) => self.open(document, live, now, out),
-                Err(sentence) => self.fail(document, &sentence, out),
-            },
-            Ok(None) => self.create_or_deny(document, out),
-            Err(_) if is_planted(Defect::LoadErrorIsEmpty) => self.create_or_deny(document, out),
-            Err(sentence) => self.fail(document, &sentence, out),
+        let live = match result {
+            Ok(Some(stored)) => Live::load(document, stored, limits, self.rng.next_u64(), now),
+            Ok(None) => return self.create_or_deny(document, out),
+            Err(_) if is_planted(Defect::LoadErrorIsEmpty) => return self.create_or_deny(document, out),
+            Err(sentence) => Err(sentence),
+        };
+        match live {
+            Ok(live) => self.open(document, live, now, out),
+            Err(sentence) => {
+                out.push(Output::LoadFailed { document, sentence });
+                self.turn_away(document, shown, Lacks::Text, out);
+            }
         }
     }
 
-    /// Whoever showed this has no link to the document. Then it is read for the next who waits, if there is one.
+    /// The document is there, and whoever showed this has no link to it.
     pub(super) fn not_shown(&mut self, document: DocumentId, shown: TokenHash, out: &mut Vec<Output>) {
-        if !matches!(self.documents.get(&document), Some(Slot::Loading)) {
-            return;
+        if matches!(self.documents.get(&document), Some(Slot::Loading(_))) {
+            self.turn_away(document, shown, Lacks::Link, out);
         }
+    }
+
+    /// Tells those who showed this why they do not come in. Then the document is read for the next who waits, if there is one: what
+    /// the first may know is not told to others.
+    fn turn_away(&mut self, document: DocumentId, shown: TokenHash, lacks: Lacks, out: &mut Vec<Output>) {
         let mut next = None;
         for link in self.waiting_for(document) {
             let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
-            if hello.token.hash() == shown {
-                let refuse = self.stranger(hello);
-                self.refuse(link, refuse, out);
-            } else {
-                next = next.or(Some(hello.token.hash()));
+            let hash = hello.token.hash();
+            if hash != shown {
+                next = next.or(Some(hash));
+                continue;
             }
+            let refuse = match lacks {
+                Lacks::Link => self.stranger(hello),
+                Lacks::Text => refusal(RefuseCode::Storage, self.spread(limits::BACKOFF_MAX_MS), NOT_OPENED),
+            };
+            self.refuse(link, refuse, out);
         }
-        self.refuse_orders(document, |order| order.hash() == shown, out);
+        let sentence = if lacks == Lacks::Link { DENIED } else { NOT_OPENED };
+        self.refuse_orders(document, |order| order.hash() == shown, sentence, out);
         match next.or_else(|| self.next_order(document)) {
-            Some(shown) => out.push(Output::Load { document, shown }),
+            Some(shown) => self.load(document, shown, out),
             None => drop(self.documents.remove(&document)),
         }
+    }
+
+    /// Asks for a document, for whoever showed this.
+    pub(super) fn load(&mut self, document: DocumentId, shown: TokenHash, out: &mut Vec<Output>) {
+        self.documents.insert(document, Slot::Loading(shown));
+        out.push(Output::Load { document, shown });
     }
 
     /// What whoever has no link to a document is told: the same as if there were none, which whoever would create it must not learn
     /// either.
     pub(super) fn stranger(&self, hello: &Hello) -> Refuse {
-        self.config.create.allows(hello).err().unwrap_or_else(denied)
+        self.may_create(hello).err().unwrap_or_else(denied)
     }
 
     fn open(&mut self, document: DocumentId, live: Live, now: MonoTime, out: &mut Vec<Output>) {
@@ -80,25 +111,11 @@ impl Relay {
         self.snapshot_if_due(document, out);
     }
 
-    /// The store could not read or write: everybody who waits is told, and nothing takes the document's place.
-    fn fail(&mut self, document: DocumentId, sentence: &str, out: &mut Vec<Output>) {
-        self.documents.remove(&document);
-        self.refuse_orders(document, |_| true, out);
-        let sentence = format!("the server could not open the document: {sentence}");
-        for link in self.waiting_for(document) {
-            let retry_after = self.spread(limits::BACKOFF_MAX_MS);
-            self.refuse(link, refusal(RefuseCode::Storage, retry_after, &sentence), out);
-        }
-    }
-
     fn create_or_deny(&mut self, document: DocumentId, out: &mut Vec<Output>) {
-        if self.config.documents_stored_max <= self.n_stored {
-            return self.no_room(document, out);
-        }
         let mut wish = None;
         for link in self.waiting_for(document) {
             let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
-            match self.config.create.allows(hello).and_then(|granted| self.within_token(granted)) {
+            match self.may_create(hello) {
                 Ok(granted) => {
                     wish = Some(granted);
                     break;
@@ -117,13 +134,18 @@ impl Relay {
             }
             None => {
                 self.documents.remove(&document);
-                self.refuse_orders(document, |_| true, out);
+                self.refuse_orders(document, |_| true, DENIED, out);
             }
         }
     }
 
-    /// Passes on what a document is to be created with, if its token has made fewer than it may.
-    fn within_token(&self, granted: Granted) -> Result<Granted, Refuse> {
+    /// Returns what to create a document with, or why it is not created.
+    fn may_create(&self, hello: &Hello) -> Result<Granted, Refuse> {
+        let granted = self.config.create.allows(hello)?;
+        if self.config.documents_stored_max <= self.n_stored {
+            let sentence = "this relay keeps as many documents as it may; ask its operator for room";
+            return Err(refusal(RefuseCode::CreateDenied, None, sentence));
+        }
         let max = self.config.documents_per_token_max;
         let n_created = granted.creator.and_then(|creator| self.n_created.get(&creator)).copied();
         if n_created.unwrap_or(0) < max {
@@ -133,23 +155,6 @@ impl Relay {
             "{max} documents were created with this token, as many as may be; ask the relay's operator"
         );
         Err(refusal(RefuseCode::CreateDenied, None, &sentence))
-    }
-
-    /// Tells those who would create a document that there is no room, and the others that there is none.
-    fn no_room(&mut self, document: DocumentId, out: &mut Vec<Output>) {
-        self.documents.remove(&document);
-        self.refuse_orders(document, |_| true, out);
-        for link in self.waiting_for(document) {
-            let Some(Place::Waiting { hello, .. }) = self.links.get(&link) else { continue };
-            let refuse = self.config.create.allows(hello).map_or_else(
-                |refuse| refuse,
-                |_| {
-                    let sentence = "this relay keeps as many documents as it may; ask its operator for room";
-                    refusal(RefuseCode::CreateDenied, None, sentence)
-                },
-            );
-            self.refuse(link, refuse, out);
-        }
     }
 
     pub(super) fn created(
@@ -171,7 +176,8 @@ impl Relay {
         let opened = result.and_then(|()| Live::load(document, stored, limits, self.rng.next_u64(), now));
         match opened {
             Ok(live) => self.open(document, live, now, out),
-            Err(sentence) => self.fail(document, &sentence, out),
+            // The store has said why.
+            Err(_) => self.turn_away(document, access.write, Lacks::Text, out),
         }
     }
 }

@@ -8,7 +8,6 @@ use crate::base::time::{MonoTime, WallTime};
 use crate::protocol::DocumentId;
 use crate::protocol::capability::{Token, TokenHash};
 use crate::sync::event::{Order, Report};
-use crate::sync::room::DENIED;
 
 /// An order that waits for its document.
 #[derive(Debug)]
@@ -40,12 +39,11 @@ impl Relay {
                 let result = Err("the relay has too much to do; try again later".to_owned());
                 out.push(Output::Managed { ticket, result });
             }
-            Some(Slot::Loading | Slot::Creating { .. }) => self.orders.push(waiting),
+            Some(Slot::Loading(_) | Slot::Creating(_)) => self.orders.push(waiting),
             None => {
                 let shown = waiting.hash();
                 self.orders.push(waiting);
-                self.documents.insert(document, Slot::Loading);
-                out.push(Output::Load { document, shown });
+                self.load(document, shown, out);
             }
         }
     }
@@ -59,17 +57,18 @@ impl Relay {
         ready.into_iter().for_each(|order| self.carry_out_order(order, now, out));
     }
 
-    /// Answers what waited for a document that does not come, as a wrong token is answered.
+    /// Answers what waited for a document that does not come.
     pub(super) fn refuse_orders(
         &mut self,
         document: DocumentId,
         is_meant: impl Fn(&Waiting) -> bool,
+        sentence: &str,
         out: &mut Vec<Output>,
     ) {
         self.orders.retain(|order| {
             let is_refused = order.document == document && is_meant(order);
             if is_refused {
-                out.push(Output::Managed { ticket: order.ticket, result: Err(DENIED.to_owned()) });
+                out.push(Output::Managed { ticket: order.ticket, result: Err(sentence.to_owned()) });
             }
             !is_refused
         });
@@ -83,7 +82,7 @@ impl Relay {
     fn carry_out_order(&mut self, order: Waiting, now: MonoTime, out: &mut Vec<Output>) {
         let Waiting { document, ticket, token, order, wall } = order;
         let Some(Slot::Live(live)) = self.documents.get_mut(&document) else { return };
-        let is_change = matches!(order, Order::Grant(_) | Order::Revoke(_) | Order::Replace(_));
+        let is_change = order.is_change();
         let (result, closed) = live.manage(document, &token, order, wall, now, out);
         if is_change && matches!(result, Ok(Report::Links(_))) {
             let grants = live.room.grants().to_vec();

@@ -19,7 +19,8 @@ use crate::sync::{self, LinkId, Room, RoomConfig, Serve};
 /// Where a document is.
 #[derive(Debug)]
 pub(super) enum Slot {
-    Loading,
+    /// For whoever showed this.
+    Loading(TokenHash),
     Creating(Granted),
     Live(Box<Live>),
 }

@@ -132,18 +132,64 @@ fn a_document_is_read_for_the_next_who_waits_when_the_first_has_no_link() {
 }
 
 #[test]
+fn a_document_that_cannot_be_read_is_an_error_for_its_own_people_and_says_nothing_to_others() {
+    let mut relay = Relay::new(RelayConfig::new(1));
+    let mut handle = |input: Input<'_>| {
+        let mut out = Vec::new();
+        relay.handle(input, MonoTime(0), &mut out);
+        out
+    };
+    let id = document(1);
+    for n in [1, 2] {
+        let link = LinkId(u64::from(n));
+        handle(Input::LinkOpened { link, document: id, wall: WallTime(0) });
+        let hello = Hello { document: id, create: None, ..hello(n, b"") };
+        handle(Input::Packet { link, bytes: &packet(hello) });
+    }
+    let out = handle(Input::Loaded { document: id, result: Err("/srv/relay.sqlite is damaged".to_owned()) });
+    let stranger = Secret::from_random([2; 32]).token().hash();
+    assert!(matches!(out[0], Output::LoadFailed { .. }), "{out:?}");
+    assert!(matches!(out[1], Output::LinkRefused { link: LinkId(1), code: RefuseCode::Storage }), "{out:?}");
+    let Output::Send { link: LinkId(1), bytes } = &out[2] else { panic!("{out:?}") };
+    assert!(!bytes.windows(4).any(|part| part == b"/srv"), "the log is for the operator");
+    assert!(matches!(out.last(), Some(Output::Load { shown, .. }) if *shown == stranger), "{out:?}");
+    let out = handle(Input::NotShown { document: id, shown: stranger });
+    assert!(matches!(out[0], Output::LinkRefused { link: LinkId(2), code: RefuseCode::Denied }), "{out:?}");
+    assert_eq!(relay.n_documents(), 0);
+}
+
+/// Somebody with other secrets comes to a document that is there, and to one that is not.
+fn strangers(site: &mut Site, operator_token: &[u8]) {
+    let link = LinkId(2);
+    for (n, document) in [(2, document(1)), (3, document(3))] {
+        let hello = Hello { document, ..hello(n, operator_token) };
+        site.handle(Input::LinkOpened { link, document, wall: WallTime(0) }, 0);
+        site.handle(Input::Packet { link, bytes: &packet(hello) }, 0);
+    }
+}
+
+#[test]
+fn a_full_store_does_not_tell_by_a_wish_whether_a_document_is_there() {
+    let mut site = Site::new(RelayConfig { documents_stored_max: 1, ..RelayConfig::new(1) });
+    site.wish(1, b"");
+    site.handle(Input::Created { document: document(1), result: Ok(()) }, 0);
+    strangers(&mut site, b"");
+    assert_eq!(site.refused, [RefuseCode::CreateDenied; 2]);
+    let create = CreatePolicy::OperatorTokens(vec![b"red".to_vec()]);
+    let mut site = Site::new(RelayConfig { create, documents_per_token_max: 1, ..RelayConfig::new(1) });
+    site.wish(1, b"red");
+    site.handle(Input::Created { document: document(1), result: Ok(()) }, 0);
+    strangers(&mut site, b"red");
+    assert_eq!(site.refused, [RefuseCode::CreateDenied; 2], "nor does a token that is used up");
+}
+
+#[test]
 fn whoever_may_not_create_cannot_tell_by_wishing_whether_a_document_is_there() {
     let create = CreatePolicy::OperatorTokens(vec![b"red".to_vec()]);
     let mut site = Site::new(RelayConfig { create, ..RelayConfig::new(1) });
     site.wish(1, b"red");
     site.handle(Input::Created { document: document(1), result: Ok(()) }, 0);
-    // Somebody with another secret.
-    let link = LinkId(2);
-    for (n, document) in [(2, document(1)), (3, document(3))] {
-        let hello = Hello { document, ..hello(n, b"green") };
-        site.handle(Input::LinkOpened { link, document, wall: WallTime(0) }, 0);
-        site.handle(Input::Packet { link, bytes: &packet(hello) }, 0);
-    }
+    strangers(&mut site, b"green");
     assert_eq!(site.refused, [RefuseCode::CreateDenied; 2]);
 }
 

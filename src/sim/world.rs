@@ -341,6 +341,7 @@ impl World {
                 | relay::Output::Managed { .. }
                 | relay::Output::LinkRefused { .. }
                 | relay::Output::LinkWelcomed { .. }
+                | relay::Output::LoadFailed { .. }
                 | relay::Output::Unloaded { .. }
                 | relay::Output::Drained => continue,
             };

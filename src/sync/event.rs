@@ -162,6 +162,13 @@ pub enum Order {
     Set(ConnectionId, Mode),
 }
 
+impl Order {
+    /// Returns whether it changes which links there are, so that the store has to keep it.
+    pub fn is_change(&self) -> bool {
+        matches!(self, Order::Grant(_) | Order::Revoke(_) | Order::Replace(_))
+    }
+}
+
 /// What comes of an [`Order`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {

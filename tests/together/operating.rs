@@ -262,7 +262,7 @@ fn damage_is_found_and_named() {
     let mut relay = Relay::start();
     let ana = Home::new("ana");
     ana.file("a.txt", "one ".repeat(20_000));
-    ana.share("a.txt", &relay.url());
+    let link = ana.share("a.txt", &relay.url());
     assert!(relay.terminate().success());
     let (file, data) = (relay.data().join("relay.sqlite"), relay.data().display().to_string());
     ana.ok(&["relay", "check", "--data", &data]);
@@ -277,8 +277,30 @@ fn damage_is_found_and_named() {
         outcome.stdout.contains("1 damaged") && outcome.stderr.contains("restore a backup"),
         "{outcome:?}"
     );
+    // Whoever has the link is told so, and not where the relay keeps it.
+    relay.restart();
+    let told = Home::new("ben").run(&["cat", &link]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""), "never an empty text");
+    assert!(told.stderr.contains("could not open the document"), "{}", told.stderr);
+    assert!(!told.stderr.contains("relay.sqlite") && relay.log().contains("relay.sqlite"), "{}", told.stderr);
     let nothing = ana.run(&["relay", "check", "--data", "nowhere"]);
     assert!(nothing.code == Some(1) && nothing.stderr.contains("nowhere"), "{}", nothing.stderr);
+}
+
+#[test]
+fn an_owner_whose_change_of_links_is_not_kept_is_told_so() {
+    let relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("a.txt", "one");
+    let link = ana.share("a.txt", &relay.url());
+    ana.ok(&["link", &link, "--new"]);
+    // Somebody takes it out of the store while the relay has it in memory.
+    let store = rusqlite::Connection::open(relay.data().join("relay.sqlite")).expect("a database");
+    store.busy_timeout(PATIENCE).expect("an option");
+    store.execute("DELETE FROM document", []).expect("not locked");
+    let outcome = ana.run(&["link", &link, "--new"]);
+    assert!(outcome.code == Some(1) && outcome.stderr.contains("could not keep"), "{outcome:?}");
+    assert!(!outcome.stderr.contains("relay.sqlite"), "{}", outcome.stderr);
 }
 
 /// Says hello as somebody who shares a document of this number; returns the connection once it is answered.

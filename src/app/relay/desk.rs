@@ -5,22 +5,13 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::numbers::Page;
-use super::{Actor, DENIED_AFTER, orders};
+use super::{Actor, orders};
 use crate::io::clock;
 use crate::io::server::desk::{Answer, Ask, Question, Reply};
 use crate::protocol::DocumentId;
 use crate::relay::{Input, Ticket};
 use crate::sync::event::{Order, Report};
 use crate::sync::room::DENIED;
-
-/// Says that there is no such document or that the secret is wrong, when the time tells nothing of which.
-fn deny(reply: Reply, asked_at: Instant) {
-    tokio::spawn(async move {
-        tokio::time::sleep_until((asked_at + DENIED_AFTER).into()).await;
-        // Whoever asked may have gone.
-        let _ = reply.send(Answer::refused(DENIED));
-    });
-}
 
 impl Actor {
     pub(super) fn answer(&mut self, ask: Ask) {
@@ -51,11 +42,24 @@ impl Actor {
     }
 
     fn order(&mut self, document: DocumentId, token: &str, order: Order, reply: Reply) {
-        let Some(token) = orders::token(token) else { return deny(reply, Instant::now()) };
+        let Some(token) = orders::token(token) else { return self.deny(reply, Instant::now()) };
+        // What cannot be kept is not begun: its answers would wait and pile up.
+        if order.is_change() && self.disk_trouble.is_some() {
+            let answer =
+                "the disk there takes nothing at the moment, so links stay as they are; try again later\n";
+            let _ = reply.send(Answer::unavailable(answer));
+            return;
+        }
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         self.owners.insert(ticket, (reply, Instant::now()));
         self.step(Input::Manage { document, ticket, token, order, wall: clock::wall_now() });
+    }
+
+    /// Says that there is no such document or that the secret is wrong.
+    fn deny(&self, reply: Reply, asked_at: Instant) {
+        // Whoever asked may have gone.
+        self.denials.hold(asked_at, move || drop(reply.send(Answer::refused(DENIED))));
     }
 
     /// Answers an owner: at once, or when the store has what was ordered.
@@ -66,24 +70,13 @@ impl Actor {
             Ok(Report::Unchanged) => Answer::unchanged(),
             Ok(Report::View(view)) => Answer::json(orders::view(view)).with_mark(view.mark),
             Ok(report) => Answer::json(orders::report(report)),
-            Err(sentence) if sentence == DENIED => return deny(reply, asked_at),
+            Err(sentence) if sentence == DENIED => return self.deny(reply, asked_at),
             Err(sentence) => Answer::refused(sentence),
         };
         match stored_first {
             Some(document) => self.unsaid.entry(document).or_default().push_back((reply, answer)),
             // Whoever asked may have gone.
             None => drop(reply.send(answer)),
-        }
-    }
-
-    /// Says the first of the answers that waited for the store.
-    pub(super) fn access_stored(&mut self, document: DocumentId) {
-        let Some(unsaid) = self.unsaid.get_mut(&document) else { return };
-        if let Some((reply, answer)) = unsaid.pop_front() {
-            let _ = reply.send(answer);
-        }
-        if unsaid.is_empty() {
-            self.unsaid.remove(&document);
         }
     }
 

@@ -105,6 +105,19 @@ impl LoadedDocument {
     }
 }
 
+/// What the store can be asked to write for a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// [`RelayStore::create`].
+    Create,
+    /// [`RelayStore::append`] with this number.
+    Append(u64),
+    /// [`RelayStore::store_snapshot`].
+    Snapshot,
+    /// [`RelayStore::store_access`].
+    Access,
+}
+
 /// What the store answers, from its own thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelayEvent {
@@ -153,14 +166,14 @@ pub enum RelayEvent {
         /// Its document.
         doc_id: DocId,
     },
-    /// One request can never be done: the document exists with other keys, does not exist, or the bytes are
-    /// more than the database can hold.
+    /// A request was not done. An append may be asked for again; anything else can never be done: the document exists with other
+    /// keys, does not exist or is damaged, or the bytes are more than the database can hold.
     Refused {
         /// The document.
         doc_id: DocId,
-        /// The number, of an append.
-        token: Option<u64>,
-        /// What happened and what to do.
+        /// What was asked for.
+        request: Request,
+        /// What happened and what to do. For the log: it may name files.
         sentence: String,
     },
     /// Nothing can be written at the moment. Appends are given back with `Refused`; what else waits is tried again twice a second.

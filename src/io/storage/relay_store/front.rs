@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use super::RelayEvent;
 use super::redo::{CHANGE_BYTES_MAX, Change, Mark, Redo};
 use super::worker::{Command, Unsettled};
+use super::{RelayEvent, Request};
 use crate::io::storage::StorageError;
 use crate::io::storage::serve::Order as WorkerOrder;
 
@@ -208,7 +208,7 @@ fn persisted(group: &[Change]) -> Vec<RelayEvent> {
 fn refusals(group: &mut Vec<Change>, why: &str) -> Vec<RelayEvent> {
     let refused = |change: Change| RelayEvent::Refused {
         doc_id: change.doc_id,
-        token: Some(change.token),
+        request: Request::Append(change.token),
         sentence: StorageError::NotNow { why: why.to_owned() }.to_string(),
     };
     group.drain(..).map(refused).collect()

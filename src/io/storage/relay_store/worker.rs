@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::front::{OnEvents, Shared, settled_by};
 use super::redo::{self, Change, Mark};
 use super::rows::{self, Write};
-use super::{DocId, Hashes, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, StorageError};
+use super::{DocId, Hashes, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, Request, StorageError};
 use crate::base::time::WallTime;
 use crate::io::paths::create_private_folder;
 use crate::io::storage::database::{Database, Kind};
@@ -161,23 +161,24 @@ impl Worker {
 
     fn tell(&self, (write, result): Answer<Write>) {
         let doc_id = write.doc_id().unwrap_or_default();
+        let (request, done) = match &write {
+            Write::Settled { end } => return self.shared.settled.store(settled_by(*end), Ordering::SeqCst),
+            Write::Append(_) => {
+                // Only if somebody else took the document out of the database, or made the database larger than it can be.
+                if !matches!(result, Ok(true)) {
+                    let document = crate::protocol::DocumentId::from_bytes(doc_id);
+                    tracing::error!(%document, ?result, "a change could not be kept");
+                }
+                return;
+            }
+            Write::Create { .. } => (Request::Create, RelayEvent::Created { doc_id }),
+            Write::StoreSnapshot { upto, .. } => {
+                (Request::Snapshot, RelayEvent::SnapshotStored { doc_id, upto: *upto })
+            }
+            Write::StoreAccess { .. } => (Request::Access, RelayEvent::AccessStored { doc_id }),
+        };
         let sentence = match (write, result) {
-            (Write::Settled { end }, _) => {
-                return self.shared.settled.store(settled_by(end), Ordering::SeqCst);
-            }
-            (Write::Append(_), Ok(true)) => return,
-            // Only if somebody else took the document out of the database, or made the database larger than it can be.
-            (Write::Append(_), result) => {
-                let document = crate::protocol::DocumentId::from_bytes(doc_id);
-                return tracing::error!(%document, ?result, "a change could not be kept");
-            }
-            (Write::Create { .. }, Ok(true)) => return self.tell_one(RelayEvent::Created { doc_id }),
-            (Write::StoreSnapshot { upto, .. }, Ok(true)) => {
-                return self.tell_one(RelayEvent::SnapshotStored { doc_id, upto });
-            }
-            (Write::StoreAccess { .. }, Ok(true)) => {
-                return self.tell_one(RelayEvent::AccessStored { doc_id });
-            }
+            (_, Ok(true)) => return self.tell_one(done),
             (Write::Create { document, .. }, Ok(false)) => {
                 format!(
                     "“{}” cannot be created, because another document has its link; share it again",
@@ -190,7 +191,7 @@ impl Worker {
             }
             (_, Err(error)) => error.to_string(),
         };
-        self.tell_one(RelayEvent::Refused { doc_id, token: None, sentence });
+        self.tell_one(RelayEvent::Refused { doc_id, request, sentence });
     }
 }
 

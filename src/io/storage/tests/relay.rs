@@ -10,6 +10,7 @@ use crate::io::storage::StorageError;
 use crate::io::storage::relay_store::upkeep::{StoreReader, restore};
 use crate::io::storage::relay_store::{
     DocId, Hashes, LoadedDocument, OnEvents, RelayDocument, RelayEvent, RelayLink, RelaySnapshot, RelayStore,
+    Request,
 };
 
 const DOC: DocId = [1; 16];
@@ -128,7 +129,7 @@ fn a_sync_that_fails_acknowledges_nothing_and_loses_nothing() {
     }
     store.append(DOC, 3, vec![3; 100]).expect("open");
     assert!(matches!(next(&events), RelayEvent::PersistFailed { .. }));
-    assert!(matches!(next(&events), RelayEvent::Refused { doc_id: DOC, token: Some(3), .. }));
+    assert!(matches!(next(&events), RelayEvent::Refused { doc_id: DOC, request: Request::Append(3), .. }));
     assert_eq!(loaded(&store, &events).batches, [[1], [2]], "it can be read meanwhile");
     store.append(DOC, 4, vec![4]).expect("open");
     assert_eq!([next(&events), next(&events)], [persisted(4), RelayEvent::Recovered]);
@@ -261,10 +262,16 @@ fn failed_write_is_not_acknowledged_until_it_succeeds() {
     let RelayEvent::PersistFailed { sentence } = next(&events) else { panic!("another event") };
     assert!(sentence.contains("relay.redo"), "{sentence}");
     let event = next(&events);
-    assert!(matches!(event, RelayEvent::Refused { doc_id: DOC, token: Some(1), .. }), "{event:?}");
+    assert!(
+        matches!(event, RelayEvent::Refused { doc_id: DOC, request: Request::Append(1), .. }),
+        "{event:?}"
+    );
     store.append(DOC, 2, vec![2, 2]).expect("open");
     let event = next(&events);
-    assert!(matches!(event, RelayEvent::Refused { doc_id: DOC, token: Some(2), .. }), "{event:?}");
+    assert!(
+        matches!(event, RelayEvent::Refused { doc_id: DOC, request: Request::Append(2), .. }),
+        "{event:?}"
+    );
     assert_eq!(store.waiting_bytes(), 0, "who asked keeps it, and asks again");
 
     allow_writes(folder.path());
@@ -294,9 +301,17 @@ fn requests_that_can_never_be_done_are_refused() {
     assert_eq!(next(&events), RelayEvent::Created { doc_id: DOC });
     store.create(DOC, RelayDocument { write_hash: [0; 32], ..document() }, WallTime(6)).expect("open");
     let event = next(&events);
-    assert!(matches!(event, RelayEvent::Refused { doc_id: DOC, token: None, .. }), "{event:?}");
+    assert!(matches!(event, RelayEvent::Refused { doc_id: DOC, request: Request::Create, .. }), "{event:?}");
     store.append(DOC, 1, vec![1]).expect("open");
     assert_eq!(next(&events), persisted(1));
+    let none = [9; 16];
+    store.store_access(none, Hashes { write: [3; 32], read: [4; 32] }, Vec::new()).expect("open");
+    let event = next(&events);
+    assert!(matches!(event, RelayEvent::Refused { request: Request::Access, .. }), "{event:?}");
+    let snapshot = RelaySnapshot { version: Vec::new(), bytes: vec![1] };
+    store.store_snapshot(none, snapshot, 1).expect("open");
+    let event = next(&events);
+    assert!(matches!(event, RelayEvent::Refused { request: Request::Snapshot, .. }), "{event:?}");
 }
 
 #[test]
