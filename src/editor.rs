@@ -24,6 +24,7 @@ pub mod keymap;
 pub mod layout;
 pub mod lines;
 pub mod merge;
+mod message;
 pub mod mouse;
 mod outline;
 pub mod pair;
@@ -46,179 +47,35 @@ mod tests;
 use ropey::Rope;
 
 use crate::base::limits::PRESENCE_SELECTIONS_MAX;
-use crate::base::text_format::encoding::Encoding;
 use crate::base::text_format::{LineEnding, TextFormat};
 use crate::base::time::MonoTime;
-use crate::document::{Anchor, Applied, Bias, Document};
-use crate::protocol::ConnectionId;
+use crate::document::{Anchor, Bias, Document};
 use crate::protocol::link_url::LinkUrl;
 use crate::protocol::presence::{Activity, Presence};
 use crate::sync::Status;
-use crate::syntax::grammar::Grammar;
 use crate::syntax::language::{self, Language};
-use crate::syntax::outline::Symbol;
 
-use command::Action;
 use edit::Run;
 use file::FileMeta;
 use find::Find;
+use glyph::TabWidth;
 use hidden::Hidden;
-use highlight::{Highlights, Painted};
+use highlight::Highlights;
 use indentation::Indentation;
-use key::{Key, Mouse};
+use key::Key;
 use layout::Layout;
+pub use message::{Effect, Msg, SaveDone};
 use mouse::Clicks;
-use panes::Arrange;
 use people::{LastSeen, Peer};
-use picker::{Item, Picker, PickerKind};
+use picker::Picker;
 use prompt::Prompt;
 use selection::Selection;
-use settings::{FileSettings, Settings};
+use settings::{Chosen, FileSettings, Settings};
 pub use update::update;
 use vim::Vim;
 
 /// How long a message stays on the status line, in milliseconds.
 pub const NOTICE_MS: u64 = 6_000;
-
-/// Something that happened, to be worked into the model.
-#[derive(Debug)]
-pub enum Msg {
-    /// A key was pressed.
-    Key(Key),
-    /// The mouse did something.
-    Mouse(Mouse),
-    /// Text was pasted in the terminal. Taken literally.
-    Paste(String),
-    /// The screen has this many columns and rows.
-    Resize(u16, u16),
-    /// The deadline was reached.
-    Tick,
-    /// Edits of others were merged into the document (through `document_mut`).
-    RemoteApplied(Applied),
-    /// Who is here now, without oneself.
-    People(Vec<(ConnectionId, Presence)>),
-    /// The state of the connection.
-    Connection(Status),
-    /// The terminal's window got the keyboard: other programs may have done something meanwhile.
-    FocusGained,
-    /// The file is not what it was when it was last read or written here: `Effect::CheckFile` found out.
-    FileChanged,
-    /// There is no file any more: `Effect::CheckFile` or `Effect::Quit` found out.
-    FileGone {
-        /// Whether the user was about to quit.
-        quits: bool,
-    },
-    /// At the start: the text was recovered, and the file was changed by another program meanwhile.
-    Conflict,
-    /// The save ended. `revision` is that of the effect.
-    Saved {
-        /// Which state of the text was written.
-        revision: u64,
-        /// What came of it.
-        result: Result<SaveDone, String>,
-    },
-    /// The text that is in the file now and what goes with it, asked for by `Effect::LoadTheirs`.
-    Theirs(Result<(String, FileMeta), String>),
-    /// As `Theirs`, asked for by `Effect::Reopen`.
-    Reopened(Result<(String, FileMeta), String>),
-    /// The document has just been shared: the link is shown.
-    Shared {
-        /// Whether the link was put on the clipboard.
-        is_copied: bool,
-    },
-    /// What the configuration says now, or what is wrong with it.
-    Settings(Box<Result<Settings, String>>),
-    /// What the parts of the text are that `Model::wanted_highlights` asked for.
-    Painted(Painted),
-    /// The text takes too long to parse: it stays plain.
-    TooSlow,
-    /// Run a command.
-    Command(Action),
-    /// What `Effect::Arrange` asked to be listed.
-    List(PickerKind, Vec<Item>),
-    /// What the text defines, which `Effect::Outline` asked for; `None` when that took too long.
-    Symbols(Option<Vec<Symbol>>),
-    /// Something to tell the user.
-    Notice(String),
-}
-
-/// How a save ended well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SaveDone {
-    /// The file holds the text. What else there is to say, if anything.
-    Written(Option<String>),
-    /// The file was changed by another program since it was read, and was left alone.
-    ChangedOutside,
-    /// There is a file that this text never had anything to do with; it was left alone.
-    Exists,
-}
-
-/// Something that the shell must do.
-#[derive(Clone, Debug)]
-pub enum Effect {
-    /// Write the text to the file.
-    Save {
-        /// The text (a cheap clone).
-        text: Rope,
-        /// To be handed back in `Msg::Saved`.
-        revision: u64,
-        /// Whether a change by another program may be written over.
-        overwrite: bool,
-        /// Where to, if not to its own file: that is its file from then on.
-        path: Option<String>,
-    },
-    /// Look whether another program changed or deleted the file; if so, answer with `Msg::FileChanged` or `Msg::FileGone`.
-    CheckFile,
-    /// Look whether the configuration changed; if so, answer with `Msg::Settings`.
-    CheckConfig,
-    /// The text is what the file holds now, as it was last read.
-    InStep,
-    /// Read the file, and answer with `Msg::Theirs`.
-    LoadTheirs,
-    /// Read the file in this encoding, and answer with `Msg::Reopened`.
-    Reopen(Encoding),
-    /// Leave the editor. When the text is not modified and its file is gone, answer with `Msg::FileGone` instead.
-    Quit,
-    /// As `Quit`, for this text alone.
-    Close,
-    /// Leave the editor, and discard whatever is unsaved in any text.
-    QuitAll {
-        /// Whether whoever started the program is told that nothing came of it.
-        is_failure: bool,
-    },
-    /// Write the text to another file as well. What comes of it is told with `Msg::Notice`.
-    Copy {
-        /// The text (a cheap clone).
-        text: Rope,
-        /// Where to.
-        path: String,
-        /// Whether a file that is there may be written over.
-        overwrite: bool,
-    },
-    /// Open a file beside the others.
-    Open(String),
-    /// Show the open text with this number.
-    Show(usize),
-    /// Do something with the open texts or the panes.
-    Arrange(Arrange),
-    /// Find out what the text defines, and answer with `Msg::Symbols`.
-    Outline {
-        /// The text (a cheap clone).
-        text: Rope,
-        /// How to read it.
-        grammar: Grammar,
-    },
-    /// Give the terminal back to the shell that started us.
-    Suspend,
-    /// Put a text on the terminal's clipboard.
-    CopyToClipboard(String),
-    /// The document was edited here: journal it and tell the room.
-    DocumentEdited,
-    /// What others are shown of this user changed: see `Model::presence`.
-    PresenceChanged,
-    /// Try to connect at once.
-    RetryNow,
-}
 
 /// A message on the status line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,8 +127,6 @@ pub struct Model {
     /// The others, in no order.
     pub(crate) others: Vec<Selection>,
     pub(crate) scroll: Scroll,
-    /// Whether long lines are wrapped, where the user said so for this text.
-    wraps: Option<bool>,
     size: (u16, u16),
     pub(crate) prompt: Option<Prompt>,
     pub(crate) overlay: Overlay,
@@ -281,7 +136,10 @@ pub struct Model {
     pub(crate) settings: Settings,
     /// What an `.editorconfig` says about the file.
     pub(crate) file_settings: FileSettings,
+    /// What the user chose for this text.
+    pub(crate) chosen: Chosen,
     pub(crate) indentation: Indentation,
+    pub(crate) tab_width: TabWidth,
     /// The keys of a chord that is not finished.
     pub(crate) chord: Vec<Key>,
     pub(crate) notice: Option<Notice>,
@@ -333,14 +191,14 @@ impl Model {
         let (language, hidden) = (language::detect(&file.name, &base), Hidden::of(&base));
         let format = file.format;
         let (settings, file_settings) = (Settings::default(), FileSettings::default());
-        let indentation = Indentation::of(&base, &file_settings, &settings, language);
+        let (chosen, tab_width) = (Chosen::default(), settings.tab_width);
+        let indentation = Indentation::of(&base, &chosen, &file_settings, &settings, language);
         Model {
             document,
             file,
             selection: Selection::default(),
             others: Vec::new(),
             scroll: Scroll::default(),
-            wraps: None,
             size: (80, 24),
             prompt: None,
             overlay: Overlay::None,
@@ -348,7 +206,9 @@ impl Model {
             symbols: Vec::new(),
             settings,
             file_settings,
+            chosen,
             indentation,
+            tab_width,
             chord: Vec::new(),
             notice: None,
             find: Find::default(),
@@ -441,29 +301,6 @@ impl Model {
     pub fn mark_modified(&mut self, base: Rope) {
         self.base = base;
         self.revision += 1;
-    }
-
-    /// Returns what the configuration says.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// Takes in what the configuration says.
-    pub fn set_settings(&mut self, settings: Settings) {
-        self.settings = settings;
-        self.look_at_indentation();
-    }
-
-    /// Takes in what an `.editorconfig` says about the file.
-    pub fn set_file_settings(&mut self, settings: FileSettings) {
-        self.file_settings = settings;
-        self.look_at_indentation();
-    }
-
-    /// Decides anew what one step of indentation is.
-    fn look_at_indentation(&mut self) {
-        self.indentation =
-            Indentation::of(self.document.rope(), &self.file_settings, &self.settings, self.language);
     }
 
     /// Sets the name and the colour (of 16) that others see, and the link to show, if the document is shared.

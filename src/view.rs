@@ -17,7 +17,7 @@ use ratatui::layout::Position;
 use ratatui::style::Style;
 
 use crate::base::time::MonoTime;
-use crate::editor::glyph::glyph;
+use crate::editor::glyph::{TabWidth, glyph};
 use crate::editor::grapheme::clusters;
 use crate::editor::panes::Area;
 use crate::editor::vim::Mode;
@@ -162,7 +162,7 @@ fn put(screen: &mut Screen, x: u16, end: u16, y: u16, text: &str, style: Style) 
         return x;
     }
     for cluster in clusters(text) {
-        let shown = glyph(cluster, 0);
+        let shown = glyph(cluster, 0, TabWidth::default());
         if usize::from(end.saturating_sub(x)) < shown.cells {
             break;
         }

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::editor::command::{self, COMMANDS};
+use crate::editor::glyph::TabWidth;
 use crate::editor::keymap::{self, Binding, Keymap};
 use crate::editor::settings::Settings;
 use crate::protocol::link_url::ServerUrl;
@@ -117,6 +118,14 @@ pub static OPTIONS: &[Opt] = &[
             0 => Some(quoted("tab")),
             n => Some(n.to_string()),
         },
+    },
+    Opt {
+        name: "tab_width",
+        about: "How many cells wide a tab is where .editorconfig does not say, 1 to 16; the command tab-width changes it for one text",
+        set: |config, value| {
+            number(value, 1, TabWidth::MAX.into()).map(|n| config.editor.tab_width = TabWidth::new(n as u8))
+        },
+        get: |config| Some(config.editor.tab_width.cells().to_string()),
     },
     Opt {
         name: "auto_indent",
@@ -328,7 +337,7 @@ mod tests {
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
         let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nscreen_reader = true\ntheme = \"dark\"\nscrollbar = false\n\
-                    wrap = true\nindent = 2\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\nrestore = false\n";
+                    wrap = true\nindent = 2\ntab_width = 8\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\nrestore = false\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);

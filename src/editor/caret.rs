@@ -40,17 +40,17 @@ impl Model {
     fn moved_rows(&self, before: Selection, by: isize) -> (usize, Option<usize>) {
         let (rope, head) = (self.rope(), before.head);
         if !self.is_wrapped() {
-            let column = before.goal.unwrap_or_else(|| column_of(rope, head));
+            let column = before.goal.unwrap_or_else(|| column_of(rope, head, self.tab_width));
             let (line, last) = (rope.char_to_line(head), rope.len_lines() - 1);
             let at = match line.saturating_add_signed(by).min(last) {
                 to if to == line && by < 0 => 0,
                 to if to == line => rope.len_chars(),
-                to => at_column(rope, to, column),
+                to => at_column(rope, to, column, self.tab_width),
             };
             return (at, Some(column));
         }
         let (from, row) = self.place_of(head);
-        let x = before.goal.unwrap_or_else(|| row.cells_before(rope, head));
+        let x = before.goal.unwrap_or_else(|| row.cells_before(rope, head, self.tab_width));
         let at = match self.row_from(from, by) {
             to if to == from && by < 0 => 0,
             to if to == from => rope.len_chars(),
@@ -130,7 +130,7 @@ impl Model {
         }
         let width = usize::from(layout.text_columns).max(1);
         let rope = self.document.rope();
-        let column = column_of(rope, self.selection.head);
+        let column = column_of(rope, self.selection.head, self.tab_width);
         // Sideways in steps: a redraw of every row for each character typed would cost more than it shows.
         let step = (width / 4).clamp(1, 16);
         if column < self.scroll.left {
@@ -149,7 +149,7 @@ impl Model {
         let start = rope.line_to_char(line);
         let head = self.selection.head;
         let mut left = (start + self.scroll.left).min(head);
-        while left < head && width <= column::cells_between(rope, left, head) {
+        while left < head && width <= column::cells_between(rope, left, head, self.tab_width) {
             left += (head - left).div_ceil(2);
         }
         self.scroll.left = grapheme::floor(rope, left) - start;
@@ -161,12 +161,12 @@ impl Model {
         if column::is_long(rope, place.line) {
             let end = line_end(rope, place.line);
             let left = grapheme::floor(rope, (rope.line_to_char(place.line) + self.scroll.left).min(end));
-            return column::at_cell(rope, left, end, x);
+            return column::at_cell(rope, left, end, x, self.tab_width);
         }
         if self.is_wrapped() {
             self.position_on(place, x)
         } else {
-            at_column(rope, place.line, self.scroll.left + x)
+            at_column(rope, place.line, self.scroll.left + x, self.tab_width)
         }
     }
 }

@@ -135,12 +135,12 @@ impl Model {
         let (all, _) = self.selections();
         let edge = if up { all[0] } else { all[all.len() - 1] };
         let rope = self.rope();
-        let column = edge.goal.unwrap_or_else(|| column_of(rope, edge.head));
+        let column = edge.goal.unwrap_or_else(|| column_of(rope, edge.head, self.tab_width));
         let line = rope.char_to_line(edge.head);
         let line =
             if up { line.checked_sub(1) } else { Some(line + 1).filter(|&line| line < rope.len_lines()) };
         let Some(line) = line else { return };
-        let at = at_column(rope, line, column);
+        let at = at_column(rope, line, column, self.tab_width);
         self.add_selection(Selection { anchor: at, head: at, goal: Some(column) });
     }
 
@@ -151,7 +151,10 @@ impl Model {
         let last = last.min(first + SELECTIONS_MAX - 1);
         let all: Vec<Selection> = (first..=last)
             .map(|line| {
-                let (anchor, head) = (at_column(rope, line, from.1), at_column(rope, line, to.1));
+                let (anchor, head) = (
+                    at_column(rope, line, from.1, self.tab_width),
+                    at_column(rope, line, to.1, self.tab_width),
+                );
                 Selection { anchor, head, goal: None }
             })
             .collect();

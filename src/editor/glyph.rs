@@ -9,8 +9,36 @@ use std::fmt::Write;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Cells from one tab stop to the next.
-pub const TAB_CELLS: usize = 4;
+/// Cells from one tab stop to the next, 1 to `TabWidth::MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TabWidth(u8);
+
+impl TabWidth {
+    /// The widest.
+    pub const MAX: u8 = 16;
+
+    /// Makes one of so many cells; more or fewer than there can be become the nearest that can.
+    pub fn new(n_cells: u8) -> TabWidth {
+        TabWidth(n_cells.clamp(1, TabWidth::MAX))
+    }
+
+    /// Returns the number of cells.
+    pub fn cells(self) -> u8 {
+        self.0
+    }
+
+    /// Returns how many cells a tab takes that starts `column` cells from the start of its line.
+    fn cells_at(self, column: usize) -> usize {
+        let width = usize::from(self.0);
+        width - column % width
+    }
+}
+
+impl Default for TabWidth {
+    fn default() -> TabWidth {
+        TabWidth(4)
+    }
+}
 
 /// Combining marks drawn on one base; the others are counted in a `+n`.
 pub const MARKS_MAX: usize = 32;
@@ -39,13 +67,14 @@ pub struct Glyph<'a> {
 
 /// Returns what `cluster` looks like when it starts `column` cells from the start of its line. A line feed or
 /// an empty cluster takes one blank cell.
-pub fn glyph(cluster: &str, column: usize) -> Glyph<'_> {
+pub fn glyph(cluster: &str, column: usize, tab: TabWidth) -> Glyph<'_> {
     let mut chars = cluster.chars();
     match (chars.next(), chars.as_str()) {
         (None | Some('\n'), "") => Glyph { text: " ".into(), cells: 1, kind: GlyphKind::Text },
         (Some('\t'), "") => {
-            let cells = TAB_CELLS - column % TAB_CELLS;
-            Glyph { text: "    "[..cells].into(), cells, kind: GlyphKind::Tab }
+            const BLANKS: &str = "                ";
+            let cells = tab.cells_at(column);
+            Glyph { text: BLANKS[..cells].into(), cells, kind: GlyphKind::Tab }
         }
         (Some(' '..='~'), "") => Glyph { text: cluster.into(), cells: 1, kind: GlyphKind::Text },
         (Some(c), "") if !is_plain(c) => {
@@ -133,7 +162,7 @@ mod tests {
 
     #[track_caller]
     fn check(cluster: &str, text: &str, cells: usize) {
-        let glyph = glyph(cluster, 0);
+        let glyph = glyph(cluster, 0, TabWidth::default());
         assert_eq!((glyph.text.as_ref(), glyph.cells), (text, cells), "{cluster:?}");
     }
 
@@ -175,15 +204,16 @@ mod tests {
     #[test]
     fn marks_are_capped_and_counted() {
         let cluster = "a".to_owned() + &"\u{301}".repeat(300);
-        let shown = glyph(&cluster, 0);
+        let shown = glyph(&cluster, 0, TabWidth::default());
         assert_eq!(shown.text, "a".to_owned() + &"\u{301}".repeat(32) + "+268");
         assert_eq!(shown.cells, 5);
     }
 
     #[test]
     fn tab_goes_to_the_next_stop() {
-        assert_eq!(glyph("\t", 0).cells, 4);
-        assert_eq!(glyph("\t", 3).cells, 1);
-        assert_eq!(glyph("\t", 5).cells, 3);
+        let cells = |column, width| glyph("\t", column, TabWidth::new(width)).cells;
+        assert_eq!([cells(0, 4), cells(3, 4), cells(5, 4)], [4, 1, 3]);
+        assert_eq!([cells(0, 8), cells(3, 8), cells(8, 8)], [8, 5, 8]);
+        assert_eq!([cells(7, 1), cells(7, 0), cells(0, 99)], [1, 1, 16]);
     }
 }

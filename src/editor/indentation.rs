@@ -4,7 +4,7 @@ use ropey::Rope;
 
 use crate::syntax::language::Language;
 
-use super::settings::{FileSettings, Settings};
+use super::settings::{Chosen, FileSettings, Settings};
 
 /// Lines from the start of a text that are looked at.
 const LINES_MAX: usize = 2_000;
@@ -18,12 +18,11 @@ const LINE_CHARS_MAX: usize = 200;
 /// The most blanks that one step can be.
 pub const BLANKS_MAX: u8 = 16;
 
-/// Columns of a tab where nothing says otherwise.
-const TAB_WIDTH: u8 = 4;
-
 /// What says how a text is indented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// Its user, for this text.
+    Chosen,
     /// A file `.editorconfig`.
     EditorConfig,
     /// The text's own lines.
@@ -39,42 +38,50 @@ pub enum Origin {
 pub struct Indentation {
     /// Whether a step is a tab; else it is blanks.
     pub is_tab: bool,
-    /// Columns of a step, 1 to `BLANKS_MAX`.
-    pub n_columns: u8,
+    /// How many blanks a step is, 1 to `BLANKS_MAX`; of no meaning for a tab.
+    pub n_blanks: u8,
     /// What says so.
     pub origin: Origin,
 }
 
 impl Indentation {
     /// Returns how a text is indented: as the first of these say that say anything, in the order of `Origin`.
-    pub fn of(text: &Rope, file: &FileSettings, settings: &Settings, language: &Language) -> Indentation {
-        let tab_width = file.tab_width.unwrap_or(TAB_WIDTH);
-        let made = |n: u8, origin| Indentation {
-            is_tab: n == 0,
-            n_columns: if n == 0 { tab_width } else { n.min(BLANKS_MAX) },
-            origin,
-        };
+    pub fn of(
+        text: &Rope,
+        chosen: &Chosen,
+        file: &FileSettings,
+        settings: &Settings,
+        language: &Language,
+    ) -> Indentation {
+        let made = |n: u8, origin| Indentation { is_tab: n == 0, n_blanks: n.clamp(1, BLANKS_MAX), origin };
         let usual = language.indent;
         let usual = if usual == "\t" { 0 } else { usual.len() as u8 };
-        let said = file.indent.map(|n| made(n, Origin::EditorConfig));
-        said.or_else(|| shown_by(text).map(|n| made(n, Origin::Text)))
+        let said = chosen.indent.map(|n| made(n, Origin::Chosen));
+        said.or_else(|| file.indent.map(|n| made(n, Origin::EditorConfig)))
+            .or_else(|| shown_by(text).map(|n| made(n, Origin::Text)))
             .or_else(|| settings.indent.map(|n| made(n, Origin::Configuration)))
             .unwrap_or_else(|| made(usual, Origin::Language))
     }
 
     /// Returns what one step is written as.
     pub fn unit(&self) -> String {
-        if self.is_tab { "\t".to_owned() } else { " ".repeat(self.n_columns.into()) }
+        if self.is_tab { "\t".to_owned() } else { " ".repeat(self.n_blanks.into()) }
+    }
+
+    /// Returns in words what a step of so many blanks is, or of a tab for 0.
+    pub fn step(n_blanks: u8) -> String {
+        match n_blanks {
+            0 => "tabs".to_owned(),
+            1 => "1 blank".to_owned(),
+            n => format!("{n} blanks"),
+        }
     }
 
     /// Returns in words what a step is, and what says so.
     pub fn words(&self) -> String {
-        let step = match (self.is_tab, self.n_columns) {
-            (true, n) => format!("tabs of {n}"),
-            (false, 1) => "1 blank".to_owned(),
-            (false, n) => format!("{n} blanks"),
-        };
+        let step = Indentation::step(if self.is_tab { 0 } else { self.n_blanks });
         let origin = match self.origin {
+            Origin::Chosen => "your choice",
             Origin::EditorConfig => ".editorconfig",
             Origin::Text => "the text itself",
             Origin::Configuration => "config.toml",
@@ -159,14 +166,17 @@ mod tests {
         let (none, settings) = (FileSettings::default(), Settings::default());
         let text = Rope::from_str("a:\n  b:\n    c\n");
         let words = |text: &Rope, file: &FileSettings, settings: &Settings| {
-            Indentation::of(text, file, settings, python).words()
+            Indentation::of(text, &Chosen::default(), file, settings, python).words()
         };
         assert_eq!(words(&Rope::new(), &none, &settings), "4 blanks (from the language)");
         let own = Settings { indent: Some(0), ..Settings::default() };
-        assert_eq!(words(&Rope::new(), &none, &own), "tabs of 4 (from config.toml)");
+        assert_eq!(words(&Rope::new(), &none, &own), "tabs (from config.toml)");
         assert_eq!(words(&text, &none, &own), "2 blanks (from the text itself)");
-        let file = FileSettings { indent: Some(0), tab_width: Some(8), ..none };
-        assert_eq!(words(&text, &file, &own), "tabs of 8 (from .editorconfig)");
-        assert_eq!(Indentation::of(&Rope::new(), &none, &settings, &PLAIN).unit(), "\t");
+        let file = FileSettings { indent: Some(0), ..none };
+        assert_eq!(words(&text, &file, &own), "tabs (from .editorconfig)");
+        let chosen = Chosen { indent: Some(3), ..Chosen::default() };
+        let of = |chosen, text, file| Indentation::of(text, chosen, file, &settings, &PLAIN);
+        assert_eq!(of(&chosen, &text, &file).words(), "3 blanks (from your choice)");
+        assert_eq!(of(&Chosen::default(), &Rope::new(), &none).unit(), "\t");
     }
 }

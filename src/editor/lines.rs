@@ -10,6 +10,7 @@ use crate::syntax::language::Language;
 
 use super::column::line_end;
 use super::edits::{Edit, carry};
+use super::indentation::Indentation;
 use super::selection::Selection;
 use super::{Model, bracket};
 
@@ -94,14 +95,14 @@ impl Model {
 
     /// Inserts a tab or blanks up to the next stop, or indents the selected lines.
     pub(crate) fn indent(&mut self, now: MonoTime) {
-        let unit = self.indent_unit();
+        let (unit, tab) = (self.indent_unit(), self.tab_width);
         let is_within_lines = self.touched_lines().iter().all(|lines| lines.len() == 1);
         let is_selected =
             |selection: &Selection| self.rope().slice(selection.range()).chars().any(|c| c == '\n');
         if is_within_lines && !self.selections().0.iter().any(is_selected) {
             return self.edit_each(super::edit::Kind::Typing, now, |rope, selection, _| {
                 let start = selection.range().start;
-                let column = super::column::column_of(rope, start);
+                let column = super::column::column_of(rope, start, tab);
                 let text =
                     if unit == "\t" { unit.clone() } else { " ".repeat(unit.len() - column % unit.len()) };
                 Edit { range: selection.range(), text }
@@ -121,7 +122,8 @@ impl Model {
 
     /// Takes one step of indentation from the start of each line: a tab, or blanks.
     pub(crate) fn outdent(&mut self, now: MonoTime) {
-        let n_max = usize::from(self.indentation.n_columns);
+        let Indentation { is_tab, n_blanks, .. } = self.indentation;
+        let n_max = usize::from(if is_tab { self.tab_width.cells() } else { n_blanks });
         self.edit_lines(now, |rope, line| {
             let start = rope.line_to_char(line);
             let n_blanks = rope.chars_at(start).take(n_max).take_while(|&c| c == ' ').count();

@@ -83,7 +83,7 @@ impl Model {
         let n = if continues { self.clicks.n + 1 } else { 1 };
         let first = self.unit(n, at);
         let rope = self.rope();
-        let place = (rope.char_to_line(at), column_of(rope, at));
+        let place = (rope.char_to_line(at), column_of(rope, at, self.tab_width));
         self.clicks = Clicks { at: now, cell, n, first, is_on_bar: false, place };
         if mouse.alt {
             return self.alt_press(at);

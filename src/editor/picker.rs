@@ -7,6 +7,7 @@ use crate::base::text_format::encoding::Encoding;
 use crate::base::time::MonoTime;
 
 use super::command::COMMANDS;
+use super::glyph::TabWidth;
 use super::key::{Key, KeyCode, Mouse, MouseKind};
 use super::panes::Area;
 use super::{Effect, Model};
@@ -29,6 +30,10 @@ pub enum PickerKind {
     SaveEncodings,
     /// An encoding, to read the file again in.
     ReopenEncodings,
+    /// How wide a tab is drawn.
+    TabWidths,
+    /// One step of indentation.
+    Indentations,
 }
 
 impl PickerKind {
@@ -41,6 +46,8 @@ impl PickerKind {
             PickerKind::Symbols => "Go to",
             PickerKind::SaveEncodings => "Save in",
             PickerKind::ReopenEncodings => "Read again as",
+            PickerKind::TabWidths => "A tab is so wide",
+            PickerKind::Indentations => "Indent by",
         }
     }
 }
@@ -213,6 +220,8 @@ impl Model {
             PickerKind::Symbols => self.go_to_symbol(idx),
             PickerKind::SaveEncodings => self.save_in(Encoding::ALL[idx].0, now),
             PickerKind::ReopenEncodings => effects.push(Effect::Reopen(Encoding::ALL[idx].0)),
+            PickerKind::TabWidths => self.choose_tab_width(TabWidth::new(idx as u8 + 1), now),
+            PickerKind::Indentations => self.choose_indentation(idx as u8, now),
             PickerKind::Commands => self.act(COMMANDS[idx].action, false, now, effects),
         }
     }

@@ -312,8 +312,11 @@ impl Model {
             Action::FileInfo => {
                 let format = self.file.format;
                 let (ending, encoding) = (format.line_ending.name(), format.encoding.name());
-                self.notify(format!("{ending}, {encoding}, indented by {}", self.indentation.words()), now);
+                let (step, tab) = (self.indentation.words(), self.tab_width.cells());
+                self.notify(format!("{ending}, {encoding}, indented by {step}, a tab is {tab} wide"), now);
             }
+            Action::TabWidth => self.pick_tab_width(),
+            Action::IndentWith => self.pick_indentation(),
             Action::EndLines(ending) => self.end_lines_with(ending, now),
             Action::Outline => self.ask_for_outline(now, effects),
             Action::ToggleWrap => {

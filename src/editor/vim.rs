@@ -276,14 +276,15 @@ impl Model {
         let rope = self.rope();
         let span = self.vim_span();
         let last_char = grapheme::prev(rope, span.end).max(span.start);
-        let (a, b) = (column_of(rope, span.start), column_of(rope, last_char));
+        let (a, b) =
+            (column_of(rope, span.start, self.tab_width), column_of(rope, last_char, self.tab_width));
         let (left, right) = (a.min(b), a.max(b));
         let to_end = self.vim.goal == Some(usize::MAX / 2);
         let lines = rope.char_to_line(span.start)..=rope.char_to_line(last_char);
         let pieces = lines.filter_map(|line| {
             let end = line_end(rope, line);
-            let start = at_column(rope, line, left);
-            let last = at_column(rope, line, right);
+            let start = at_column(rope, line, left, self.tab_width);
+            let last = at_column(rope, line, right, self.tab_width);
             let stop = if to_end || last == end { end } else { grapheme::next(rope, last) };
             (start < end || left == 0).then_some(start..stop)
         });

@@ -10,7 +10,7 @@ use ropey::Rope;
 
 use super::Model;
 use super::column::{is_long, line_end};
-use super::glyph::glyph;
+use super::glyph::{TabWidth, glyph};
 use super::grapheme::clusters;
 
 /// One row of a line.
@@ -34,11 +34,11 @@ pub struct Place {
 }
 
 /// Returns the rows of a line on a screen with so many columns of text; one at least. O(line).
-pub fn rows(rope: &Rope, line: usize, columns: usize) -> Vec<Row> {
+pub fn rows(rope: &Rope, line: usize, columns: usize, tab: TabWidth) -> Vec<Row> {
     let (start, end) = (rope.line_to_char(line), line_end(rope, line));
     let whole = Row { chars: start..end, column: 0, indent: 0 };
-    // A cell for each byte at most, but for tabs and what is written out.
-    if end - start <= columns / 8 || is_long(rope, line) || columns < 2 {
+    // No character takes more cells than the widest tab.
+    if end - start <= columns / usize::from(TabWidth::MAX) || is_long(rope, line) || columns < 2 {
         return vec![whole];
     }
     let text = rope.slice(start..end).to_string();
@@ -48,7 +48,7 @@ pub fn rows(rope: &Rope, line: usize, columns: usize) -> Vec<Row> {
     let mut cut: Option<(usize, usize)> = None;
     for cluster in clusters(&text) {
         let is_blank = matches!(cluster, " " | "\t");
-        let cells = glyph(cluster, column).cells;
+        let cells = glyph(cluster, column, tab).cells;
         if !is_blank && indent.is_none() {
             indent = Some(column.min(columns / 2));
         }
@@ -72,12 +72,12 @@ pub fn rows(rope: &Rope, line: usize, columns: usize) -> Vec<Row> {
 impl Row {
     /// Returns the position that is drawn at a cell of the row; its last one when the row is shorter. `goes_on` is whether the line
     /// has more rows, the first character of which is not this row's.
-    fn position_at(&self, rope: &Rope, x: usize, goes_on: bool) -> usize {
+    fn position_at(&self, rope: &Rope, x: usize, goes_on: bool, tab: TabWidth) -> usize {
         let text = rope.slice(self.chars.clone()).to_string();
         let (mut at, mut column) = (self.chars.start, self.column);
         let mut last = at;
         for cluster in clusters(&text) {
-            column += glyph(cluster, column).cells;
+            column += glyph(cluster, column, tab).cells;
             if x < self.indent + column - self.column {
                 return at;
             }
@@ -88,10 +88,10 @@ impl Row {
     }
 
     /// Returns how many cells of the row are before a position in it.
-    pub fn cells_before(&self, rope: &Rope, at: usize) -> usize {
+    pub fn cells_before(&self, rope: &Rope, at: usize, tab: TabWidth) -> usize {
         let text = rope.slice(self.chars.start..at.clamp(self.chars.start, self.chars.end)).to_string();
         let column =
-            clusters(&text).fold(self.column, |column, cluster| column + glyph(cluster, column).cells);
+            clusters(&text).fold(self.column, |column, cluster| column + glyph(cluster, column, tab).cells);
         self.indent + column - self.column
     }
 }
@@ -99,13 +99,13 @@ impl Row {
 impl Model {
     /// Returns whether long lines go on in the next row.
     pub fn is_wrapped(&self) -> bool {
-        self.wraps.unwrap_or(self.settings.wrap)
+        self.chosen.wrap.unwrap_or(self.settings.wrap)
     }
 
     /// Returns the rows of a line on this screen.
     pub fn rows_of(&self, line: usize) -> Vec<Row> {
         let columns = if self.is_wrapped() { usize::from(self.layout().text_columns) } else { 0 };
-        rows(self.rope(), line, columns)
+        rows(self.rope(), line, columns, self.tab_width)
     }
 
     /// Returns the row on which a position is.
@@ -171,12 +171,12 @@ impl Model {
     pub(crate) fn position_on(&self, place: Place, x: usize) -> usize {
         let rows = self.rows_of(place.line);
         let row = place.row.min(rows.len() - 1);
-        rows[row].position_at(self.rope(), x, row + 1 < rows.len())
+        rows[row].position_at(self.rope(), x, row + 1 < rows.len(), self.tab_width)
     }
 
     /// Wraps this text's long lines, or no longer.
     pub(crate) fn toggle_wrap(&mut self) {
-        self.wraps = Some(!self.is_wrapped());
+        self.chosen.wrap = Some(!self.is_wrapped());
         (self.scroll.row, self.scroll.left) = (0, 0);
     }
 }
@@ -189,7 +189,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, columns: usize, wanted: &[&str]) {
         let rope = Rope::from_str(text);
-        let found: Vec<String> = rows(&rope, 0, columns)
+        let found: Vec<String> = rows(&rope, 0, columns, TabWidth::default())
             .into_iter()
             .map(|row| " ".repeat(row.indent) + &rope.slice(row.chars).to_string())
             .collect();
@@ -228,14 +228,15 @@ mod tests {
             };
             let text: String = (0..rng.below(60)).map(|_| pick(&mut rng)).collect();
             let (rope, columns) = (Rope::from_str(&text), 8 + rng.below(20) as usize);
-            let rows = rows(&rope, 0, columns);
+            let tab = TabWidth::new(rng.below(9) as u8);
+            let rows = rows(&rope, 0, columns, tab);
             assert_eq!((rows[0].chars.start, rows[rows.len() - 1].chars.end), (0, rope.len_chars()));
             assert!(rows.windows(2).all(|pair| pair[0].chars.end == pair[1].chars.start), "{rows:?}");
             for (n, row) in rows.iter().enumerate() {
                 let mut at = row.chars.start;
                 for cluster in clusters(&rope.slice(row.chars.clone()).to_string()) {
-                    let x = row.cells_before(&rope, at);
-                    assert_eq!(row.position_at(&rope, x, n + 1 < rows.len()), at, "{text:?} at {at}");
+                    let x = row.cells_before(&rope, at, tab);
+                    assert_eq!(row.position_at(&rope, x, n + 1 < rows.len(), tab), at, "{text:?} at {at}");
                     at += cluster.chars().count();
                 }
             }

@@ -6,6 +6,7 @@ use ec4rs::property::{Charset, EndOfLine, FinalNewline, IndentSize, IndentStyle,
 
 use crate::base::text_format::LineEnding;
 use crate::base::text_format::encoding::Encoding;
+use crate::editor::glyph;
 use crate::editor::indentation::BLANKS_MAX;
 use crate::editor::settings::FileSettings;
 
@@ -56,7 +57,7 @@ pub fn of(path: &Path) -> Result<FileSettings, String> {
     };
     Ok(FileSettings {
         indent,
-        tab_width: tab_width.or(size.filter(|_| indent == Some(0))),
+        tab_width: tab_width.or(size.filter(|_| indent == Some(0))).map(glyph::TabWidth::new),
         trim_blanks: said.get::<TrimTrailingWs>().ok().map(|TrimTrailingWs::Value(is_on)| is_on),
         final_newline: said.get::<FinalNewline>().ok().map(|FinalNewline::Value(is_on)| is_on),
         line_ending,
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!((python.indent, python.line_ending), (Some(4), None));
         assert_eq!((python.trim_blanks, python.final_newline), (Some(true), Some(false)));
         let go = of(&inner.join("new.go")).expect("sound");
-        assert_eq!((go.indent, go.tab_width), (Some(0), Some(8)));
+        assert_eq!((go.indent, go.tab_width), (Some(0), Some(glyph::TabWidth::new(8))));
         std::fs::write(inner.join(".editorconfig"), "root = true\n").expect("written");
         assert_eq!(of(&inner.join("a.py")).expect("sound"), FileSettings::default());
     }

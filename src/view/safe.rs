@@ -6,7 +6,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::editor::glyph::{glyph, is_plain, written_out};
+use crate::editor::glyph::{TabWidth, glyph, is_plain, written_out};
 
 /// Cells of a name.
 pub const NAME_CELLS_MAX: usize = 32;
@@ -28,7 +28,7 @@ pub fn line(text: &str) -> String {
         match cluster {
             "\n" => out.push_str("^J"),
             "\t" => out.push(' '),
-            _ => out.push_str(&glyph(cluster, 0).text),
+            _ => out.push_str(&glyph(cluster, 0, TabWidth::default()).text),
         }
     }
     if bounded.len() < text.len() {
@@ -74,7 +74,7 @@ fn name_cluster(cluster: &str) -> String {
     }
     let n_chars = cluster.chars().count();
     let capped: String = cluster.chars().take(1 + NAME_MARKS_MAX).collect();
-    let shown = glyph(&capped, 0).text.into_owned();
+    let shown = glyph(&capped, 0, TabWidth::default()).text.into_owned();
     if capped.len() < cluster.len() { format!("{shown}+{}", n_chars - 1 - NAME_MARKS_MAX) } else { shown }
 }
 

@@ -149,7 +149,7 @@ fn line_of(model: &Model, layout: &Layout, line: Line) -> Line {
 fn source_of(model: &Model, layout: &Layout, line: &Line, lit: &[Lit]) -> u64 {
     let mut hasher = DefaultHasher::new();
     let Line { number, chars, from, column, x, text, goes_on, is_end_selected, y: _ } = line;
-    (1, number, layout.gutter, layout.text_columns, x).hash(&mut hasher);
+    (1, number, layout.gutter, layout.text_columns, x, model.tab_width.cells()).hash(&mut hasher);
     (chars.end - from, column, text, goes_on, is_end_selected).hash(&mut hasher);
     let within = |range: &Range<usize>| range.start < chars.end && *from < range.end;
     for span in model.highlights.from(*from).iter().take_while(|span| span.chars.start < chars.end) {
@@ -213,8 +213,8 @@ fn first_shown(model: &Model, line: usize, chars: &Range<usize>) -> (usize, usiz
         let at = grapheme::floor(rope, (start + model.scroll.left).min(end));
         return (at, model.scroll.left);
     }
-    let at = column::at_column(rope, line, model.scroll.left);
-    (at, column::column_of(rope, at))
+    let at = column::at_column(rope, line, model.scroll.left, model.tab_width);
+    (at, column::column_of(rope, at, model.tab_width))
 }
 
 fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[Lit], screen: &mut Screen) {
@@ -233,7 +233,7 @@ fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[
         lit.iter().filter(|lit| lit.range.contains(&at)).fold(base, |style, lit| style.patch(lit.style))
     };
     for cluster in clusters(&line.text) {
-        let shown = glyph(cluster, column);
+        let shown = glyph(cluster, column, model.tab_width);
         let style = style_at(at, shown.kind);
         column += shown.cells;
         at += cluster.chars().count();
@@ -269,12 +269,13 @@ fn cell_of(model: &Model, layout: &Layout, at: usize) -> Option<Position> {
     let cells = if column::is_long(rope, place.line) {
         // Beyond this it is off the screen whatever it holds.
         let is_near = first <= at && at - first <= columns * 8 + 1_024;
-        is_near.then(|| column::cells_between(rope, first, at))?
+        is_near.then(|| column::cells_between(rope, first, at, model.tab_width))?
     } else if model.is_wrapped() {
         // Blanks that hang over the row's end have no cells of their own.
-        row.cells_before(rope, at).min(columns.saturating_sub(1))
+        row.cells_before(rope, at, model.tab_width).min(columns.saturating_sub(1))
     } else {
-        column::column_of(rope, at).checked_sub(model.scroll.left.min(column.max(model.scroll.left)))?
+        column::column_of(rope, at, model.tab_width)
+            .checked_sub(model.scroll.left.min(column.max(model.scroll.left)))?
     };
     (cells < columns).then(|| Position::new(layout.gutter + cells as u16, layout.text_top + y as u16))
 }

@@ -220,8 +220,8 @@ impl Model {
                 };
                 let line = self.line().clamp(self.scroll.top, self.scroll.top + rows - 1).min(last);
                 if line != self.line() {
-                    let column = column_of(self.rope(), self.selection.head);
-                    self.vim_place(at_column(self.rope(), line, column));
+                    let column = column_of(self.rope(), self.selection.head, self.tab_width);
+                    self.vim_place(at_column(self.rope(), line, column, self.tab_width));
                 }
             }
             'v' => match self.vim.mode {

@@ -188,7 +188,9 @@ impl Model {
         let (line, last) = (rope.char_to_line(from), self.vim_last_line());
         let repeat = |step: &dyn Fn(usize) -> usize| (0..n).fold(from, |at, _| step(at));
         let to_line = |line: usize| Reach::lines(motion::first_word(rope, line.min(last)));
-        let below = |line: usize| Reach::lines(at_column(rope, line, column_of(rope, from)));
+        let below = |line: usize| {
+            Reach::lines(at_column(rope, line, column_of(rope, from, self.tab_width), self.tab_width))
+        };
         match c {
             'h' => Reach::exclusive(repeat(&|at| {
                 if at == rope.line_to_char(line) { at } else { grapheme::prev(rope, at) }
@@ -211,7 +213,7 @@ impl Model {
             '0' => Reach::exclusive(rope.line_to_char(line)),
             '^' => Reach::exclusive(motion::first_word(rope, line)),
             '$' => Reach::inclusive(line_end(rope, (line + n - 1).min(last))),
-            '|' => Reach::exclusive(motion::in_line(rope, at_column(rope, line, n - 1))),
+            '|' => Reach::exclusive(motion::in_line(rope, at_column(rope, line, n - 1, self.tab_width))),
             'G' => to_line(count.map_or(last, |n| n.max(1) - 1)),
             '{' | '}' => Reach::exclusive(all_of(n, from, &|at| motion::paragraph(rope, at, c == '}'))?),
             '(' | ')' => Reach::exclusive(all_of(n, from, &|at| motion::sentence(rope, at, c == ')'))?),

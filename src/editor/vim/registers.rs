@@ -135,7 +135,8 @@ impl Model {
         let rope = self.rope();
         let head = self.selection.head;
         let line = rope.char_to_line(head);
-        let column = column_of(rope, head) + usize::from(!is_before && head < line_end(rope, line));
+        let column =
+            column_of(rope, head, self.tab_width) + usize::from(!is_before && head < line_end(rope, line));
         let wide = text.split('\n').map(|row| row.chars().count()).max().unwrap_or(0);
         let mut edits = Vec::new();
         let mut below = String::new();
@@ -145,8 +146,8 @@ impl Model {
                 below.push_str(&format!("\n{}{}", " ".repeat(column), part.trim_end()));
                 continue;
             }
-            let at = at_column(rope, line + row, column);
-            let missing = column.saturating_sub(column_of(rope, at));
+            let at = at_column(rope, line + row, column, self.tab_width);
+            let missing = column.saturating_sub(column_of(rope, at, self.tab_width));
             let is_end = at == line_end(rope, line + row);
             let part = if is_end { part.trim_end() } else { part.as_str() };
             edits.push(Edit::insert(at, format!("{}{part}", " ".repeat(missing))));

@@ -70,7 +70,7 @@ impl Model {
     fn vim_move(&mut self, motion: &Motion, count: Option<usize>) -> bool {
         let from = self.selection.head;
         if matches!(motion, Motion::Plain('j' | 'k' | '+' | '-') | Motion::G('j' | 'k')) {
-            self.vim.goal.get_or_insert(column_of(self.rope(), from));
+            self.vim.goal.get_or_insert(column_of(self.rope(), from, self.tab_width));
         }
         let Some(reach) = self.vim_reach(motion, count, from, false) else { return false };
         let rope = self.rope();
@@ -83,7 +83,9 @@ impl Model {
                 | Motion::Mark(..)
         );
         let to = match motion {
-            _ if is_vertical => at_column(rope, rope.char_to_line(reach.to), self.vim.goal.unwrap_or(0)),
+            _ if is_vertical => {
+                at_column(rope, rope.char_to_line(reach.to), self.vim.goal.unwrap_or(0), self.tab_width)
+            }
             // Only with this one a selection, or what goes on inserting, holds the end of the line.
             Motion::Plain('$') if self.vim.mode != Mode::Normal || self.vim.inserts_after => reach.to,
             _ if self.vim.inserts_after => reach.to,
