@@ -81,6 +81,12 @@ pub enum StorageError {
         /// The database.
         path: PathBuf,
     },
+    /// A relay writes faster than its store can be read.
+    #[error("so much is written to {} just now that it cannot be read as it is at one moment; try again when less is", path.display())]
+    TooBusy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The database cannot be read as one.
     #[error("{} is damaged and was left as it is ({why}); move it away or restore it from a backup", path.display())]
     Damaged {

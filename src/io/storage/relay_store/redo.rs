@@ -129,10 +129,22 @@ impl Redo {
 }
 
 /// Reads the changes beyond `from`, in order, each with the place behind it. A folder without such files has none.
+///
+/// While the log is written, this is all that was durable when it began and perhaps more, without a gap, as long as the generation of
+/// `from` is not wholly in the database: its file is not written again before that.
 pub(super) fn read(folder: &Path, salt: [u8; 16], from: Mark) -> io::Result<Vec<(Change, Mark)>> {
+    read_by(|name| std::fs::read(folder.join(name)), salt, from)
+}
+
+fn read_by(
+    mut read_file: impl FnMut(&str) -> io::Result<Vec<u8>>,
+    salt: [u8; 16],
+    from: Mark,
+) -> io::Result<Vec<(Change, Mark)>> {
     let mut all = Vec::new();
-    for name in FILES {
-        match std::fs::read(folder.join(name)) {
+    // The later generation first: if it has something, the one before it is whole by then.
+    for generation in [from.generation + 1, from.generation] {
+        match read_file(FILES[(generation % 2) as usize]) {
             Ok(bytes) => read_records(&bytes, &salt, from, &mut all),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -249,6 +261,30 @@ mod tests {
         assert_eq!(redo.end().generation, 3);
         let settled = Mark { generation: 2, offset: 0 };
         assert_eq!(tokens(folder.path(), SALT, settled), [2, 3, 4, 5], "what is left of 1 does not count");
+    }
+
+    #[test]
+    fn a_log_that_is_written_while_it_is_read_is_read_without_a_gap() {
+        for generation in 1..=2 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut redo = Redo::open(folder.path(), SALT, generation).expect("opened");
+            redo.write(&[change(1, 10)], generation - 1).expect("written");
+            let mut n_read = 0;
+            let read = |name: &str| {
+                n_read += 1;
+                let bytes = std::fs::read(folder.path().join(name));
+                if n_read == 1 {
+                    // Between the two files the log goes on into the other one.
+                    redo.write(&[change(2, FILE_BYTES as usize)], generation - 1)?;
+                    redo.write(&[change(3, 10)], generation - 1)?;
+                }
+                bytes
+            };
+            let found = read_by(read, SALT, Mark { generation, offset: 0 }).expect("readable");
+            let tokens: Vec<u64> = found.iter().map(|(change, _)| change.token).collect();
+            assert_eq!(tokens, [1, 2], "3 is later, and the first of it is not missed");
+            assert_eq!(redo.end().generation, generation + 1);
+        }
     }
 
     #[test]

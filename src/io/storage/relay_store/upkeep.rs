@@ -17,13 +17,16 @@ use crate::io::storage::{BUSY_MS, StorageError, schema, sums};
 /// The name of the database in a relay's folder.
 const DATABASE: &str = "relay.sqlite";
 
-/// A store that is only read.
+/// How often the log is read again because the relay wrote over it meanwhile: each time it would have to write a mebibyte or more.
+const LOG_TRIES: usize = 100;
+
+/// A store that is only read: as it was at one moment, if a relay serves its folder.
 pub struct StoreReader {
     path: PathBuf,
     connection: Connection,
     /// Whether its tables are those of an earlier program.
     is_old: bool,
-    /// What the redo log had beyond the database. Some of it may be in there by now: a change may come twice.
+    /// What the redo log had at that moment beyond the database.
     pending: Vec<(Change, Mark)>,
 }
 
@@ -39,16 +42,37 @@ impl StoreReader {
     /// Opens the store in a relay's folder.
     ///
     /// # Errors
-    /// If there is none, or it is of a newer format.
+    /// If there is none, it is of a newer format, or so much is written that it cannot be read.
     pub fn open_folder(folder: &Path) -> Result<StoreReader, StorageError> {
         let mut reader = StoreReader::open_file(&folder.join(DATABASE))?;
-        if !reader.is_old {
-            // The log before the database: what leaves the one meanwhile is found in the other.
-            let (salt, mark) = rows::redo_mark(&reader.connection).map_err(|why| reader.error(why))?;
-            let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
-            reader.pending = redo::read(folder, salt, mark).map_err(not_read)?;
+        if reader.is_old {
+            return Ok(reader);
         }
-        Ok(reader)
+        for _ in 0..LOG_TRIES {
+            if reader.read_log(folder)? {
+                return Ok(reader);
+            }
+        }
+        Err(StorageError::TooBusy { path: folder.to_owned() })
+    }
+
+    /// Begins to look at the database as it is at one moment, and reads all that the redo log has beyond that. Returns whether the
+    /// two fit: the relay may have written over some of the log before it was read.
+    fn read_log(&mut self, folder: &Path) -> Result<bool, StorageError> {
+        self.end_look().map_err(|why| self.error(why))?;
+        let mark_of = |connection: &Connection| rows::redo_mark(connection).map_err(|why| self.error(why));
+        self.connection.execute_batch("BEGIN").map_err(|why| self.error(why))?;
+        let (salt, mark) = mark_of(&self.connection)?;
+        let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
+        let pending = redo::read(folder, salt, mark).map_err(not_read)?;
+        let (_, now) = mark_of(&StoreReader::open_file(&self.path)?.connection)?;
+        self.pending = pending;
+        Ok(now.generation == mark.generation)
+    }
+
+    /// Lets the database be seen as it is from now on.
+    fn end_look(&self) -> rusqlite::Result<()> {
+        if self.connection.is_autocommit() { Ok(()) } else { self.connection.execute_batch("ROLLBACK") }
     }
 
     /// Opens a store by its file, as a backup is one.
@@ -125,7 +149,8 @@ impl StoreReader {
         }))
     }
 
-    /// Writes the store as it is at one moment into a new file, synced. A relay goes on serving meanwhile.
+    /// Writes the store into a new file, synced: all that was durable when it was opened, perhaps more, and nothing without what it
+    /// builds on. A relay goes on serving meanwhile.
     ///
     /// # Errors
     /// If the file is there already, or cannot be written.
@@ -139,6 +164,8 @@ impl StoreReader {
         crate::io::paths::open_private_file(&part).map_err(not_written)?;
         let name = part.to_string_lossy().into_owned();
         let failed = |why| StorageError::Failed { path: part.clone(), why };
+        // The copy has what is there by now, so it is behind that moment by nothing, and add_pending goes on from where it is.
+        self.end_look().map_err(failed)?;
         // SQLite takes a file that is empty for one that is not there yet.
         self.connection.execute("PRAGMA query_only = OFF", []).map_err(failed)?;
         self.connection.execute("VACUUM INTO ?1", params![name]).map_err(failed)?;

@@ -1,6 +1,7 @@
 //! The relay's store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tempfile::{TempDir, tempdir};
 
@@ -153,6 +154,53 @@ fn a_backup_has_what_only_the_log_has() {
     assert!(!elsewhere.path().join("relay.redo-1").exists(), "the log of another time");
     let (store, events) = open(&elsewhere);
     assert_eq!(loaded(&store, &events).batches, [[1], [2], [3]]);
+}
+
+/// Whatever is written meanwhile, nothing that was durable before is missing, and nothing is there without what came before it.
+#[test]
+fn a_backup_amid_a_flood_has_all_that_was_durable_when_it_began() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    let (durable, stop) = (&AtomicU64::new(0), &AtomicBool::new(false));
+    let number = |batch: &Vec<u8>| u64::from_le_bytes(*batch.first_chunk().expect("eight bytes"));
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for token in 1u64.. {
+                let mut bytes = token.to_le_bytes().to_vec();
+                bytes.resize(100_000, 0);
+                store.append(DOC, token, bytes).expect("open");
+                if token % 5 == 0 {
+                    wait_for(&events, token);
+                    durable.store(token, Ordering::SeqCst);
+                    if stop.load(Ordering::SeqCst) {
+                        return;
+                    }
+                }
+                if token % 20 == 0 {
+                    let snapshot = RelaySnapshot { version: Vec::new(), bytes: token.to_le_bytes().to_vec() };
+                    store.store_snapshot(DOC, snapshot, token).expect("open");
+                    while !matches!(next(&events), RelayEvent::SnapshotStored { .. }) {}
+                }
+            }
+        });
+        for n in 0..30 {
+            let before = durable.load(Ordering::SeqCst);
+            let backup = folder.path().join(format!("backup-{n}"));
+            let reader = StoreReader::open_folder(folder.path()).expect("opened");
+            let seen = reader.load(DOC).expect("readable").expect("a document");
+            reader.backup(&backup).expect("written");
+            let kept =
+                StoreReader::open(&backup).expect("opened").load(DOC).expect("readable").expect("there");
+            for (what, document) in [("seen", seen), ("kept", kept)] {
+                let covered = document.snapshot.map_or(0, |snapshot| number(&snapshot.bytes));
+                let found: Vec<u64> = document.batches.iter().map(number).filter(|&n| covered < n).collect();
+                assert_eq!(found, (covered + 1..).take(found.len()).collect::<Vec<_>>(), "{what}");
+                let last = covered + found.len() as u64;
+                assert!(before <= last, "{what}: {before} were durable, and {last} are there");
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
 }
 
 #[test]
