@@ -340,6 +340,34 @@ fn a_text_larger_than_a_server_takes_at_once_goes_in_several_transfers() {
     check_converged(&world);
 }
 
+/// Edits of many in turns need more bytes for an operation than is usual: what was cut by the usual was refused, and whoever
+/// could have brought it back to a relay with an older disk was denied for good.
+#[test]
+fn edits_of_many_go_back_to_a_relay_that_takes_little_at_once() {
+    const N_AUTHORS: usize = 30;
+    let mut world = World::new(25, Options { upload_bytes_max: 1_000, ..Options::quiet() });
+    world.add(&secret(), Some(("", EPOCH)));
+    for _ in 0..N_AUTHORS {
+        world.add(&secret(), None);
+    }
+    world.run(1_000);
+    for n in 0..3 * N_AUTHORS {
+        world.edit_with(1 + n % N_AUTHORS, |doc| doc.insert(n, "x").expect("inside"));
+        world.run(300);
+    }
+    check_converged(&world);
+    // All but the first are gone, and so is what the relay had of them.
+    (1..=N_AUTHORS).for_each(|i| world.kill_client(i, false));
+    world.kill_relay(0, false);
+    world.restore_relay(0, 1);
+    world.restart_relay(0);
+    world.run(40_000);
+    check_converged(&world);
+    let guest = world.add(&secret(), None);
+    world.run(2_000);
+    assert_eq!(world.text(guest), world.text(0));
+}
+
 #[test]
 fn a_link_that_asks_and_never_reads_is_ended() {
     let mut world = shared(12, 2);

@@ -1,13 +1,38 @@
 //! Up to the server: what it lacks, as far as it may be sent.
 
+use super::live::Live;
 use super::{Joining, State};
 use crate::base::limits;
 use crate::base::time::Millis;
+use crate::crdt::{ReplicaTable, VersionVector};
+use crate::document::Document;
 use crate::protocol::capability::Mode;
 use crate::protocol::frame::{Frame, Whole};
 use crate::sync::event::Output;
 use crate::sync::room::{Room, Step};
 use crate::sync::wire::Parcel;
+
+impl Live {
+    /// Returns the next of what the upstream lacks, and the version that it then has: as much as the server takes at once, unless that
+    /// is less than what cannot be cut. O(what is returned), mostly.
+    fn next_part(
+        &self,
+        doc: &Document,
+        version: &VersionVector,
+        names: &ReplicaTable,
+    ) -> (Vec<u8>, VersionVector) {
+        let mut n_ops_max = (self.upload_bytes_max / limits::UPLOAD_OP_BYTES).max(1);
+        loop {
+            let then = doc.version_towards(&self.sent, version, n_ops_max);
+            let batch = doc.changes_between(&self.sent, &then, names);
+            if batch.len() as u64 <= self.upload_bytes_max || n_ops_max == 1 {
+                return (batch, then);
+            }
+            // Many authors with an edit or two each, all of them named, cost more for each operation than is usual.
+            n_ops_max = (n_ops_max.min(then.n_ops_beyond(&self.sent)) / 2).max(1);
+        }
+    }
+}
 
 impl Room {
     /// Sends what the upstream lacks, as far as it may be sent now.
@@ -26,9 +51,7 @@ impl Room {
         }
         let version = self.store.seen();
         while !live.sent.includes(version) && !live.wire.is_sending_pieces() && live.wire.is_low() {
-            let n_ops_max = (live.upload_bytes_max / limits::UPLOAD_OP_BYTES).max(1);
-            let then = step.doc.version_towards(&live.sent, version, n_ops_max);
-            let batch = step.doc.changes_between(&live.sent, &then, &joining.names);
+            let (batch, then) = live.next_part(step.doc, version, &joining.names);
             if live.upload_bytes_max < batch.len() as u64 {
                 let sentence = format!(
                     "{} bytes of edits are too many at once for this server, which takes {}",
