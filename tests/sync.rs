@@ -458,6 +458,45 @@ fn nobody_is_shown_longer_to_whoever_came_late() {
     assert_eq!(world.room(late).people().len(), 0);
 }
 
+/// Somebody's power goes. When the relay drops the name, another's connection is dead and nobody has noticed: that one was told anew
+/// shortly before, and has to find out alone.
+#[test]
+fn a_name_is_gone_in_time_where_the_connection_is_dead_as_well() {
+    for (seed, dead_after_ms) in (0..).zip((1_000..60_000).step_by(3_000)) {
+        let mut world = shared(seed, 3);
+        world.show(1);
+        world.run(1_000);
+        world.kill_client(1, true);
+        world.run(dead_after_ms - 1_000);
+        world.cut(2);
+        world.run(10);
+        world.input(2, Input::RetryNow);
+        world.run(990);
+        assert_eq!(world.room(2).people().len(), 1, "{dead_after_ms} ms: told anew");
+        world.set_out_of_reach(2, true);
+        world.run(91_500 - dead_after_ms);
+        assert_eq!(world.room(2).people().len(), 0, "dead after {dead_after_ms} ms");
+    }
+}
+
+/// Everybody who was there brings all of it to a relay that lost the newest, the author among them: whoever comes first is left out.
+#[test]
+fn whoever_brings_anothers_edit_before_its_author_does_is_in_step_as_well() {
+    for seed in 0..40 {
+        let mut world = shared(seed, 4);
+        for n in 0..12 {
+            world.edit(1 + n % 3);
+            world.run(200);
+        }
+        world.kill_relay(0, false);
+        world.restore_relay(0, 1);
+        world.restart_relay(0);
+        (0..4).for_each(|i| world.input(i, Input::RetryNow));
+        world.run(6_000);
+        check_converged(&world);
+    }
+}
+
 /// What waits at a client came from the server; whether the server still has it when its causes come, nobody knows. It was taken
 /// for known there, and stayed with that client alone.
 #[test]

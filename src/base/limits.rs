@@ -102,6 +102,9 @@ pub const SUSPECT_AFTER_MS: u64 = 5_000;
 /// Milliseconds of silence after which a client with unacknowledged edits gives the link up.
 pub const GIVE_UP_AFTER_MS: u64 = 10_000;
 
+/// Milliseconds without a sign of life after which a client asks for one: early enough that a dead link is given up within a heartbeat.
+pub const QUIET_AFTER_MS: u64 = HEARTBEAT_MS - GIVE_UP_AFTER_MS;
+
 /// Milliseconds after which the round trip is measured again with the next thing that is sent.
 pub const ROUND_TRIP_FRESH_MS: u64 = 5_000;
 

@@ -149,6 +149,8 @@ impl World {
             let (who, run): (usize, usize) = (who.parse().ok()?, run.parse().ok()?);
             let ended_at = *self.clients.get(who)?.ended_at.get(run)?;
             let slack = 2 * (self.options.latency_ms + self.options.jitter_ms) + self.options.disk_ms + 1_000;
+            // No time goes by for whoever sleeps with his clock.
+            let slack = slack + client.stood_still_since(ended_at);
             (ended_at + SHOWN_MS_MAX + slack < self.now).then_some((presence.name, ended_at))
         });
         if let Some((name, ended_at)) = ghost {

@@ -32,6 +32,8 @@ pub(super) struct Client {
     pub(super) woke_at: u64,
     /// Since when its clock stands still, if it does while it sleeps.
     pub(super) stood_still_at: Option<u64>,
+    /// From when to when its clock stood still while it slept.
+    pub(super) stood_still: Vec<(u64, u64)>,
     /// What comes once it is awake.
     pub(super) deferred: Vec<Event>,
     pub(super) is_out_of_reach: bool,
@@ -59,6 +61,11 @@ pub(super) struct Process {
 }
 
 impl Client {
+    /// Returns for how long since then its clock stood still.
+    pub(super) fn stood_still_since(&self, since: u64) -> u64 {
+        self.stood_still.iter().map(|&(from, to)| to.saturating_sub(from.max(since))).sum()
+    }
+
     pub(super) fn is_writer(&self) -> bool {
         self.secret.access().is_some()
     }

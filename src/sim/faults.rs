@@ -485,6 +485,7 @@ impl World {
         self.clients[i].woke_at = self.now;
         if let Some(at) = self.clients[i].stood_still_at.take() {
             self.clients[i].clock -= self.now - at;
+            self.clients[i].stood_still.push((at, self.now));
         }
         let deferred = std::mem::take(&mut self.clients[i].deferred);
         deferred.into_iter().for_each(|event| self.later(self.now, event));

@@ -155,6 +155,7 @@ impl World {
             is_asleep: false,
             woke_at: 0,
             stood_still_at: None,
+            stood_still: Vec::new(),
             deferred: Vec::new(),
             is_out_of_reach: false,
             ended_at: Vec::new(),

@@ -372,7 +372,7 @@ impl Room {
         });
         live.ping(step);
         joining.state = State::Live(live);
-        self.wake_at(step.now.after(Millis(limits::HEARTBEAT_MS)));
+        self.wake_at(step.now.after(Millis(limits::QUIET_AFTER_MS)));
         self.send_own(step);
         Ok(())
     }

@@ -64,11 +64,14 @@ impl Live {
         }
         let suspect_at =
             self.waiting_since.map(|at| at.max(self.wire.heard_at).after(Millis(limits::SUSPECT_AFTER_MS)));
-        let is_suspect = suspect_at.is_some_and(|at| at <= now) && self.pinged_at.is_none();
-        if is_suspect || self.wire.heartbeat_at() <= now {
+        // Nobody is shown for long whose leaving could not be told.
+        let quiet_at = self.wire.heard_at.after(Millis(limits::QUIET_AFTER_MS));
+        let is_suspect = quiet_at <= now || suspect_at.is_some_and(|at| at <= now);
+        if is_suspect && self.pinged_at.is_none() || self.wire.heartbeat_at() <= now {
             self.ping(step);
         }
-        let later = [give_up_at, suspect_at.filter(|&at| now < at)];
+        let give_up_at = give_up_at.or(self.pinged_at.map(|at| at.after(Millis(limits::GIVE_UP_AFTER_MS))));
+        let later = [give_up_at, suspect_at.filter(|&at| now < at), Some(quiet_at).filter(|&at| now < at)];
         let soonest = self.wire.dead_at().min(self.wire.heartbeat_at());
         Some(later.into_iter().flatten().fold(soonest, MonoTime::min))
     }
