@@ -7,18 +7,18 @@ const N_SEEDS_MAX: u64 = 1_000;
 /// Every defect, with a seed that found it: only tried first, so that the search is short for as long as worlds stay the same.
 const DEFECTS: [(Defect, u64); 14] = [
     (Defect::AckBeforeSync, 1),
-    (Defect::LoadErrorIsEmpty, 22),
+    (Defect::LoadErrorIsEmpty, 37),
     (Defect::NoEpoch, 6),
-    (Defect::ReaderWrites, 90),
-    (Defect::PresenceForEver, 50),
+    (Defect::ReaderWrites, 98),
+    (Defect::PresenceForEver, 62),
     (Defect::FailedSyncForgotten, 1),
     (Defect::RetryFromAsked, 1),
-    (Defect::RecoveredNotForwarded, 31),
-    (Defect::ResumeSendsNothing, 41),
+    (Defect::RecoveredNotForwarded, 32),
+    (Defect::ResumeSendsNothing, 44),
     (Defect::MergeNotReported, 0),
-    (Defect::LeftOutForEver, 468),
-    (Defect::WaitingCounts, 61),
-    (Defect::AcknowledgedForEver, 345),
+    (Defect::LeftOutForEver, 186),
+    (Defect::WaitingCounts, 95),
+    (Defect::AcknowledgedForEver, 346),
     (Defect::TailForgotten, 2),
 ];
 
