@@ -350,7 +350,7 @@ impl Model {
 
     /// Returns whether the text stays somewhere when it is not saved: shared, and not only served from here without a file.
     pub fn is_kept_elsewhere(&self) -> bool {
-        let is_host = matches!(self.connection, Status::Hosting { .. });
+        let is_host = matches!(self.connection, Status::Hosting { .. } | Status::NotKept { is_host: true });
         self.link.is_some() && (self.file.has_path || !is_host)
     }
 

@@ -347,7 +347,7 @@ impl Session {
             Status::ReadOnly { .. } if session.is_caught_up => {
                 Some(Err("this link can only read".to_owned()))
             }
-            Status::Hosting { .. } | Status::Alone => Some(Ok(())),
+            Status::Hosting { .. } | Status::Alone | Status::NotKept { .. } => Some(Ok(())),
             // What is there can still be read; a Pause comes before it.
             Status::Paused { .. } if !session.is_caught_up => None,
             Status::Paused { n_kept: 0, .. } => Some(Ok(())),

@@ -371,6 +371,9 @@ impl Room {
     fn current_status(&self) -> Status {
         match &self.joining {
             Some(joining) => joining.status(self.n_unacknowledged()),
+            None if self.store.trouble().is_some() => {
+                Status::NotKept { is_host: self.config.serve.is_some() }
+            }
             None if self.config.serve.is_some() => Status::Hosting { n_links: self.serving.n_welcomed() },
             None => Status::Alone,
         }

@@ -13,6 +13,11 @@ pub enum Status {
         /// How many are here.
         n_links: usize,
     },
+    /// As before, and the disk here takes no edits at the moment: what is typed is in memory alone.
+    NotKept {
+        /// Whether others may dial in here.
+        is_host: bool,
+    },
     /// The first connection is being made, or a hello waits for its answer.
     Connecting {
         /// Operations of one's own that the other side does not have on its disk.
@@ -84,6 +89,7 @@ impl Status {
             Status::Alone => "alone".to_owned(),
             Status::Hosting { n_links: 0 } => "hosting".to_owned(),
             Status::Hosting { n_links } => format!("hosting · {n_links} joined"),
+            Status::NotKept { .. } => "edits are not kept: the disk takes none at the moment".to_owned(),
             Status::Connecting { n_kept: 0 } => "connecting".to_owned(),
             Status::Connecting { n_kept } => format!("connecting · {}", edits_kept(*n_kept)),
             Status::Synced { rtt, via } => connected("synced", with, *rtt, *via),
@@ -159,6 +165,7 @@ mod tests {
         check(Status::Alone, "alone");
         check(Status::Hosting { n_links: 0 }, "hosting");
         check(Status::Hosting { n_links: 2 }, "hosting · 2 joined");
+        check(Status::NotKept { is_host: false }, "edits are not kept: the disk takes none at the moment");
         check(Status::Connecting { n_kept: 0 }, "connecting");
         check(Status::Synced { rtt, via }, "synced · 24 ms");
         check(Status::Synced { rtt: None, via }, "synced");

@@ -19,6 +19,8 @@ pub struct Home {
     folder: TempDir,
     /// The name that others see.
     pub name: String,
+    /// More environment than everybody here has.
+    more: Vec<(&'static str, PathBuf)>,
 }
 
 /// Returns the program under test: `COEDIT_BIN`, or the one that was built with the tests.
@@ -29,7 +31,16 @@ pub fn program() -> String {
 impl Home {
     /// Makes a home for somebody called `name`.
     pub fn new(name: &str) -> Home {
-        Home { folder: tempfile::tempdir().expect("a temporary folder"), name: name.to_owned() }
+        Home {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            name: name.to_owned(),
+            more: Vec::new(),
+        }
+    }
+
+    /// Sets a variable for all that is started here from now on.
+    pub fn set_variable(&mut self, name: &'static str, value: impl Into<PathBuf>) {
+        self.more.push((name, value.into()));
     }
 
     /// Returns the path of a file in the home folder.
@@ -52,7 +63,7 @@ impl Home {
     /// Returns the environment that makes this the home.
     pub fn variables(&self) -> Vec<(&'static str, PathBuf)> {
         let root = self.folder.path();
-        vec![
+        let usual = [
             ("HOME", root.to_owned()),
             ("XDG_CONFIG_HOME", root.join("config")),
             ("XDG_DATA_HOME", root.join("data")),
@@ -63,7 +74,8 @@ impl Home {
             ("TMPDIR", root.join("tmp")),
             ("TERM", PathBuf::from("xterm-256color")),
             ("LANG", PathBuf::from("C.UTF-8")),
-        ]
+        ];
+        usual.into_iter().chain(self.more.iter().cloned()).collect()
     }
 
     /// Returns the names of the variables that are taken out of the environment.

@@ -1,11 +1,11 @@
-//! A relay whose disk fails, or is full, for a while: nobody loses anything, and all is said.
+//! A relay or an editor whose disk fails, or is full, for a while: nobody loses anything, and all is said.
 #![cfg(target_os = "linux")]
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::faulty_disk;
-use crate::support::home::{Home, assert_document_becomes};
+use crate::support::home::{Home, assert_document_becomes, assert_saves_as};
 use crate::support::relay::Relay;
 use crate::support::{PATIENCE, eventually};
 
@@ -84,4 +84,52 @@ fn a_relay_whose_syncs_fail_refuses_edits_reads_on_and_recovers() {
 #[test]
 fn a_relay_whose_disk_is_full_refuses_edits_reads_on_and_recovers() {
     nothing_is_lost("FAULTY_FULL", &["", ""]);
+}
+
+/// Somebody types alone while the journal's disk takes nothing: the status line says so, typing goes on, and once the disk takes edits
+/// again all of it is there after a kill. Each of `contents` as in [`nothing_is_lost`].
+fn typing_goes_on(variable: &'static str, contents: &[&str]) {
+    let mut ana = Home::new("ana");
+    let switch = ana.path("switch");
+    ana.set_variable("LD_PRELOAD", faulty_disk::library());
+    ana.set_variable("FAULTY_FOLDER", ana.path("data"));
+    ana.set_variable(variable, &switch);
+    ana.file("a.txt", "text\n");
+    let mut typed = String::new();
+    for (round, content) in contents.iter().enumerate() {
+        let mut screen = ana.open(&["a.txt"]);
+        screen.wait_for_text(&format!("{typed}text"));
+        screen.press("ctrl-home");
+        std::fs::write(&switch, content).expect("a writable folder");
+        let word = format!("{round}abcdefghij ");
+        for ch in word.chars() {
+            screen.type_text(&ch.to_string());
+            // Each gets a transaction of its own, so that one amid the word is the first that fails.
+            std::thread::sleep(Duration::from_millis(120));
+        }
+        screen.wait_for_status("edits are not kept");
+        screen.type_text("more ");
+        typed = format!("{word}more {typed}");
+        screen.wait_for_text(&format!("{typed}text"));
+        screen.wait_for_status("edits are not kept");
+        std::fs::remove_file(&switch).expect("it is there");
+        screen.wait_for("all is kept", |view| !view.status().contains("edits are not kept"));
+        // What was typed last may wait a quarter of a second for the disk.
+        std::thread::sleep(Duration::from_millis(400));
+        screen.kill9();
+    }
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text(&format!("{typed}text"));
+    assert_saves_as(&screen, &ana, "a.txt", &format!("{typed}text\n"));
+    screen.quit();
+}
+
+#[test]
+fn an_editor_whose_journal_cannot_be_synced_says_so_and_types_on() {
+    typing_goes_on("FAULTY_SYNCS", &["1", "2", "5"]);
+}
+
+#[test]
+fn an_editor_whose_journal_is_on_a_full_disk_says_so_and_types_on() {
+    typing_goes_on("FAULTY_FULL", &["", ""]);
 }
