@@ -1,5 +1,6 @@
 //! `coedit cat`: the text of a document, once it is in sync.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,7 +88,8 @@ pub async fn text_of(setting: &Setting, named: &str) -> anyhow::Result<String> {
     match settled {
         Err(sentence) if is_kept => {
             let words = format!("coedit: not in sync ({sentence}); this is the text as it is here");
-            eprintln!("{}", safe::line(&words));
+            // Whoever reads standard error may be gone.
+            let _ = writeln!(std::io::stderr(), "{}", safe::line(&words));
         }
         settled => settled.map_err(|sentence| anyhow!(sentence))?,
     }

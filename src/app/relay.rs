@@ -121,6 +121,8 @@ pub fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_env("COEDIT_LOG").unwrap_or_else(|_| EnvFilter::new("coedit=info"));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    // Whoever read the log may be gone: that a line could not be written would be told there too, and end the relay.
+    let lines = lines.log_internal_errors(false);
     // A second call finds one that is there already.
     let _ = match format {
         LogFormat::Text => lines.try_init(),

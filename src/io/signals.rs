@@ -60,6 +60,9 @@ pub enum Request {
 #[derive(Debug)]
 pub struct Requests {
     end: Termination,
+    /// What would otherwise end the program with the terminal taken.
+    #[cfg(unix)]
+    quit: tokio::signal::unix::Signal,
     #[cfg(unix)]
     hang_up: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -83,6 +86,7 @@ impl Requests {
             use tokio::signal::unix::{SignalKind, signal};
             Ok(Requests {
                 end,
+                quit: signal(SignalKind::quit())?,
                 hang_up: signal(SignalKind::hangup())?,
                 stop: signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
                 resume: signal(SignalKind::from_raw(Signal::CONT.as_raw()))?,
@@ -98,6 +102,7 @@ impl Requests {
         #[cfg(unix)]
         tokio::select! {
             () = self.end.wait() => Request::End,
+            _ = self.quit.recv() => Request::End,
             _ = self.hang_up.recv() => Request::End,
             _ = self.stop.recv() => Request::Stop,
             _ = self.resume.recv() => Request::Resume,

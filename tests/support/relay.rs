@@ -86,9 +86,18 @@ impl Relay {
 
     /// Asks it to end and waits for that.
     pub fn terminate(&mut self) -> ExitStatus {
-        let id = Pid::from_child(&self.child);
-        kill_process(id, Signal::TERM).expect("it runs");
-        eventually("the relay ends", PATIENCE, || self.child.try_wait().expect("a child"))
+        self.signal(Signal::TERM);
+        eventually("the relay ends", PATIENCE, || self.ended())
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// Returns how it ended, once it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
     }
 
     /// Returns its resident memory in kilobytes.
@@ -107,7 +116,7 @@ impl Relay {
 
     /// Returns whether it still runs.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_none()
+        self.ended().is_none()
     }
 
     /// Starts another relay, with no client, on a copy of the data as it lies on the disk now.

@@ -18,6 +18,7 @@ mod looks;
 mod offline;
 mod operating;
 mod pictures;
+mod signals;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
