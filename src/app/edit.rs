@@ -345,8 +345,7 @@ impl Shell {
                 self.redraw_all()?;
             }
             Woken::Request(Request::Resize) => {
-                self.terminal.measure();
-                self.fit()?;
+                self.resized()?;
             }
             Woken::Listed(listed) => self.show_list(listed)?,
             Woken::Deadline => {

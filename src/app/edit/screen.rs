@@ -22,10 +22,7 @@ impl Shell {
                 Some(mouse) => Msg::Mouse(mouse),
                 None => return Ok(()),
             },
-            Msg::Resize(..) => {
-                self.terminal.measure();
-                return self.fit();
-            }
+            Msg::Resize(..) => return self.resized(),
             msg => msg,
         };
         self.tell(msg)?;
@@ -78,6 +75,12 @@ impl Shell {
             self.title = name;
         }
         self.tell(Msg::Resize(area.columns, area.rows))
+    }
+
+    /// The terminal has another size, or had one for a moment: then it has lost what it showed outside of that.
+    pub(super) fn resized(&mut self) -> anyhow::Result<()> {
+        self.terminal.measure();
+        self.redraw_all()
     }
 
     /// Nothing is known of what the terminal shows, or everything looks different from now on.
