@@ -17,7 +17,7 @@ pub fn all(paths: &Paths) -> Result<Vec<ListedDocument>, StorageError> {
     Journal::start(paths.data.clone(), Box::new(|_| {}))?.list()
 }
 
-/// Returns one line for each document: file, link without its secret, size.
+/// Returns one line for each document: file, link without its secret, size, and whether any of that is damaged.
 ///
 /// # Errors
 /// If the journal cannot be read.
@@ -47,5 +47,6 @@ fn line(known: &ListedDocument) -> String {
     let path = known.path.as_ref().map_or_else(|| "(no file)".to_owned(), |path| path.display().to_string());
     let link = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());
     let link = link.map_or_else(|| "not shared".to_owned(), |link| link.public_text());
-    safe::line(&format!("{path}  {link}  {} kB", known.bytes.div_ceil(1024)))
+    let damage = if known.is_damaged { "  damaged: this is not what was written" } else { "" };
+    safe::line(&format!("{path}  {link}  {} kB{damage}", known.bytes.div_ceil(1024)))
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use coedit::base::limits::DENIED_AFTER_MS;
@@ -301,6 +302,50 @@ fn an_owner_whose_change_of_links_is_not_kept_is_told_so() {
     let outcome = ana.run(&["link", &link, "--new"]);
     assert!(outcome.code == Some(1) && outcome.stderr.contains("could not keep"), "{outcome:?}");
     assert!(!outcome.stderr.contains("relay.sqlite"), "{}", outcome.stderr);
+}
+
+/// A bit flips in the redo log of a relay that was killed: it says so wherever an operator looks, and those who made what followed
+/// bring it back.
+#[test]
+fn damage_amid_the_log_is_said_and_those_who_edit_bring_the_rest_back() {
+    let mut relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    let link = ana.share("a.txt", &relay.url());
+    let data = relay.data().display().to_string();
+    let screen = ana.join(&link, "a.txt");
+    screen.wait_for_status("synced");
+    // What is killed too late has all of it in the database already, and the log holds nothing that counts.
+    let is_damaged = (0..8).any(|_| {
+        for ch in "abcdefghij".chars() {
+            screen.type_text(&ch.to_string());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        screen.wait_for_status("synced");
+        relay.kill9();
+        let logs = ["relay.redo-0", "relay.redo-1"].map(|name| relay.data().join(name));
+        let written_at = |path: &PathBuf| path.metadata().and_then(|data| data.modified()).expect("a log");
+        let log = logs.into_iter().max_by_key(written_at).expect("two");
+        let mut bytes = std::fs::read(&log).expect("a log");
+        let end = bytes.iter().rposition(|byte| *byte != 0).expect("something is in it");
+        // Not in the last change, nor far before it.
+        bytes[end - 100] ^= 4;
+        std::fs::write(&log, bytes).expect("a writable folder");
+        let told = ana.run(&["relay", "check", "--data", &data]);
+        relay.restart();
+        screen.press("ctrl-r");
+        screen.wait_for_status("synced");
+        told.stdout.contains("not as it was written")
+    });
+    assert!(is_damaged, "no change was damaged in 8 tries");
+    assert!(relay.log().contains("kept apart in"), "{}", relay.log());
+    assert_eq!(metric(&relay, "coedit_log_damaged"), 1.0);
+    let status = ana.ok(&["relay", "status", &relay.url()]);
+    assert!(status.contains("damaged"), "{status}");
+    let told = ana.run(&["relay", "check", "--data", &data]);
+    assert!(told.code == Some(1) && told.stdout.contains("keeps what followed damage"), "{told:?}");
+    let shown = screen.view().text_lines()[0].clone();
+    assert_document_becomes(&link, &format!("{shown}\n"));
 }
 
 /// Says hello as somebody who shares a document of this number; returns the connection once it is answered.

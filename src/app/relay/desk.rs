@@ -120,6 +120,8 @@ impl Actor {
             "Documents that could not be read.",
             numbers.n_load_failures,
         );
+        let help = "1 if the log of the run before was damaged, and what followed is kept apart.";
+        page.one("log_damaged", "gauge", help, numbers.n_log_damages);
         page.one("queue_bytes", "gauge", "Bytes that wait for sockets.", self.n_bytes_queued());
         page.one(
             "store_queue_bytes",
@@ -152,6 +154,7 @@ impl Actor {
             "version": env!("CARGO_PKG_VERSION"),
             "ready": self.trouble().is_none(),
             "trouble": self.trouble(),
+            "log_damaged": 0 < numbers.n_log_damages,
             "uptime_s": Instant::now().duration_since(self.started_at).as_secs(),
             "connections": numbers.links,
             "documents_stored": self.relay.n_stored(),

@@ -56,6 +56,8 @@ pub struct Numbers {
     pub n_sync_failures: u64,
     /// Documents that could not be read.
     pub n_load_failures: u64,
+    /// Whether the log of the run before was damaged: 1 or 0.
+    pub n_log_damages: u64,
 }
 
 /// Writes metrics in the text format of Prometheus, version 0.0.4.

@@ -45,6 +45,9 @@ fn lines(status: &Value) -> String {
     line("state", trouble.to_owned());
     line("version", status["version"].as_str().unwrap_or("-").to_owned());
     line("up for", format!("{} s", number(&status["uptime_s"])));
+    if status["log_damaged"] == Value::Bool(true) {
+        line("damaged", "the log of the run before; `coedit relay check` tells more".to_owned());
+    }
     let transports = status["connections"].as_object().into_iter().flatten();
     let connections: Vec<String> =
         transports.map(|(name, count)| format!("{} by {name}", number(count))).collect();

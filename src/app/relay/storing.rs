@@ -52,6 +52,10 @@ impl Actor {
                 self.disk_trouble = Some("the disk takes no edits at the moment".to_owned());
             }
             RelayEvent::Synced { took } => self.numbers.sync.note(took),
+            RelayEvent::LogDamaged { sentence } => {
+                tracing::error!(%sentence, "the log was damaged");
+                self.numbers.n_log_damages += 1;
+            }
             RelayEvent::Recovered => {
                 tracing::info!("edits are written again");
                 self.disk_trouble = None;

@@ -20,7 +20,7 @@ pub fn check(path: &Path, mut say: impl FnMut(&str)) -> anyhow::Result<()> {
     let mut n_damaged = 0;
     for line in store.damage()? {
         n_damaged += 1;
-        say(&safe::line(&format!("the database: {line}")));
+        say(&safe::line(&line));
     }
     let (mut n_documents, mut n_ops) = (0, 0);
     for doc_id in store.documents()? {

@@ -156,6 +156,8 @@ pub struct ListedDocument {
     pub created: WallTime,
     /// Bytes it takes in the journal.
     pub bytes: u64,
+    /// Whether what is said of it here is not as it was written.
+    pub is_damaged: bool,
 }
 
 /// The journal, served by a thread. Dropping it writes what waits and lets go of the documents.

@@ -188,6 +188,11 @@ pub enum RelayEvent {
     },
     /// After failures, everything that waited is on disk.
     Recovered,
+    /// The redo log of the run before is damaged: what followed the damage was not taken in. Told while the store is opened.
+    LogDamaged {
+        /// What happened and what comes of it.
+        sentence: String,
+    },
 }
 
 /// The store, served by two threads. Dropping it writes what waits and lets go of the folder.

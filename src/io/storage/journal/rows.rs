@@ -272,13 +272,19 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<ListedDocume
          FROM document WHERE closed IS NULL OR link IS NOT NULL ORDER BY created DESC",
     )?;
     let rows = statement.query_map([], |row| {
+        let uid = row.get(0)?;
+        let is_damaged = match HEADS.check(connection, &uid) {
+            Err(error) if sums::damaged_row(&error).is_none() => return Err(error),
+            checked => checked.is_err(),
+        };
         Ok(ListedDocument {
-            uid: row.get(0)?,
+            uid,
             path: row.get::<_, Option<Vec<u8>>>(1)?.map(path_of),
             link: row.get(2)?,
             name: row.get(3)?,
             created: WallTime(row.get::<_, i64>(4)?.max(0) as u64),
             bytes: row.get::<_, i64>(5)?.max(0) as u64,
+            is_damaged,
         })
     })?;
     rows.collect()

@@ -3,7 +3,8 @@
 //! There are two files of one mebibyte, written in turn; each turn is a generation. A record is
 //! `length u32 · check u64 · document 16 bytes · token u64 · change`, where the check is over the salt of this store, the generation,
 //! the place in the file and what follows. So a record that is torn, of another store or of an earlier turn is none. The database
-//! notes up to which place everything is in it; what lies beyond is taken over when the store is opened.
+//! notes up to which place everything is in it; what lies beyond is taken over when the store is opened. If there are sound records
+//! behind one that is not, something was damaged: those are kept apart and counted.
 
 use std::fs::File;
 use std::io;
@@ -26,6 +27,14 @@ const KEPT_BYTES_MAX: u64 = 8 * FILE_BYTES;
 
 /// Bytes of one change: what the database can hold, and some.
 pub(super) const CHANGE_BYTES_MAX: usize = 512 << 20;
+
+/// What follows the name of a file whose copy is kept apart; behind it is the generation.
+const DAMAGED: &str = ".damaged-";
+
+/// Bytes behind a damaged record in which a sound one is looked for, and bytes that may be checked for that. It is near, if there is one:
+/// the length is a small part of a large record, and who knows it looks right behind it.
+const SEARCH_BYTES: usize = 64 << 10;
+const SEARCH_CHECKED_BYTES: usize = 1 << 20;
 
 /// Bytes of a record besides its change.
 const HEAD_BYTES: usize = 4 + 8 + 16 + 8;
@@ -128,11 +137,46 @@ impl Redo {
     }
 }
 
-/// Reads the changes beyond `from`, in order, each with the place behind it. A folder without such files has none.
+/// What the log holds beyond a mark.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The changes, in order, each with the place behind it.
+    pub(super) changes: Vec<(Change, Mark)>,
+    /// The first place at which something is not as it was written and more follows: what follows may need what is gone, so it is not
+    /// in `changes`.
+    pub(super) damage: Option<Damage>,
+}
+
+/// Damage amid the log. A write that a crash has torn looks the same if what was written last is whole; nothing of it was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Damage {
+    /// Where it begins.
+    pub(super) at: Mark,
+    /// Changes that follow and can be read.
+    pub(super) n_beyond: usize,
+    /// The generation of the last of them.
+    pub(super) last_generation: u64,
+}
+
+impl Damage {
+    /// Returns what happened and what comes of it.
+    pub(super) fn sentence(&self, folder: &Path, copies: &[PathBuf]) -> String {
+        let copies: Vec<String> = copies.iter().map(|copy| copy.display().to_string()).collect();
+        format!(
+            "{} is not as it was written at byte {}; {} changes that follow are kept apart in {}, and whoever made them sends them again",
+            folder.join(FILES[(self.at.generation % 2) as usize]).display(),
+            self.at.offset,
+            self.n_beyond,
+            copies.join(" and "),
+        )
+    }
+}
+
+/// Reads what is beyond `from`. A folder without such files has nothing.
 ///
 /// While the log is written, this is all that was durable when it began and perhaps more, without a gap, as long as the generation of
 /// `from` is not wholly in the database: its file is not written again before that.
-pub(super) fn read(folder: &Path, salt: [u8; 16], from: Mark) -> io::Result<Vec<(Change, Mark)>> {
+pub(super) fn read(folder: &Path, salt: [u8; 16], from: Mark) -> io::Result<Found> {
     read_by(|name| std::fs::read(folder.join(name)), salt, from)
 }
 
@@ -140,35 +184,93 @@ fn read_by(
     mut read_file: impl FnMut(&str) -> io::Result<Vec<u8>>,
     salt: [u8; 16],
     from: Mark,
-) -> io::Result<Vec<(Change, Mark)>> {
-    let mut all = Vec::new();
+) -> io::Result<Found> {
+    let mut files = [Vec::new(), Vec::new()];
     // The later generation first: if it has something, the one before it is whole by then.
     for generation in [from.generation + 1, from.generation] {
-        match read_file(FILES[(generation % 2) as usize]) {
-            Ok(bytes) => read_records(&bytes, &salt, from, &mut all),
+        let file = (generation % 2) as usize;
+        match read_file(FILES[file]) {
+            Ok(bytes) => files[file] = bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
-    all.sort_by_key(|(_, end)| *end);
-    Ok(all)
+    Ok(read_records(&files, &salt, from))
 }
 
-/// Reads the records of one file. Its generation is not written in it: it is the one for which the first record's check holds, of
-/// those that may be here. At most two are unsettled, and one more could have been begun.
-fn read_records(bytes: &[u8], salt: &[u8; 16], from: Mark, all: &mut Vec<(Change, Mark)>) {
+/// Reads the records of both files. No generation is written in them: at most two are unsettled, and one more could have been begun.
+fn read_records(files: &[Vec<u8>; 2], salt: &[u8; 16], from: Mark) -> Found {
+    let mut found = Found::default();
     for generation in from.generation.max(1)..=from.generation + 3 {
-        let mut at = Mark { generation, offset: 0 };
-        while let Some((change, end)) = record(bytes, salt, at) {
-            at = end;
-            if from < end {
-                all.push((change, end));
+        let bytes = &files[(generation % 2) as usize];
+        // What was settled is not looked at again: damage there costs nothing.
+        let offset = if generation == from.generation { from.offset } else { 0 };
+        let mut at = Mark { generation, offset };
+        loop {
+            while let Some((change, end)) = record(bytes, salt, at) {
+                match &mut found.damage {
+                    None => found.changes.push((change, end)),
+                    Some(damage) => {
+                        (damage.n_beyond, damage.last_generation) = (damage.n_beyond + 1, generation)
+                    }
+                }
+                at = end;
             }
-        }
-        if 0 < at.offset {
-            return;
+            let Some(next) = next_sound(bytes, salt, at) else { break };
+            found.damage.get_or_insert(Damage { at, n_beyond: 0, last_generation: generation });
+            at = next;
         }
     }
+    found
+}
+
+/// Returns where the next sound record begins behind a place at which there is none. First it looks behind the record that seems to be
+/// there, then everywhere near.
+fn next_sound(bytes: &[u8], salt: &[u8; 16], at: Mark) -> Option<Mark> {
+    let start = usize::try_from(at.offset).ok()?;
+    let len_at = |offset: usize| -> Option<usize> {
+        let len = u32::from_le_bytes(*bytes.get(offset..)?.first_chunk()?) as usize;
+        (HEAD_BYTES - 12 <= len && offset + 12 + len <= bytes.len()).then_some(len)
+    };
+    let is_sound = |offset: usize| record(bytes, salt, Mark { offset: offset as u64, ..at }).is_some();
+    let behind = len_at(start).map(|len| start + 12 + len).filter(|&offset| is_sound(offset));
+    let mut n_left = SEARCH_CHECKED_BYTES;
+    let search = || {
+        (start + 1..bytes.len().min(start + SEARCH_BYTES)).find(|&offset| {
+            let Some(len) = len_at(offset).filter(|&len| len <= n_left) else { return false };
+            n_left -= len;
+            is_sound(offset)
+        })
+    };
+    behind.or_else(search).map(|offset| Mark { offset: offset as u64, ..at })
+}
+
+/// Copies what holds a log's damage and all that follows it, so that no later turn writes over it. Returns where the copies are.
+pub(super) fn keep_apart(folder: &Path, damage: &Damage) -> io::Result<Vec<PathBuf>> {
+    let mut copies = Vec::new();
+    for generation in damage.at.generation..=damage.last_generation {
+        let name = FILES[(generation % 2) as usize];
+        let copy = folder.join(format!("{name}{DAMAGED}{generation}"));
+        open_private_file(&copy)?;
+        std::fs::copy(folder.join(name), &copy)?;
+        File::options().write(true).open(&copy)?.sync_all()?;
+        copies.push(copy);
+    }
+    Ok(copies)
+}
+
+/// Returns what is kept apart in a folder, in order.
+pub(super) fn kept_apart(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if FILES.iter().any(|file| name.starts_with(&format!("{file}{DAMAGED}"))) {
+            kept.push(path);
+        }
+    }
+    kept.sort();
+    Ok(kept)
 }
 
 fn record(bytes: &[u8], salt: &[u8; 16], at: Mark) -> Option<(Change, Mark)> {
@@ -231,7 +333,9 @@ mod tests {
     }
 
     fn tokens(folder: &Path, salt: [u8; 16], from: Mark) -> Vec<u64> {
-        read(folder, salt, from).expect("readable").into_iter().map(|(change, _)| change.token).collect()
+        let found = read(folder, salt, from).expect("readable");
+        assert_eq!(found.damage, None);
+        found.changes.into_iter().map(|(change, _)| change.token).collect()
     }
 
     #[test]
@@ -281,7 +385,7 @@ mod tests {
                 bytes
             };
             let found = read_by(read, SALT, Mark { generation, offset: 0 }).expect("readable");
-            let tokens: Vec<u64> = found.iter().map(|(change, _)| change.token).collect();
+            let tokens: Vec<u64> = found.changes.iter().map(|(change, _)| change.token).collect();
             assert_eq!(tokens, [1, 2], "3 is later, and the first of it is not missed");
             assert_eq!(redo.end().generation, generation + 1);
         }
@@ -293,41 +397,94 @@ mod tests {
         let mut redo = Redo::open(folder.path(), SALT, 1).expect("opened");
         redo.write(&[change(1, 100)], 0).expect("written");
         let end = redo.end().offset;
-        redo.write(&[change(2, 100), change(3, 100)], 0).expect("written");
+        redo.write(&[change(2, 100)], 0).expect("written");
         for torn_at in [0, 3, 11, 30, 135] {
             write_at(&redo.files[1], &[0xff], end + torn_at).expect("written");
             assert_eq!(tokens(folder.path(), SALT, Mark::default()), [1], "torn at {torn_at}");
             redo.end.offset = end;
-            redo.write(&[change(2, 100), change(3, 100)], 0).expect("written");
+            redo.write(&[change(2, 100)], 0).expect("written");
         }
         let len = folder.path().join(FILES[1]).metadata().expect("a file").len();
         redo.files[1].set_len(end + 50).expect("cut");
         assert_eq!((tokens(folder.path(), SALT, Mark::default()), len), (vec![1], FILE_BYTES));
     }
 
-    /// Flipped bits and cuts anywhere: what is read are the first of the changes, as they were written.
+    /// Flipped bits and cuts anywhere: what is read are the first of the changes, as they were written; and all behind the flipped one
+    /// are counted, whatever of it the bit belonged to.
     #[test]
-    fn damage_ends_the_log_and_changes_nothing() {
+    fn damage_ends_the_log_changes_nothing_and_is_told() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut redo = Redo::open(folder.path(), SALT, 1).expect("opened");
         let written: Vec<Change> = (0..12).map(|n| change(n, n as usize * 3)).collect();
         redo.write(&written, 0).expect("written");
-        let path = folder.path().join(FILES[1]);
-        let sound = std::fs::read(&path).expect("a file");
+        let sound = std::fs::read(folder.path().join(FILES[1])).expect("a file");
         let n_bytes = redo.end().offset as usize;
         let check = |bytes: &[u8], at: usize| {
-            let mut all = Vec::new();
-            read_records(bytes, &SALT, Mark::default(), &mut all);
-            let found: Vec<Change> = all.into_iter().map(|(change, _)| change).collect();
-            assert!(written.starts_with(&found), "damaged at {at}: other changes");
-            assert!(found.len() < written.len(), "damaged at {at}: unnoticed");
+            let found = read_records(&[Vec::new(), bytes.to_vec()], &SALT, Mark::default());
+            let changes: Vec<Change> = found.changes.into_iter().map(|(change, _)| change).collect();
+            assert!(written.starts_with(&changes), "damaged at {at}: other changes");
+            (changes.len(), found.damage)
         };
         let mut bytes = sound[..n_bytes].to_vec();
         for bit in 0..n_bytes * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
-            check(&bytes, bit / 8);
+            let (n, damage) = check(&bytes, bit / 8);
+            let n_beyond = damage.map_or(0, |damage| damage.n_beyond);
+            assert_eq!(n + 1 + n_beyond, written.len(), "bit {bit} was flipped");
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        (0..n_bytes).for_each(|end| check(&bytes[..end], end));
+        for end in 0..n_bytes {
+            let (n, damage) = check(&bytes[..end], end);
+            assert!(n < written.len() && damage.is_none(), "cut at {end}: {damage:?}");
+        }
+    }
+
+    /// The power goes amid a write of many changes: of its pages any may have reached the disk. What was synced before is there, and of
+    /// the write nothing but its first changes.
+    #[test]
+    fn whatever_pages_of_the_last_write_are_there_what_was_synced_before_is() {
+        const PAGE: usize = 4096;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut redo = Redo::open(folder.path(), SALT, 1).expect("opened");
+        let written: Vec<Change> = (0..60).map(|n| change(n, 300)).collect();
+        redo.write(&written[..5], 0).expect("written");
+        let path = folder.path().join(FILES[1]);
+        let before = std::fs::read(&path).expect("a file");
+        redo.write(&written[5..], 0).expect("written");
+        let after = std::fs::read(&path).expect("a file");
+        let n_pages = (redo.end().offset as usize).div_ceil(PAGE);
+        for kept in 0..1 << n_pages {
+            let page = |n: usize| if kept >> n & 1 == 1 { &after } else { &before };
+            let bytes: Vec<u8> =
+                (0..n_pages).flat_map(|n| page(n)[n * PAGE..(n + 1) * PAGE].to_vec()).collect();
+            let found = read_records(&[Vec::new(), bytes], &SALT, Mark::default());
+            let changes: Vec<Change> = found.changes.into_iter().map(|(change, _)| change).collect();
+            assert!(written.starts_with(&changes) && 5 <= changes.len(), "pages {kept:b}: {}", changes.len());
+        }
+    }
+
+    #[test]
+    fn what_follows_damage_is_kept_apart_with_all_later_turns() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut redo = Redo::open(folder.path(), SALT, 1).expect("opened");
+        redo.write(&[change(1, 10), change(2, 10), change(3, FILE_BYTES as usize)], 0).expect("written");
+        redo.write(&[change(4, 10)], 0).expect("written");
+        let settled = Mark { generation: 1, offset: (HEAD_BYTES + 10) as u64 };
+        assert_eq!(tokens(folder.path(), SALT, settled), [2, 3, 4]);
+        write_at(&redo.files[1], &[0xff], 20).expect("written");
+        assert_eq!(tokens(folder.path(), SALT, settled), [2, 3, 4], "what is settled may be damaged");
+        write_at(&redo.files[1], &[0xff], settled.offset + 20).expect("written");
+        let found = read(folder.path(), SALT, settled).expect("readable");
+        let damage = Damage { at: settled, n_beyond: 2, last_generation: 2 };
+        assert_eq!((found.changes, found.damage), (Vec::new(), Some(damage.clone())));
+        let copies = keep_apart(folder.path(), &damage).expect("copied");
+        assert_eq!(kept_apart(folder.path()).expect("a folder"), {
+            let mut copies = copies.clone();
+            copies.sort();
+            copies
+        });
+        let whole = |path: PathBuf| std::fs::read(path).expect("a file");
+        assert_eq!(whole(copies[0].clone()), whole(folder.path().join(FILES[1])));
+        assert_eq!(copies.len(), 2);
     }
 }

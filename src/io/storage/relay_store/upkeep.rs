@@ -28,6 +28,8 @@ pub struct StoreReader {
     is_old: bool,
     /// What the redo log had at that moment beyond the database.
     pending: Vec<(Change, Mark)>,
+    /// What is wrong with the redo log, or was.
+    log_damage: Vec<String>,
 }
 
 impl StoreReader {
@@ -64,9 +66,10 @@ impl StoreReader {
         self.connection.execute_batch("BEGIN").map_err(|why| self.error(why))?;
         let (salt, mark) = mark_of(&self.connection)?;
         let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
-        let pending = redo::read(folder, salt, mark).map_err(not_read)?;
+        let redo::Found { changes, damage } = redo::read(folder, salt, mark).map_err(not_read)?;
+        let kept = redo::kept_apart(folder).map_err(not_read)?;
         let (_, now) = mark_of(&StoreReader::open_file(&self.path)?.connection)?;
-        self.pending = pending;
+        (self.pending, self.log_damage) = (changes, said_of(damage, &kept));
         Ok(now.generation == mark.generation)
     }
 
@@ -90,8 +93,13 @@ impl StoreReader {
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(failed)?;
         connection.execute_batch("PRAGMA query_only = ON;").map_err(failed)?;
         let found: rusqlite::Result<i64> = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
-        let mut reader =
-            StoreReader { path: path.to_owned(), connection, is_old: false, pending: Vec::new() };
+        let mut reader = StoreReader {
+            path: path.to_owned(),
+            connection,
+            is_old: false,
+            pending: Vec::new(),
+            log_damage: Vec::new(),
+        };
         let (found, known) = (found.map_err(|why| reader.error(why))?, schema::version(schema::RELAY));
         reader.is_old = found < known;
         match found {
@@ -105,7 +113,7 @@ impl StoreReader {
         StorageError::Damaged { path: self.path.clone(), why: why.to_string() }
     }
 
-    /// Reads all pages and rows, and says what is wrong with them: nothing, if the store is sound.
+    /// Reads all pages, and says what is wrong with them: nothing, if the store is sound.
     ///
     /// # Errors
     /// If so much is damaged that it cannot be read.
@@ -114,7 +122,9 @@ impl StoreReader {
             self.connection.prepare("PRAGMA integrity_check(20)").map_err(|why| self.error(why))?;
         let said = statement.query_map([], |row| row.get::<_, String>(0)).map_err(|why| self.error(why))?;
         let said = said.collect::<Result<Vec<_>, _>>().map_err(|why| self.error(why))?;
-        Ok(said.into_iter().filter(|line| line != "ok").collect())
+        let of_database =
+            said.into_iter().filter(|line| line != "ok").map(|line| format!("the database: {line}"));
+        Ok(of_database.chain(self.log_damage.iter().cloned()).collect())
     }
 
     /// Returns the names of all documents.
@@ -188,6 +198,23 @@ impl StoreReader {
         rows::settle(&transaction, end)?;
         transaction.commit()
     }
+}
+
+/// Returns what is wrong with a redo log, and what is kept apart of one that was damaged.
+fn said_of(damage: Option<redo::Damage>, kept: &[PathBuf]) -> Vec<String> {
+    let damage = damage.map(|damage| {
+        format!(
+            "the log: {} changes follow something that is not as it was written; the relay keeps them apart when it starts",
+            damage.n_beyond
+        )
+    });
+    let kept = kept.iter().map(|path| {
+        format!(
+            "{} keeps what followed damage in the log; delete it once everybody who edits has been connected",
+            path.display()
+        )
+    });
+    damage.into_iter().chain(kept).collect()
 }
 
 /// Makes a backup the store of a relay's folder, which must have none and be served by nobody.

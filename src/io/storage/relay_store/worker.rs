@@ -86,9 +86,14 @@ impl Worker {
         let database = &mut self.group.database;
         let (salt, mark) = rows::redo_mark(database.connection()?).map_err(|why| database.error(why))?;
         let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
-        let changes = redo::read(folder, salt, mark).map_err(not_read)?;
-        let end = changes.last().map_or(mark, |(_, end)| *end);
-        if !changes.is_empty() {
+        let redo::Found { changes, damage } = redo::read(folder, salt, mark).map_err(not_read)?;
+        let mut end = changes.last().map_or(mark, |(_, end)| *end);
+        if let Some(damage) = damage {
+            let copies = redo::keep_apart(folder, &damage).map_err(not_read)?;
+            self.tell_one(RelayEvent::LogDamaged { sentence: damage.sentence(folder, &copies) });
+            end = Mark { generation: damage.last_generation + 1, offset: 0 };
+        }
+        if mark < end {
             self.settle(Unsettled { changes: changes.into_iter().map(|(change, _)| change).collect(), end });
             if let Commit::Failed { error, .. } = self.group.commit() {
                 return Err(error);

@@ -423,3 +423,43 @@ pub(super) fn text(folder: &TempDir) -> Result<Option<String>, String> {
         event => panic!("{event:?}"),
     }
 }
+
+/// What follows damage in the log may need what is gone. It is not taken in, but neither is it overwritten nor passed over in silence.
+#[test]
+fn damage_amid_the_log_is_told_and_what_follows_is_kept_apart() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    for token in 1..=9 {
+        store.append(DOC, token, vec![token as u8; 50]).expect("open");
+        wait_for(&events, token);
+    }
+    let crashed = tempdir().expect("a folder");
+    copy_as_after_crash(folder.path(), crashed.path(), "relay.sqlite");
+    drop(store);
+    // As if the database had none of it: what it holds already may be damaged.
+    let database = Connection::open(crashed.path().join("relay.sqlite")).expect("opened");
+    database.execute_batch("DELETE FROM batch; UPDATE redo SET generation = 0, upto = 0").expect("changed");
+    drop(database);
+    let log = crashed.path().join("relay.redo-1");
+    let mut bytes = fs::read(&log).expect("a log");
+    // In the fourth change: 36 bytes come before the content of each.
+    bytes[3 * 86 + 60] ^= 1;
+    fs::write(&log, &bytes).expect("written");
+
+    let damage = || StoreReader::open(crashed.path()).and_then(|reader| reader.damage()).expect("readable");
+    assert!(damage().len() == 1 && damage()[0].contains("5 changes follow"), "{:?}", damage());
+    let (store, events) = open(&crashed);
+    let RelayEvent::LogDamaged { sentence } = next(&events) else { panic!("nothing was said") };
+    assert!(sentence.contains("at byte 258") && sentence.contains("5 changes"), "{sentence}");
+    let kept = crashed.path().join("relay.redo-1.damaged-1");
+    assert_eq!(fs::read(&kept).expect("kept"), bytes);
+    let before: Vec<Vec<u8>> = (1..=3).map(|token| vec![token; 50]).collect();
+    assert_eq!(loaded(&store, &events).batches, before);
+    store.append(DOC, 4, vec![44]).expect("open");
+    wait_for(&events, 4);
+    drop(store);
+    let (store, events) = open(&crashed);
+    assert_eq!(loaded(&store, &events).batches.last(), Some(&vec![44]), "it goes on behind the damage");
+    drop(store);
+    assert!(damage().len() == 1 && damage()[0].contains("relay.redo-1.damaged-1"), "{:?}", damage());
+}
