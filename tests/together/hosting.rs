@@ -1,13 +1,39 @@
 //! Pairing without a relay: one person's editor serves the other.
 
 use crate::support::home::Home;
-use crate::support::screen::View;
+use crate::support::screen::{Screen, View};
 
 /// Returns the link on a screen.
 fn link_on(view: &View) -> String {
     let row = view.rows.iter().find(|row| row.contains("/d/")).expect("a row with the link");
     let start = row.find("http").expect("a link");
     row[start..].split_whitespace().next().expect("a link").to_owned()
+}
+
+/// Ana serves a text of hers, and ben has joined it.
+struct Hosted {
+    ana: Home,
+    ben: Home,
+    /// On `pair.txt`.
+    on_ana: Screen,
+    /// On `mine.txt`.
+    on_ben: Screen,
+    link: String,
+}
+
+impl Hosted {
+    /// Opens both screens, the host's with these arguments as well.
+    fn open(args: &[&str]) -> Hosted {
+        let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+        ana.file("pair.txt", "together\n");
+        let args = [&["share", "pair.txt", "--name", "ana"], args].concat();
+        let on_ana = ana.open_sized(&args, 40, 160);
+        let link = link_on(&on_ana.wait_for_text("/d/"));
+        let on_ben = ben.join(&link, "mine.txt");
+        on_ben.wait_for_text("together");
+        on_ben.wait_for_status("synced");
+        Hosted { ana, ben, on_ana, on_ben, link }
+    }
 }
 
 #[test]
@@ -46,13 +72,7 @@ fn a_file_whose_undo_was_kept_is_shared_and_joined_into() {
 
 #[test]
 fn two_people_edit_without_a_relay() {
-    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
-    ana.file("pair.txt", "together\n");
-    let on_ana = ana.open_sized(&["share", "pair.txt", "--name", "ana"], 40, 160);
-    let link = link_on(&on_ana.wait_for_text("/d/"));
-    let on_ben = ben.join(&link, "mine.txt");
-    on_ben.wait_for_text("together");
-    on_ben.wait_for_status("synced");
+    let Hosted { ana, ben, on_ana, on_ben, .. } = Hosted::open(&[]);
     on_ben.press("ctrl-end");
     on_ben.type_text("from ben");
     on_ana.wait_for_text("from ben");
@@ -68,12 +88,7 @@ fn two_people_edit_without_a_relay() {
 
 #[test]
 fn guest_keeps_editing_when_the_host_is_gone() {
-    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
-    ana.file("pair.txt", "together\n");
-    let mut on_ana = ana.open_sized(&["share", "pair.txt"], 40, 160);
-    let link = link_on(&on_ana.wait_for_text("/d/"));
-    let on_ben = ben.join(&link, "mine.txt");
-    on_ben.wait_for_status("synced");
+    let Hosted { ben, mut on_ana, on_ben, .. } = Hosted::open(&[]);
     on_ana.kill9();
     on_ben.wait_for_status("offline");
     on_ben.press("ctrl-end");
@@ -85,13 +100,8 @@ fn guest_keeps_editing_when_the_host_is_gone() {
 
 #[test]
 fn host_listens_again_where_it_was_told_to_and_its_link_goes_on_working() {
-    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
-    ana.file("pair.txt", "together\n");
-    let on_ana = ana.open_sized(&["share", "pair.txt", "--listen", "127.0.0.1:0"], 40, 160);
-    let link = link_on(&on_ana.wait_for_text("/d/"));
+    let Hosted { ana, on_ana, on_ben, link, .. } = Hosted::open(&["--listen", "127.0.0.1:0"]);
     assert!(link.starts_with("http://127.0.0.1:"), "{link}");
-    let on_ben = ben.join(&link, "mine.txt");
-    on_ben.wait_for_status("synced");
     on_ana.quit();
     on_ben.wait_for_status("offline");
     on_ben.type_text("meanwhile ");
