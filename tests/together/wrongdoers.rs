@@ -161,6 +161,10 @@ fn floods_slow_and_silent_connections_hold_nobody_up() {
         flooding.send(Frame::Presence(presence).to_packet());
     }
     scene.check("a flood of presences with escapes in the name");
+    scene.pair.on_ben.inspect(|_, asked, _| {
+        let titles = &asked.titles;
+        assert!(!titles.iter().any(|title| title.contains("CANARY")), "a name set the title: {titles:?}");
+    });
     let pings: Vec<u8> = (0..20_000u64).flat_map(|n| Frame::Ping(u64::MAX - n).to_packet()).collect();
     let mut deaf = scene.join(9);
     (0..40).for_each(|_| deaf.send(pings.clone()));
@@ -170,6 +174,14 @@ fn floods_slow_and_silent_connections_hold_nobody_up() {
     let silent: Vec<Wrongdoer> = (0..100).map(|_| Wrongdoer::connect(&scene.link)).collect();
     scene.check("half-open and silent connections");
     drop((half_open, silent));
+    // A request of which a byte comes now and then, as from somebody who would hold a place for ever.
+    let mut slow: Vec<_> = (0..50).map(|_| tcp(&scene.link)).collect();
+    for byte in b"GET /d/x HTTP/1.1\r\nhost: x\r\nx: " {
+        slow.iter_mut().for_each(|stream| drop(stream.write_all(&[*byte])));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    scene.check("requests of which a byte comes now and then");
+    drop(slow);
     let stranger = Secret::from_random([9; 32]);
     for n in 0..number_from_env("COEDIT_HANDSHAKES", N_HANDSHAKES) {
         let mut one = Wrongdoer::connect(&scene.link);
