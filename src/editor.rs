@@ -131,8 +131,8 @@ pub struct Model {
     pub(crate) prompt: Option<Prompt>,
     pub(crate) overlay: Overlay,
     pub(crate) picker: Option<Picker>,
-    /// Where the symbols are that the open list shows.
-    symbols: Vec<Anchor>,
+    /// Where the rows of the open list lead.
+    listed: Vec<Anchor>,
     pub(crate) settings: Settings,
     /// What an `.editorconfig` says about the file.
     pub(crate) file_settings: FileSettings,
@@ -203,7 +203,7 @@ impl Model {
             prompt: None,
             overlay: Overlay::None,
             picker: None,
-            symbols: Vec::new(),
+            listed: Vec::new(),
             settings,
             file_settings,
             chosen,
@@ -364,11 +364,9 @@ impl Model {
         let (n_lines, is_spoken) = (self.rope().len_lines(), self.settings.is_spoken);
         let has_prompt = self.prompt.is_some() || (is_spoken && self.notice.is_some());
         let layout = Layout::new(self.size.0, self.size.1, n_lines, has_prompt);
-        match (is_spoken, self.settings.scrollbar) {
-            (true, _) => Layout { gutter: 0, text_columns: self.size.0, ..layout },
-            (false, true) => layout.with_scrollbar(n_lines),
-            (false, false) => layout,
-        }
+        let has_scrollbar = self.settings.scrollbar && !is_spoken;
+        let layout = if has_scrollbar { layout.with_scrollbar(n_lines) } else { layout };
+        if is_spoken || !self.has_numbers() { layout.without_numbers() } else { layout }
     }
 
     pub(crate) fn notify(&mut self, text: impl Into<String>, now: MonoTime) {

@@ -98,6 +98,18 @@ pub static OPTIONS: &[Opt] = &[
         get: |config| Some(config.editor.is_spoken.to_string()),
     },
     Opt {
+        name: "line_numbers",
+        about: "Whether lines have numbers",
+        set: |config, value| switch(value).map(|is_on| config.editor.line_numbers = is_on),
+        get: |config| Some(config.editor.line_numbers.to_string()),
+    },
+    Opt {
+        name: "show_blanks",
+        about: "Whether blanks and tabs are shown",
+        set: |config, value| switch(value).map(|is_on| config.editor.show_blanks = is_on),
+        get: |config| Some(config.editor.show_blanks.to_string()),
+    },
+    Opt {
         name: "wrap",
         about: "Whether long lines go on in the next row, cut between words; Alt-L changes it for one text",
         set: |config, value| switch(value).map(|is_on| config.editor.wrap = is_on),
@@ -337,7 +349,7 @@ mod tests {
     #[test]
     fn options_are_named_once_and_shown_as_they_are_read() {
         let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nscreen_reader = true\ntheme = \"dark\"\nscrollbar = false\n\
-                    wrap = true\nindent = 2\ntab_width = 8\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\nrestore = false\n";
+                    line_numbers = false\nshow_blanks = true\nwrap = true\nindent = 2\ntab_width = 8\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\nrestore = false\n";
         let config = parse(text).expect("sound");
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);

@@ -411,6 +411,7 @@ impl Shell {
                 Effect::Arrange(arrange) => self.arrange(arrange)?,
                 Effect::Open(path) => self.wanted.push(Wanted::Open(files::at_home(&path))),
                 Effect::Show(n) => self.show(n)?,
+                Effect::ShowNamed(name) => self.show_named(&name)?,
                 // The text itself has carried these out.
                 _ => {}
             }

@@ -3,7 +3,7 @@
 
 use crate::base::text_format::LineEnding;
 
-use super::panes::{Arrange, Axis};
+use super::panes::{Arrange, Axis, Direction};
 
 /// Where a caret goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub enum Action {
     EndLines(LineEnding),
     TabWidth,
     IndentWith,
+    Revert,
+    ToggleNumbers,
+    ToggleBlanks,
     FileInfo,
     Palette,
     Arrange(Arrange),
@@ -105,6 +108,7 @@ const fn row(
 #[rustfmt::skip]
 pub static COMMANDS: &[Command] = &[
     row("save", "Save the file", &["Ctrl-S"], Action::Save),
+    row("save-all", "Save every open text", &[], Action::Arrange(Arrange::SaveAll)),
     row("quit", "Quit; asks when something is unsaved", &["Ctrl-Q"], Action::Quit),
     row("undo", "Undo your last edit", &["Ctrl-Z"], Action::Undo),
     row("redo", "Redo it", &["Ctrl-Y", "Ctrl-Shift-Z"], Action::Redo),
@@ -132,6 +136,7 @@ pub static COMMANDS: &[Command] = &[
     row("open-recent", "Open a file that was open lately", &["Alt-O"], Action::Arrange(Arrange::ListRecent)),
     row("reopen", "Open what was open here when coedit last ended", &[], Action::Arrange(Arrange::Reopen)),
     row("save-as", "Save to another file, and go on with that", &[], Action::SaveAs),
+    row("revert", "Read the file again, without what is not saved", &[], Action::Revert),
     row("quit-failed", "Discard what is unsaved, and end with an error", &[], Action::QuitFailed),
     row("encoding", "Save in another encoding", &[], Action::SaveEncoding),
     row("reopen-encoding", "Read the file again in another encoding", &[], Action::ReopenEncoding),
@@ -150,10 +155,17 @@ pub static COMMANDS: &[Command] = &[
     row("split-down", "Split the pane into two, one above the other", &["Alt-S", "Ctrl-K Down"], Action::Arrange(Arrange::Split(Axis::Rows))),
     row("next-pane", "To the next pane", &["F6"], Action::Arrange(Arrange::FocusNext)),
     row("previous-pane", "To the pane before", &["Shift-F6"], Action::Arrange(Arrange::FocusPrevious)),
+    row("pane-left", "To the pane at the left", &[], Action::Arrange(Arrange::FocusBeside(Direction::Left))),
+    row("pane-right", "To the pane at the right", &[], Action::Arrange(Arrange::FocusBeside(Direction::Right))),
+    row("pane-up", "To the pane above", &[], Action::Arrange(Arrange::FocusBeside(Direction::Up))),
+    row("pane-down", "To the pane below", &[], Action::Arrange(Arrange::FocusBeside(Direction::Down))),
+    row("only-pane", "Close the other panes; their texts stay open", &[], Action::Arrange(Arrange::OnlyPane)),
     row("close-pane", "Close the pane; its text stays open", &["Alt-Q"], Action::Arrange(Arrange::ClosePane)),
     row("palette", "Find a command by what it does, and run it", &["Ctrl-P", "F8"], Action::Palette),
     row("outline", "What the text defines: functions, types, headings", &["Alt-G", "Ctrl-K Ctrl-O"], Action::Outline),
     row("wrap", "Wrap long lines, or no longer", &["Alt-L"], Action::ToggleWrap),
+    row("line-numbers", "Show the numbers of lines, or no longer", &[], Action::ToggleNumbers),
+    row("show-blanks", "Show blanks and tabs, or no longer", &[], Action::ToggleBlanks),
     row("people", "Who is here", &["F2"], Action::People),
     row("retry", "Try to connect now", &["F5", "Ctrl-R"], Action::RetryNow),
     row("suspend", "Back to the shell; `fg` returns", &["Alt-Z"], Action::Suspend),

@@ -10,7 +10,7 @@ use crate::document::{Bias, TextChange};
 use super::edits::Edit;
 use super::file::{FileMeta, align};
 use super::picker::{Item, Picker, PickerKind};
-use super::selection::{shift_left, shift_right};
+use super::selection::{Selection, shift_left, shift_right};
 use super::{Effect, Model, merge};
 
 /// Changes of one burst up to which each is looked at by itself.
@@ -122,6 +122,50 @@ impl Model {
         self.saved_revision = self.revision;
         self.notify(format!("read as {}", meta.format.encoding.name()), now);
         effects.push(Effect::InStep);
+    }
+
+    /// Takes the text that the file holds in the place of ours, as one edit that undo takes back.
+    pub(crate) fn reverted(
+        &mut self,
+        text: String,
+        meta: &FileMeta,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.may_edit(now) {
+            return;
+        }
+        // Nothing of ours is to be kept: what differs is what they changed.
+        self.base = self.rope().clone();
+        (self.file.format, self.saved_format) = (meta.format, meta.format);
+        let n = self.take_theirs(text, now);
+        self.document.end_undo_group();
+        self.saved_revision = self.revision;
+        let places = if n == 1 { "place" } else { "places" };
+        self.notify(
+            format!("read again from the file, with changes in {n} {places}; undo takes it back"),
+            now,
+        );
+        effects.push(Effect::InStep);
+    }
+
+    /// Puts the text of another file before a line, and the caret on its first word.
+    pub(crate) fn insert_lines(&mut self, line: usize, text: String, now: MonoTime) {
+        if text.is_empty() {
+            return self.notify("there is nothing in that file", now);
+        }
+        let rope = self.rope();
+        let text = if text.ends_with('\n') { text } else { text + "\n" };
+        // Behind a last line that has no line feed.
+        let (at, text, start) = match line < rope.len_lines() {
+            true => (rope.line_to_char(line), text, rope.line_to_char(line)),
+            false => (rope.len_chars(), format!("\n{}", text.trim_end_matches('\n')), rope.len_chars() + 1),
+        };
+        self.make_whole(&[Edit::insert(at, text)], now);
+        self.document.end_undo_group();
+        let start = start.min(self.rope().len_chars());
+        let n_blanks = self.rope().chars_at(start).take_while(|c| matches!(c, ' ' | '\t')).count();
+        self.select(Selection::caret(start + n_blanks));
     }
 
     /// Makes the edits that bring their text into ours, which starts from it from now on. Returns how many there were.

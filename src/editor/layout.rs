@@ -55,6 +55,11 @@ impl Layout {
         let text_columns = self.text_columns - 1;
         Layout { text_columns, scrollbar: Some(self.gutter + text_columns), ..self }
     }
+
+    /// Gives the cells of the line numbers to the text.
+    pub fn without_numbers(self) -> Layout {
+        Layout { gutter: 0, text_columns: self.text_columns + self.gutter, ..self }
+    }
 }
 
 /// A blank, the number, a blank, a bar, a blank.

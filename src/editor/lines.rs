@@ -10,7 +10,6 @@ use crate::syntax::language::Language;
 
 use super::column::line_end;
 use super::edits::{Edit, carry};
-use super::indentation::Indentation;
 use super::selection::Selection;
 use super::{Model, bracket};
 
@@ -122,8 +121,7 @@ impl Model {
 
     /// Takes one step of indentation from the start of each line: a tab, or blanks.
     pub(crate) fn outdent(&mut self, now: MonoTime) {
-        let Indentation { is_tab, n_blanks, .. } = self.indentation;
-        let n_max = usize::from(if is_tab { self.tab_width.cells() } else { n_blanks });
+        let n_max = self.indent_cells();
         self.edit_lines(now, |rope, line| {
             let start = rope.line_to_char(line);
             let n_blanks = rope.chars_at(start).take(n_max).take_while(|&c| c == ' ').count();

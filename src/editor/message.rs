@@ -59,6 +59,15 @@ pub enum Msg {
     Theirs(Result<(String, FileMeta), String>),
     /// As `Theirs`, asked for by `Effect::Reopen`.
     Reopened(Result<(String, FileMeta), String>),
+    /// As `Theirs`, asked for by `Effect::Revert`.
+    Reverted(Result<(String, FileMeta), String>),
+    /// What is in the file that `Effect::Insert` named.
+    Inserted {
+        /// That of the effect.
+        line: usize,
+        /// The text.
+        text: Result<String, String>,
+    },
     /// The document has just been shared: the link is shown.
     Shared {
         /// Whether the link was put on the clipboard.
@@ -115,6 +124,15 @@ pub enum Effect {
     LoadTheirs,
     /// Read the file in this encoding, and answer with `Msg::Reopened`.
     Reopen(Encoding),
+    /// Read the file, and answer with `Msg::Reverted`.
+    Revert,
+    /// Read another file, and answer with `Msg::Inserted`.
+    Insert {
+        /// Which.
+        path: String,
+        /// How many lines of this text come before it.
+        line: usize,
+    },
     /// Leave the editor. When the text is not modified and its file is gone, answer with `Msg::FileGone` instead.
     Quit,
     /// As `Quit`, for this text alone.
@@ -137,6 +155,8 @@ pub enum Effect {
     Open(String),
     /// Show the open text with this number.
     Show(usize),
+    /// Show the open text whose name holds this.
+    ShowNamed(String),
     /// Do something with the open texts or the panes.
     Arrange(Arrange),
     /// Find out what the text defines, and answer with `Msg::Symbols`.

@@ -40,16 +40,16 @@ impl Model {
         };
         let items = symbols.iter().map(item).collect();
         let anchors = symbols.iter().map(|symbol| self.document.anchor(symbol.at.min(n_chars), Bias::Right));
-        self.symbols = anchors.collect();
+        self.listed = anchors.collect();
         let caret = self.selection.head;
         let mut picker = Picker::new(PickerKind::Symbols, items);
         picker.selected = symbols.partition_point(|symbol| symbol.at <= caret).saturating_sub(1);
         self.picker = Some(picker);
     }
 
-    /// Goes to a symbol of the list.
-    pub(crate) fn go_to_symbol(&mut self, n: usize) {
-        let at = self.symbols.get(n).and_then(|&anchor| self.document.resolve(anchor));
+    /// Goes where a row of the list leads.
+    pub(crate) fn go_to_listed(&mut self, n: usize) {
+        let at = self.listed.get(n).and_then(|&anchor| self.document.resolve(anchor));
         if let Some(at) = at {
             self.end_run();
             self.select(Selection::caret(at));

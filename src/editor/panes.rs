@@ -9,6 +9,16 @@ pub enum Axis {
     Rows,
 }
 
+/// Where another pane is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum Direction {
+    Left,
+    Right,
+    Up,
+    Down,
+}
+
 /// What is done with open texts and panes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrange {
@@ -28,6 +38,10 @@ pub enum Arrange {
     Next,
     /// Shows the text before.
     Previous,
+    /// Saves every text that is modified.
+    SaveAll,
+    /// Saves them, and quits when all are saved.
+    SaveAllAndQuit,
     /// Closes the text; asks when something is unsaved.
     Close,
     /// Splits the pane.
@@ -36,8 +50,12 @@ pub enum Arrange {
     FocusNext,
     /// Goes to the pane before.
     FocusPrevious,
+    /// Goes to the pane in a direction.
+    FocusBeside(Direction),
     /// Closes the pane; its text stays open.
     ClosePane,
+    /// Closes the other panes; their texts stay open.
+    OnlyPane,
 }
 
 /// A part of the screen, in cells.
@@ -125,6 +143,41 @@ impl<T> Panes<T> {
     pub fn step(&mut self, is_forward: bool) {
         let n = self.all().len();
         self.focus = (self.focus + if is_forward { 1 } else { n - 1 }) % n;
+    }
+
+    /// Returns the place of the nearest pane in a direction from the one with the keyboard when all have `area`; of those that
+    /// are as near, the one that has most of the border in common.
+    pub fn beside(&self, direction: Direction, area: Area) -> Option<usize> {
+        let areas = self.areas(area);
+        let own = areas[self.focus];
+        let common =
+            |a: u16, a_len: u16, b: u16, b_len: u16| (a + a_len).min(b + b_len).saturating_sub(a.max(b));
+        let near = |(n, other): (usize, &Area)| {
+            let distance = match direction {
+                Direction::Left => own.x.checked_sub(other.x + other.columns),
+                Direction::Right => other.x.checked_sub(own.x + own.columns),
+                Direction::Up => own.y.checked_sub(other.y + other.rows),
+                Direction::Down => other.y.checked_sub(own.y + own.rows),
+            };
+            let n_common = match direction {
+                Direction::Left | Direction::Right => common(own.y, own.rows, other.y, other.rows),
+                Direction::Up | Direction::Down => common(own.x, own.columns, other.x, other.columns),
+            };
+            distance
+                .filter(|_| 0 < n_common && n != self.focus)
+                .map(|far| (far, std::cmp::Reverse(n_common), n))
+        };
+        areas.iter().enumerate().filter_map(near).min().map(|(.., n)| n)
+    }
+
+    /// Closes every pane but the one with the keyboard.
+    pub fn only(&mut self) {
+        for _ in 1..self.all().len() {
+            let kept = self.focus;
+            self.focus = usize::from(kept == 0);
+            self.close();
+            self.focus = kept.saturating_sub(1);
+        }
     }
 
     /// Splits the pane with the keyboard; the new one is behind it and gets the keyboard.
@@ -255,6 +308,27 @@ mod tests {
         assert_eq!(panes.close(), Some('b'));
         assert_eq!(panes.close(), None);
         assert_eq!(panes.areas(SCREEN), [SCREEN]);
+    }
+
+    #[test]
+    fn the_pane_in_a_direction_is_the_nearest_that_shares_the_border() {
+        // a | b
+        //   | c
+        let mut panes = Panes::new('a');
+        panes.split(Axis::Columns, 'b');
+        panes.split(Axis::Rows, 'c');
+        let beside =
+            |panes: &Panes<char>, direction| panes.beside(direction, SCREEN).map(|n| *panes.all()[n]);
+        assert_eq!(beside(&panes, Direction::Left), Some('a'));
+        assert_eq!(beside(&panes, Direction::Up), Some('b'));
+        assert_eq!((beside(&panes, Direction::Down), beside(&panes, Direction::Right)), (None, None));
+        panes.set_focus(0);
+        assert_eq!(beside(&panes, Direction::Right), Some('b'));
+        assert_eq!(beside(&panes, Direction::Up), None);
+        panes.set_focus(1);
+        assert_eq!(beside(&panes, Direction::Down), Some('c'));
+        panes.only();
+        assert_eq!((panes.all(), panes.focus()), (vec![&'b'], 0));
     }
 
     #[test]

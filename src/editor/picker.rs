@@ -34,6 +34,12 @@ pub enum PickerKind {
     TabWidths,
     /// One step of indentation.
     Indentations,
+    /// An option of vim, to be switched.
+    Options,
+    /// A register of vim, to be put.
+    Registers,
+    /// A mark of vim, to be gone to.
+    Marks,
 }
 
 impl PickerKind {
@@ -48,6 +54,9 @@ impl PickerKind {
             PickerKind::ReopenEncodings => "Read again as",
             PickerKind::TabWidths => "A tab is so wide",
             PickerKind::Indentations => "Indent by",
+            PickerKind::Options => "Switch",
+            PickerKind::Registers => "Put",
+            PickerKind::Marks => "Go to mark",
         }
     }
 }
@@ -217,7 +226,10 @@ impl Model {
         match picker.kind {
             PickerKind::Files => effects.push(Effect::Open(picker.items[idx].text.clone())),
             PickerKind::Texts => effects.push(Effect::Show(idx)),
-            PickerKind::Symbols => self.go_to_symbol(idx),
+            PickerKind::Symbols => self.go_to_listed(idx),
+            PickerKind::Marks => self.go_to_listed_mark(idx),
+            PickerKind::Options => self.pick_option(idx, now),
+            PickerKind::Registers => self.put_listed(&picker.items[idx].text, now, effects),
             PickerKind::SaveEncodings => self.save_in(Encoding::ALL[idx].0, now),
             PickerKind::ReopenEncodings => effects.push(Effect::Reopen(Encoding::ALL[idx].0)),
             PickerKind::TabWidths => self.choose_tab_width(TabWidth::new(idx as u8 + 1), now),

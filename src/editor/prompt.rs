@@ -217,9 +217,10 @@ impl Model {
         }
     }
 
-    /// Closes the search and stays.
+    /// Closes the search and stays. What is searched for from now on is in all of the text.
     pub(crate) fn close_find(&mut self) {
         self.prompt = None;
+        self.find.scope = None;
         self.find.scan.stop();
         self.find.is_lit = false;
     }

@@ -10,6 +10,9 @@ use super::indentation::{BLANKS_MAX, Indentation};
 use super::keymap::Keymap;
 use super::picker::{Item, Picker, PickerKind};
 
+/// How many cells wide paragraphs are made where nothing says otherwise.
+const TEXT_WIDTH: usize = 80;
+
 /// Every setting of the editor, as the configuration gives it.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -23,6 +26,10 @@ pub struct Settings {
     pub scrollbar: bool,
     /// Whether the screen is for somebody who hears it: no lines drawn, no numbers, messages on a row of their own.
     pub is_spoken: bool,
+    /// Whether lines have numbers.
+    pub line_numbers: bool,
+    /// Whether blanks and tabs are shown.
+    pub show_blanks: bool,
     /// Whether long lines go on in the next row.
     pub wrap: bool,
     /// One step of indentation where a text shows none of its own: so many blanks, or a tab for 0. `None` is what is usual
@@ -49,6 +56,8 @@ pub struct FileSettings {
     pub indent: Option<u8>,
     /// Cells from one tab stop to the next.
     pub tab_width: Option<TabWidth>,
+    /// How many cells wide lines should be at most.
+    pub text_width: Option<usize>,
     /// Whether saving takes blanks from the ends of lines.
     pub trim_blanks: Option<bool>,
     /// Whether saving ends the last line.
@@ -68,6 +77,12 @@ pub struct Chosen {
     pub tab_width: Option<TabWidth>,
     /// Whether long lines go on in the next row.
     pub wrap: Option<bool>,
+    /// Whether lines have numbers.
+    pub numbers: Option<bool>,
+    /// Whether blanks and tabs are shown.
+    pub blanks: Option<bool>,
+    /// How many cells wide paragraphs are made that are filled anew.
+    pub text_width: Option<usize>,
 }
 
 impl Default for Settings {
@@ -78,6 +93,8 @@ impl Default for Settings {
             theme: "terminal".to_owned(),
             scrollbar: true,
             is_spoken: false,
+            line_numbers: true,
+            show_blanks: false,
             wrap: false,
             indent: None,
             tab_width: TabWidth::default(),
@@ -113,6 +130,27 @@ impl Model {
         let (chosen, file, settings) = (&self.chosen, &self.file_settings, &self.settings);
         self.tab_width = chosen.tab_width.or(file.tab_width).unwrap_or(settings.tab_width);
         self.indentation = Indentation::of(self.document.rope(), chosen, file, settings, self.language);
+    }
+
+    /// Returns whether lines have numbers.
+    pub fn has_numbers(&self) -> bool {
+        self.chosen.numbers.unwrap_or(self.settings.line_numbers)
+    }
+
+    /// Returns whether blanks and tabs are shown.
+    pub fn shows_blanks(&self) -> bool {
+        self.chosen.blanks.unwrap_or(self.settings.show_blanks)
+    }
+
+    /// Returns how many cells wide paragraphs are made that are filled anew.
+    pub(crate) fn text_width(&self) -> usize {
+        self.chosen.text_width.or(self.file_settings.text_width).unwrap_or(TEXT_WIDTH)
+    }
+
+    /// Returns how many cells wide a step of indentation is.
+    pub(crate) fn indent_cells(&self) -> usize {
+        let Indentation { is_tab, n_blanks, .. } = self.indentation;
+        usize::from(if is_tab { self.tab_width.cells() } else { n_blanks })
     }
 
     /// Asks how wide a tab is to be drawn in this text.

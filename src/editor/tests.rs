@@ -4,6 +4,8 @@ mod as_vim;
 mod commands;
 mod editing;
 mod vim;
+mod vim_colon;
+mod vim_keys;
 
 use super::key::{Key, KeyCode};
 use super::selection::Selection;

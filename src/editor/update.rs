@@ -100,7 +100,12 @@ impl Model {
             Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
             Msg::Theirs(Ok((text, meta))) => self.merge_theirs(text, &meta, now, effects),
             Msg::Reopened(Ok((text, meta))) => self.reopened(text, &meta, now, effects),
-            Msg::Theirs(Err(why)) | Msg::Reopened(Err(why)) => self.notify(why, now),
+            Msg::Reverted(Ok((text, meta))) => self.reverted(text, &meta, now, effects),
+            Msg::Inserted { line, text: Ok(text) } => self.insert_lines(line, text, now),
+            Msg::Theirs(Err(why))
+            | Msg::Reopened(Err(why))
+            | Msg::Reverted(Err(why))
+            | Msg::Inserted { text: Err(why), .. } => self.notify(why, now),
             Msg::Shared { is_copied } => {
                 self.overlay = Overlay::People;
                 let words = if is_copied { "shared; the link is on the clipboard" } else { "shared" };
@@ -317,10 +322,14 @@ impl Model {
             }
             Action::TabWidth => self.pick_tab_width(),
             Action::IndentWith => self.pick_indentation(),
+            Action::Revert if !self.file.has_path => self.notify("this text has no file yet", now),
+            Action::Revert => effects.push(Effect::Revert),
+            Action::ToggleNumbers => self.chosen.numbers = Some(!self.has_numbers()),
+            Action::ToggleBlanks => self.chosen.blanks = Some(!self.shows_blanks()),
             Action::EndLines(ending) => self.end_lines_with(ending, now),
             Action::Outline => self.ask_for_outline(now, effects),
             Action::ToggleWrap => {
-                self.toggle_wrap();
+                self.set_wrap(Some(!self.is_wrapped()));
                 self.notify(
                     if self.is_wrapped() { "long lines are wrapped" } else { "long lines are not wrapped" },
                     now,

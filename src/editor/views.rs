@@ -2,8 +2,9 @@
 
 use crate::document::{Anchor, Bias, Document};
 
+use super::search::Options;
 use super::selection::Selection;
-use super::{Clipboard, Model, Scroll};
+use super::{Clipboard, Model, Scroll, vim};
 
 /// Selections and scroll position, as anchors: they stay on their text while others, or another pane, edit it.
 #[derive(Clone, Debug)]
@@ -16,11 +17,13 @@ pub struct View {
     left: usize,
 }
 
-/// What was copied and what is searched for: the same in all open texts.
+/// What was copied, what is searched for, and what vim keeps: the same in all open texts.
 #[derive(Clone, Debug)]
 pub struct Shared {
     clipboard: Clipboard,
     needle: String,
+    options: Options,
+    vim: vim::Common,
 }
 
 impl Model {
@@ -101,15 +104,21 @@ impl Model {
 
     /// Returns what other texts have in common with this one.
     pub fn shared(&self) -> Shared {
-        Shared { clipboard: self.clipboard.clone(), needle: self.find.needle.clone() }
+        Shared {
+            clipboard: self.clipboard.clone(),
+            needle: self.find.needle.clone(),
+            options: self.find.options,
+            vim: self.vim.common(),
+        }
     }
 
     /// Takes over what other texts have in common.
     pub fn take_shared(&mut self, shared: Shared) {
         self.clipboard = shared.clipboard;
-        if self.find.needle != shared.needle {
+        self.vim.take_common(shared.vim);
+        if self.find.needle != shared.needle || self.find.options != shared.options {
             // A needle that is none was refused where it was typed.
-            let _ = self.search_for(shared.needle, self.find.options);
+            let _ = self.search_for(shared.needle, shared.options);
         }
     }
 }

@@ -3,16 +3,25 @@
 //! Keys are gathered until they are a whole command (`keys`), which then runs (`run`, `plain`, `ex`). What repeats, `.`
 //! and macros, repeats keys.
 
+mod address;
 mod ex;
+mod files;
+mod global;
 mod insert;
+mod jumps;
 mod keys;
+mod lists;
 mod motion;
 mod object;
 mod pattern;
 mod plain;
 mod reach;
+mod reflow;
 mod registers;
+mod repeat;
 mod run;
+mod set;
+mod substitute;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -24,7 +33,6 @@ use super::column::{at_column, column_of, line_end};
 use super::key::{Key, KeyCode};
 use super::lines::chars_of;
 use super::prompt::Prompt;
-use super::search::Options;
 use super::selection::Selection;
 use super::{Effect, Model, grapheme};
 
@@ -50,6 +58,40 @@ struct Register {
     shape: Shape,
 }
 
+/// How it is searched, as `:set` has it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Search {
+    /// Upper and lower case are told apart always.
+    pub(super) is_exact: bool,
+    /// They are not even for patterns with an upper-case letter.
+    pub(super) folds_all: bool,
+    /// What was found is not lit.
+    pub(super) is_dark: bool,
+}
+
+/// What is typed over in replace mode by one key, to be put back.
+#[derive(Clone, Debug)]
+struct Replaced {
+    /// Where what was typed begins and ends.
+    typed: (Anchor, Anchor),
+    /// What was there.
+    before: String,
+}
+
+/// What vim remembers for all texts.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    registers: HashMap<char, Register>,
+    macros: HashMap<char, Vec<Key>>,
+    last_macro: Option<char>,
+    last_change: Vec<Key>,
+    last_to: Option<(char, bool, bool)>,
+    last_substitute: Option<(String, String, String)>,
+    pub(super) search: Search,
+    search_offset: String,
+    is_search_forward: bool,
+}
+
 /// What vim remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Vim {
@@ -65,8 +107,8 @@ pub struct Vim {
     insert_count: usize,
     /// Whether each time begins a line of its own.
     opens_line: bool,
-    /// What each typed character replaced, nothing at the end of a line. `None` where characters are inserted.
-    replaced: Option<Vec<Option<String>>>,
+    /// What each key typed over, the last one last. `None` where characters are inserted.
+    replaced: Option<Vec<Replaced>>,
     /// Ctrl-O was pressed: after one command it goes on.
     inserts_after: bool,
     /// Ctrl-R was pressed: the next key names a register.
@@ -85,6 +127,7 @@ pub struct Vim {
     put_end: usize,
     /// Where the caret goes after a block of carets.
     block_start: Option<usize>,
+    pub(super) search: Search,
     is_search_forward: bool,
     /// The column that `j` and `k` aim at.
     goal: Option<usize>,
@@ -129,6 +172,34 @@ impl Vim {
         let recording =
             self.recording.as_ref().map_or(String::new(), |(name, _)| format!(" recording @{name}"));
         if keys.is_empty() { format!("{mode}{recording}") } else { format!("{mode}{recording} {keys}") }
+    }
+
+    /// Returns what all texts have in common.
+    pub(crate) fn common(&self) -> Common {
+        Common {
+            registers: self.registers.clone(),
+            macros: self.macros.clone(),
+            last_macro: self.last_macro,
+            last_change: self.last_change.clone(),
+            last_to: self.last_to,
+            last_substitute: self.last_substitute.clone(),
+            search: self.search,
+            search_offset: self.search_offset.clone(),
+            is_search_forward: self.is_search_forward,
+        }
+    }
+
+    /// Takes over what all texts have in common.
+    pub(crate) fn take_common(&mut self, common: Common) {
+        self.registers = common.registers;
+        self.macros = common.macros;
+        self.last_macro = common.last_macro;
+        self.last_change = common.last_change;
+        self.last_to = common.last_to;
+        self.last_substitute = common.last_substitute;
+        self.search = common.search;
+        self.search_offset = common.search_offset;
+        self.is_search_forward = common.is_search_forward;
     }
 
     /// Whether edits belong to the step of undo before them.
@@ -239,8 +310,8 @@ impl Model {
         self.prompt = Some(Prompt::CommandLine { input: format!("{first}{line}") });
         let (pattern, _) = pattern::with_offset(&line, first);
         if first != ':' && !pattern.is_empty() {
-            let options = Options { is_regex: true, ..Options::default() };
-            self.find.is_lit = self.search_for(pattern::translated(pattern), options).is_ok();
+            let (needle, options) = self.vim_needle(pattern, "");
+            self.find.is_lit = self.search_for(needle, options).is_ok();
         }
     }
 

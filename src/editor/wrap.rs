@@ -174,9 +174,9 @@ impl Model {
         rows[row].position_at(self.rope(), x, row + 1 < rows.len(), self.tab_width)
     }
 
-    /// Wraps this text's long lines, or no longer.
-    pub(crate) fn toggle_wrap(&mut self) {
-        self.chosen.wrap = Some(!self.is_wrapped());
+    /// Wraps this text's long lines, or does not; `None` for what the configuration says.
+    pub(crate) fn set_wrap(&mut self, is_wrapped: Option<bool>) {
+        self.chosen.wrap = is_wrapped;
         (self.scroll.row, self.scroll.left) = (0, 0);
     }
 }

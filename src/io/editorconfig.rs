@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use ec4rs::property::{Charset, EndOfLine, FinalNewline, IndentSize, IndentStyle, TabWidth, TrimTrailingWs};
+use ec4rs::property::{
+    Charset, EndOfLine, FinalNewline, IndentSize, IndentStyle, MaxLineLen, TabWidth, TrimTrailingWs,
+};
 
 use crate::base::text_format::LineEnding;
 use crate::base::text_format::encoding::Encoding;
@@ -12,6 +14,9 @@ use crate::editor::settings::FileSettings;
 
 /// Bytes of one that is read: more than anybody writes.
 const BYTES_MAX: u64 = 1 << 20;
+
+/// The widest line that is believed.
+const LINE_CELLS_MAX: usize = 10_000;
 
 /// Reads what they say, the nearest file first, up to one with `root = true`. A property that is unset or that nobody
 /// knows says nothing.
@@ -55,8 +60,13 @@ pub fn of(path: &Path) -> Result<FileSettings, String> {
         Ok(Charset::Latin1) => Some("windows-1252"),
         Err(_) => None,
     };
+    let text_width = match said.get::<MaxLineLen>() {
+        Ok(MaxLineLen::Value(n)) => Some(n).filter(|n| (1..=LINE_CELLS_MAX).contains(n)),
+        Ok(MaxLineLen::Off) | Err(_) => None,
+    };
     Ok(FileSettings {
         indent,
+        text_width,
         tab_width: tab_width.or(size.filter(|_| indent == Some(0))).map(glyph::TabWidth::new),
         trim_blanks: said.get::<TrimTrailingWs>().ok().map(|TrimTrailingWs::Value(is_on)| is_on),
         final_newline: said.get::<FinalNewline>().ok().map(|FinalNewline::Value(is_on)| is_on),
@@ -105,7 +115,7 @@ mod tests {
         .expect("written");
         std::fs::write(
             inner.join(".editorconfig"),
-            "[*.py]\nindent_size = 4\ntrim_trailing_whitespace = true\ninsert_final_newline = false\nend_of_line = unset\n",
+            "[*.py]\nindent_size = 4\ntrim_trailing_whitespace = true\ninsert_final_newline = false\nend_of_line = unset\nmax_line_length = 72\n",
         )
         .expect("written");
         let outer = of(&folder.path().join("a.py")).expect("sound");
@@ -117,6 +127,7 @@ mod tests {
         let python = of(&inner.join("a.py")).expect("sound");
         assert_eq!((python.indent, python.line_ending), (Some(4), None));
         assert_eq!((python.trim_blanks, python.final_newline), (Some(true), Some(false)));
+        assert_eq!((python.text_width, outer.text_width), (Some(72), None));
         let go = of(&inner.join("new.go")).expect("sound");
         assert_eq!((go.indent, go.tab_width), (Some(0), Some(glyph::TabWidth::new(8))));
         std::fs::write(inner.join(".editorconfig"), "root = true\n").expect("written");

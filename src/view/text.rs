@@ -1,5 +1,6 @@
 //! The text with its line numbers, selections and everybody's cursors.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -149,7 +150,8 @@ fn line_of(model: &Model, layout: &Layout, line: Line) -> Line {
 fn source_of(model: &Model, layout: &Layout, line: &Line, lit: &[Lit]) -> u64 {
     let mut hasher = DefaultHasher::new();
     let Line { number, chars, from, column, x, text, goes_on, is_end_selected, y: _ } = line;
-    (1, number, layout.gutter, layout.text_columns, x, model.tab_width.cells()).hash(&mut hasher);
+    (1, number, layout.gutter, layout.text_columns, x, model.tab_width.cells(), model.shows_blanks())
+        .hash(&mut hasher);
     (chars.end - from, column, text, goes_on, is_end_selected).hash(&mut hasher);
     let within = |range: &Range<usize>| range.start < chars.end && *from < range.end;
     for span in model.highlights.from(*from).iter().take_while(|span| span.chars.start < chars.end) {
@@ -223,18 +225,21 @@ fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[
     let mut x = usize::from(layout.gutter).saturating_add_signed(line.x.max(0));
     let mut hidden = line.x.min(0).unsigned_abs();
     let mut spans = model.highlights.from(at).iter().peekable();
-    let mut style_at = |at: usize, glyph: GlyphKind| {
+    let shows_blanks = model.shows_blanks();
+    let mut style_at = |at: usize, glyph: GlyphKind, is_blank: bool| {
         while spans.next_if(|span| span.chars.end <= at).is_some() {}
         let kind = spans.peek().filter(|span| span.chars.start <= at).map(|span| theme.kind(span.kind));
         let base = match glyph {
             GlyphKind::Mark => theme.mark,
+            _ if is_blank => theme.text.patch(theme.gutter),
             GlyphKind::Text | GlyphKind::Tab => theme.text.patch(kind.unwrap_or_default()),
         };
         lit.iter().filter(|lit| lit.range.contains(&at)).fold(base, |style, lit| style.patch(lit.style))
     };
     for cluster in clusters(&line.text) {
         let shown = glyph(cluster, column, model.tab_width);
-        let style = style_at(at, shown.kind);
+        let blank = blank_mark(cluster, shown.cells).filter(|_| shows_blanks);
+        let style = style_at(at, shown.kind, blank.is_some());
         column += shown.cells;
         at += cluster.chars().count();
         if 0 < hidden {
@@ -251,11 +256,20 @@ fn draw_line(model: &Model, layout: &Layout, theme: &Theme, line: &Line, lit: &[
             }
             return;
         }
-        x = put_glyph(screen, x as u16, y, &shown.text, style) as usize;
+        x = put_glyph(screen, x as u16, y, blank.as_ref().unwrap_or(&shown.text), style) as usize;
     }
     // A selected line feed shows as one cell, so that selected empty lines are seen.
     if at == line.chars.end && x < usize::from(right) && line.is_end_selected {
         screen[(x as u16, y)].set_style(theme.selection);
+    }
+}
+
+/// Returns what stands for a blank or a tab where they are shown.
+fn blank_mark(cluster: &str, cells: usize) -> Option<Cow<'static, str>> {
+    match cluster {
+        " " => Some("·".into()),
+        "\t" => Some(format!("{:<cells$}", "→").into()),
+        _ => None,
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::app::docs;
 use crate::app::session::{self, Ending, How};
 use crate::editor::Msg;
-use crate::editor::panes::Arrange;
+use crate::editor::command::Action;
+use crate::editor::panes::{Arrange, Panes};
 use crate::editor::picker::{Item, PickerKind};
 use crate::io::files::{self, Loaded};
 use crate::io::listing;
@@ -249,6 +250,23 @@ impl Shell {
             }
             Arrange::Next => self.show((current + 1) % n),
             Arrange::Previous => self.show((current + n - 1) % n),
+            Arrange::SaveAll => self.save_all(),
+            Arrange::SaveAllAndQuit => {
+                self.save_all()?;
+                let must_ask = |buffer: &Buffer| buffer.model.is_modified() || buffer.is_gone();
+                match self.buffers.iter().position(must_ask) {
+                    // What kept it from being saved is asked or told there.
+                    Some(n) => {
+                        self.show(n)?;
+                        let is_modified = self.buffers[n].model.is_modified();
+                        if is_modified { Ok(()) } else { self.tell(Msg::FileGone { quits: true }) }
+                    }
+                    None => {
+                        self.ending = Some(Ending::Clean);
+                        Ok(())
+                    }
+                }
+            }
             // The model asks, and then says so with an effect of its own.
             Arrange::Close => Ok(()),
             Arrange::Split(axis) => {
@@ -265,12 +283,43 @@ impl Shell {
             }
             Arrange::FocusNext => self.focus(|panes| panes.step(true)),
             Arrange::FocusPrevious => self.focus(|panes| panes.step(false)),
+            Arrange::FocusBeside(direction) => match self.panes.beside(direction, self.area_of_panes()) {
+                Some(n) => self.focus(|panes| panes.set_focus(n)),
+                None => Ok(()),
+            },
+            Arrange::OnlyPane => self.focus(Panes::only),
             Arrange::ClosePane => {
                 if self.panes.all().len() == 1 {
                     return self.notify("this is the only pane; Ctrl-Q quits");
                 }
                 self.focus(|panes| drop(panes.close()))
             }
+        }
+    }
+
+    /// Saves every text that is modified; what keeps one from it is asked or told where it is shown.
+    fn save_all(&mut self) -> anyhow::Result<()> {
+        let mut out = Vec::new();
+        let mut n_saved = 0;
+        for buffer in self.buffers.iter_mut().filter(|buffer| buffer.model.is_modified()) {
+            buffer.handle(Msg::Command(Action::Save), &mut out);
+            n_saved += usize::from(!buffer.model.is_modified());
+        }
+        self.carry_out(out)?;
+        match self.buffers.iter().filter(|buffer| buffer.model.is_modified()).count() {
+            0 => self.notify(format!("saved {n_saved} {}", if n_saved == 1 { "text" } else { "texts" })),
+            n => self.notify(format!("saved {n_saved}, {n} not: Alt-T shows which")),
+        }
+    }
+
+    /// Shows the text whose name holds what is asked for: the only one, or the one whose name is just that.
+    pub(super) fn show_named(&mut self, wanted: &str) -> anyhow::Result<()> {
+        let names: Vec<String> = self.buffers.iter().map(|buffer| buffer.model.file().name.clone()).collect();
+        let holding: Vec<usize> = (0..names.len()).filter(|&n| names[n].contains(wanted)).collect();
+        match (names.iter().position(|name| name == wanted), holding.as_slice()) {
+            (Some(n), _) | (None, &[n]) => self.show(n),
+            (None, []) => self.notify(format!("no open text is called {wanted}; Alt-T lists them")),
+            (None, _) => self.notify(format!("several open texts are called {wanted}; Alt-T lists them")),
         }
     }
 

@@ -275,6 +275,19 @@ impl Buffer {
                 let read = self.load_theirs(Reading::As(encoding)).map_err(|error| format!("{error:#}"));
                 self.handle(Msg::Reopened(read), out);
             }
+            Effect::Revert => {
+                let again = Reading::Again(self.model.file().format.encoding);
+                let read = self.load_theirs(again).map_err(|error| format!("{error:#}"));
+                self.handle(Msg::Reverted(read), out);
+            }
+            Effect::Insert { path, line } => {
+                let text = match files::load_text(&files::at_home(&path)) {
+                    Ok(loaded) if loaded.is_new() => Err(format!("there is no file {path}")),
+                    Ok(loaded) => Ok(loaded.text.to_string()),
+                    Err(error) => Err(error.to_string()),
+                };
+                self.handle(Msg::Inserted { line, text }, out);
+            }
             Effect::CheckFile => {
                 let file = self.file.as_ref();
                 if file.is_some_and(OpenFile::is_gone) {

@@ -1,6 +1,7 @@
 //! The key map of vim. `|` is before the character that the caret is on.
 
 use super::{Bench, Settings, check_with};
+use crate::editor::panes::Arrange;
 use crate::editor::{Effect, Msg, update};
 
 #[track_caller]
@@ -330,6 +331,7 @@ fn writing_and_quitting_are_effects() {
         Effect::QuitAll { is_failure: false } => Some("all"),
         Effect::QuitAll { is_failure: true } => Some("failed"),
         Effect::Copy { .. } => Some("copy"),
+        Effect::Arrange(Arrange::SaveAllAndQuit) => Some("save all, quit"),
         _ => None,
     };
     let effects = |keys: &str| {
@@ -365,7 +367,7 @@ fn writing_and_quitting_are_effects() {
     assert_eq!(effects("x:q<Enter>d"), ["close"]);
     assert_eq!(effects("x:q<Enter>c<Ctrl-Q>d"), ["quit"]);
     assert_eq!(effects(":qa<Enter>"), ["quit"]);
-    assert_eq!(effects("x:wqa<Enter>"), ["save", "quit"]);
+    assert_eq!(effects("x:wqa<Enter>"), ["save all, quit"]);
     assert_eq!(effects("x:qa!<Enter>"), ["all"]);
     assert_eq!(effects("x:cq<Enter>"), ["failed"]);
     assert_eq!(effects("x:w other<Enter>"), ["copy"]);

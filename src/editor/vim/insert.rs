@@ -10,7 +10,7 @@ use crate::editor::lines::indent_of;
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model, grapheme};
 
-use super::{Mode, Vim};
+use super::{Mode, Replaced, Vim};
 
 impl Model {
     /// Begins to insert by the key that vim has for it.
@@ -75,6 +75,11 @@ impl Model {
             KeyCode::Char('t') if key.ctrl => self.indent_lines(now),
             KeyCode::Char('d') if key.ctrl => self.outdent(now),
             KeyCode::Char(c) if !key.ctrl && self.vim.replaced.is_some() => self.vim_type_over(c, now),
+            KeyCode::Enter if !key.ctrl && !key.alt && self.vim.replaced.is_some() => {
+                let at = self.selection.head;
+                self.enter(now);
+                self.vim_note_replaced(at, String::new());
+            }
             KeyCode::Backspace if self.vim.replaced.is_some() => self.vim_take_back(now),
             _ => return false,
         }
@@ -86,21 +91,34 @@ impl Model {
         let (rope, at) = (self.rope(), self.selection.head);
         let is_end = at == line_end(rope, self.line());
         let range = at..if is_end { at } else { grapheme::next(rope, at) };
-        let before = (!is_end).then(|| rope.slice(range.clone()).to_string());
+        let before = rope.slice(range.clone()).to_string();
         self.make_whole(&[Edit { range, text: c.to_string() }], now);
         self.select(Selection::caret(at + 1));
-        self.vim.replaced.get_or_insert_default().push(before);
+        self.vim_note_replaced(at, before);
     }
 
-    /// Puts back what the last character replaced; what was there before stays.
+    /// Notes what was there before what was typed from `start` to the caret.
+    fn vim_note_replaced(&mut self, start: usize, before: String) {
+        let end = self.selection.head;
+        let typed = (self.document.anchor(start, Bias::Right), self.document.anchor(end, Bias::Left));
+        self.vim.replaced.get_or_insert_default().push(Replaced { typed, before });
+    }
+
+    /// Puts back what the last key typed over, if the caret is still behind what it typed; what was there before stays.
     fn vim_take_back(&mut self, now: MonoTime) {
         let at = self.selection.head;
-        let Some(before) = self.vim.replaced.as_mut().and_then(Vec::pop) else {
+        let last = self.vim.replaced.as_mut().and_then(Vec::pop);
+        let here = last.and_then(|last| {
+            let (start, end) = (self.document.resolve(last.typed.0)?, self.document.resolve(last.typed.1)?);
+            (end == at && start <= end).then_some((start, last.before))
+        });
+        let Some((start, before)) = here else {
+            // It went elsewhere: of what was typed there nothing is taken back any more.
+            self.vim.replaced = Some(Vec::new());
             let to = grapheme::prev(self.rope(), at).max(self.rope().line_to_char(self.line()));
             return self.select(Selection::caret(to));
         };
-        let start = grapheme::prev(self.rope(), at);
-        self.make_whole(&[Edit { range: start..at, text: before.unwrap_or_default() }], now);
+        self.make_whole(&[Edit { range: start..at, text: before }], now);
         self.select(Selection::caret(start));
     }
 

@@ -66,6 +66,7 @@ pub enum Operator {
     Upper,
     SwapCase,
     Comment,
+    Reflow,
 }
 
 /// What an operator works on.
@@ -77,6 +78,8 @@ pub enum Target {
     Object(Object),
     /// The caret's line: the operator was doubled.
     Line,
+    /// What was searched for: the match that the caret is in, else the next one, or with `false` the one before.
+    Match(bool),
     /// What is selected.
     Selection,
 }
@@ -284,6 +287,7 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
             KeyCode::Char('U') => Some(Operator::Upper),
             KeyCode::Char('~') => Some(Operator::SwapCase),
             KeyCode::Char('c') => Some(Operator::Comment),
+            KeyCode::Char('q') => Some(Operator::Reflow),
             _ => None,
         },
         _ => None,
@@ -320,6 +324,10 @@ fn target(reader: &mut Reader, doubled: Option<char>) -> Result<(Option<usize>, 
     }
     match motion(reader, c)? {
         Some(motion) => Ok((count, Target::Motion(motion))),
+        None if c == 'g' => match reader.char()? {
+            c @ ('n' | 'N') => Ok((count, Target::Match(c == 'n'))),
+            _ => Err(Stop::Nothing),
+        },
         None => Err(Stop::Nothing),
     }
 }

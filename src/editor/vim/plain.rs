@@ -1,27 +1,17 @@
 //! Vim's commands that are no operators: inserting, putting, repeating, scrolling, marks and macros.
 
 use crate::base::time::MonoTime;
-use crate::document::{Anchor, Bias};
+use crate::document::Bias;
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::edits::Edit;
-use crate::editor::key::{Key, KeyCode};
 use crate::editor::lines::indent_of;
-use crate::editor::panes::{Arrange, Axis};
+use crate::editor::panes::{Arrange, Axis, Direction};
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model, grapheme};
 
-use super::keys::{Motion, Operator, Target, typed};
+use super::Mode;
+use super::keys::{Motion, Operator, Target};
 use super::motion::{self, Shape};
-use super::{Mode, Register, Vim};
-
-/// How deep macros may run macros.
-const MACRO_DEPTH_MAX: usize = 50;
-
-/// Keys that a macro may press in one go: what never ends is ended here.
-const MACRO_KEYS_MAX: usize = 200_000;
-
-/// Places that are kept to go back to.
-const JUMPS_MAX: usize = 100;
 
 impl Model {
     pub(super) fn vim_plain(
@@ -235,50 +225,6 @@ impl Model {
         true
     }
 
-    /// Notes where the caret is before it goes far.
-    pub(super) fn vim_note_jump(&mut self) {
-        let here = self.document.anchor(self.selection.head, Bias::Left);
-        self.vim.marks.insert('\'', here);
-        self.vim.marks.insert('`', here);
-        // A line is in the list once, where it was left last.
-        let line = self.line();
-        let (document, rope) = (&self.document, self.document.rope());
-        let is_elsewhere =
-            |mark: &Anchor| document.resolve(*mark).is_some_and(|at| rope.char_to_line(at) != line);
-        self.vim.jumps.retain(is_elsewhere);
-        self.vim.jumps.push(here);
-        let n_over = self.vim.jumps.len().saturating_sub(JUMPS_MAX);
-        self.vim.jumps.drain(..n_over);
-        self.vim.jump = self.vim.jumps.len();
-    }
-
-    /// Goes back to where the caret was before it went far, or forward again.
-    fn vim_jump(&mut self, is_back: bool, n: usize) -> bool {
-        let to = if is_back { self.vim.jump.checked_sub(n) } else { Some(self.vim.jump + n) };
-        let Some(to) = to.filter(|&to| to < self.vim.jumps.len()) else { return false };
-        let Some(at) = self.document.resolve(self.vim.jumps[to]) else { return false };
-        if self.vim.jump == self.vim.jumps.len() {
-            let n_before = self.vim.jumps.len();
-            self.vim_note_jump();
-            // The line may have been in the list already.
-            let to = (to + self.vim.jumps.len()).saturating_sub(n_before + 1);
-            self.vim.jump = to;
-        } else {
-            self.vim.jump = to;
-        }
-        self.vim_place(at);
-        self.center();
-        true
-    }
-
-    /// Moves the caret, or the end of the selection in visual mode.
-    fn vim_place(&mut self, at: usize) {
-        match self.vim.mode {
-            Mode::Visual(_) => self.vim_extend(at),
-            _ => self.select(Selection::caret(at)),
-        }
-    }
-
     /// Adds to the number at or after the caret in its line.
     fn vim_add(&mut self, by: i64, now: MonoTime) -> bool {
         self.vim.is_change = true;
@@ -319,6 +265,21 @@ impl Model {
                 }
                 done
             }
+            'n' | 'N' => {
+                let Some(found) = self.vim_match(c == 'n') else { return false };
+                match self.vim.mode {
+                    Mode::Visual(_) => {
+                        let last = grapheme::prev(self.rope(), found.end).max(found.start);
+                        self.vim_extend(if c == 'n' { last } else { found.start });
+                    }
+                    _ => {
+                        self.vim.mode = Mode::Visual(Shape::Chars);
+                        self.vim_select(found);
+                    }
+                }
+                true
+            }
+            'a' => self.vim_tell_char(now),
             'v' => {
                 let Some((mode, anchor, head)) = self.vim.last_visual else { return false };
                 let ends = (self.document.resolve(anchor), self.document.resolve(head));
@@ -384,8 +345,7 @@ impl Model {
     ) -> bool {
         match c {
             'm' => {
-                let mark = self.document.anchor(self.selection.head, Bias::Right);
-                self.vim.marks.insert(with, mark);
+                self.vim_set_mark(with);
                 true
             }
             'r' => self.vim_replace_chars(with, count.unwrap_or(1), now),
@@ -432,86 +392,6 @@ impl Model {
         self.select(Selection::caret(if is_visual { start } else { end - usize::from(with != '\n') }));
         true
     }
-
-    /// Presses the keys of the last change again.
-    fn vim_repeat(&mut self, count: Option<usize>, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
-        // A change that holds the repeating itself would repeat itself without end.
-        if self.vim.is_replaying {
-            return false;
-        }
-        if self.vim.macro_depth == 0 {
-            self.vim.n_replayed = 0;
-        }
-        let mut keys = self.vim.last_change.clone();
-        if let Some(n) = count {
-            // It takes the place of the count that the change had.
-            let is_digit = |key: &&Key| matches!(key.code, KeyCode::Char('0'..='9'));
-            let n_before = keys.iter().take_while(is_digit).count();
-            keys.splice(..n_before, typed(&n.to_string()));
-        }
-        self.vim_new_step();
-        let before = std::mem::replace(&mut self.vim.is_replaying, true);
-        let done = self.vim_press(&keys, now, effects);
-        self.vim.is_replaying = before;
-        // It is no change of its own: the next one repeats the same.
-        self.vim.is_change = false;
-        done && !keys.is_empty()
-    }
-
-    /// Presses keys as if they were typed, until one fails.
-    fn vim_press(&mut self, keys: &[Key], now: MonoTime, effects: &mut Vec<Effect>) -> bool {
-        for &key in keys {
-            self.vim.has_failed = false;
-            self.key(key, now, effects);
-            self.vim.n_replayed += 1;
-            if self.vim.has_failed || MACRO_KEYS_MAX < self.vim.n_replayed {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Presses keys, and ends what they leave open. Returns whether none of them failed.
-    pub(super) fn vim_play(&mut self, keys: &[Key], now: MonoTime, effects: &mut Vec<Effect>) -> bool {
-        if MACRO_DEPTH_MAX <= self.vim.macro_depth {
-            return false;
-        }
-        if self.vim.macro_depth <= 1 {
-            self.vim.n_replayed = 0;
-        }
-        let done = self.vim_press(keys, now, effects);
-        self.vim.pending.clear();
-        self.prompt = None;
-        if self.vim.mode == Mode::Insert {
-            self.key(Key::plain(KeyCode::Esc), now, effects);
-        }
-        self.vim_leave_visual();
-        done
-    }
-
-    fn vim_macro(&mut self, name: char, count: usize, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
-        let name = if name == '@' { self.vim.last_macro.unwrap_or('@') } else { name };
-        let register = name.to_ascii_lowercase();
-        let of_text = || self.vim_register(register).map(|register| typed(&register.text));
-        let Some(keys) = self.vim.macros.get(&register).cloned().or_else(of_text) else {
-            self.vim.error = Some(format!("nothing was recorded as {name}"));
-            return false;
-        };
-        if MACRO_DEPTH_MAX <= self.vim.macro_depth {
-            return false;
-        }
-        self.vim.last_macro = Some(name);
-        if self.vim.macro_depth == 0 {
-            self.vim.n_replayed = 0;
-            self.vim_new_step();
-        }
-        self.vim.change_keys.clear();
-        self.vim.macro_depth += 1;
-        let done = (0..count).all(|_| self.vim_press(&keys, now, effects));
-        self.vim.macro_depth -= 1;
-        self.vim.is_change = false;
-        done
-    }
 }
 
 /// Returns what a key after Ctrl-W does with the panes.
@@ -519,26 +399,15 @@ pub(super) fn window(c: char) -> Option<Arrange> {
     Some(match c {
         's' => Arrange::Split(Axis::Rows),
         'v' => Arrange::Split(Axis::Columns),
-        'w' | 'l' | 'j' => Arrange::FocusNext,
-        'W' | 'h' | 'k' | 'p' => Arrange::FocusPrevious,
-        'q' | 'c' => Arrange::ClosePane,
+        'h' => Arrange::FocusBeside(Direction::Left),
+        'j' => Arrange::FocusBeside(Direction::Down),
+        'k' => Arrange::FocusBeside(Direction::Up),
+        'l' => Arrange::FocusBeside(Direction::Right),
+        'w' => Arrange::FocusNext,
+        'W' | 'p' => Arrange::FocusPrevious,
+        'c' => Arrange::ClosePane,
+        'o' => Arrange::OnlyPane,
         'n' => Arrange::New,
         _ => return None,
     })
-}
-
-impl Vim {
-    pub(super) fn stop_recording(&mut self) {
-        if let Some((name, mut keys)) = self.recording.take() {
-            // Without the q that ended it.
-            keys.pop();
-            let text = keys.iter().filter_map(|key| key.typed()).collect();
-            self.registers.insert(name.to_ascii_lowercase(), Register { text, shape: Shape::Chars });
-            if name.is_ascii_uppercase() {
-                self.macros.entry(name.to_ascii_lowercase()).or_default().extend(keys);
-            } else {
-                self.macros.insert(name, keys);
-            }
-        }
-    }
 }

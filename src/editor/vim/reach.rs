@@ -7,6 +7,7 @@ use crate::editor::grapheme::Class;
 use crate::editor::search::Options;
 use crate::editor::{Model, bracket, grapheme};
 
+use super::Search;
 use super::keys::Motion;
 use super::motion::{self, Shape};
 use super::pattern;
@@ -59,7 +60,8 @@ impl Model {
                 let (pattern, offset) = pattern::with_offset(line, if *is_forward { '/' } else { '?' });
                 self.vim.search_offset = offset.to_owned();
                 if !pattern.is_empty() {
-                    self.vim_search_for(&pattern::translated(pattern)).ok()?;
+                    let (needle, options) = self.vim_needle(pattern, "");
+                    self.vim_search_with(needle, options).ok()?;
                 }
                 self.vim.is_search_forward = *is_forward;
                 self.vim_search(true, n, from)
@@ -74,7 +76,8 @@ impl Model {
                 self.vim.search_offset.clear();
                 let is_whole = matches!(motion, Motion::Plain(_))
                     && word.chars().all(|c| grapheme::class_of(c) == Class::Word);
-                let options = Options { is_regex: true, is_word: is_whole, is_exact: false };
+                let is_exact = self.vim.search.is_exact;
+                let options = Options { is_regex: true, is_word: is_whole, is_exact };
                 self.vim_search_with(escaped, options).ok()?;
                 self.vim.is_search_forward = is_forward;
                 self.vim_search(true, n, start)
@@ -123,8 +126,15 @@ impl Model {
         Some(start..(at..end).find(|&at| !is(at, class)).unwrap_or(end))
     }
 
-    fn vim_search_for(&mut self, pattern: &str) -> Result<(), String> {
-        self.vim_search_with(pattern.to_owned(), Options { is_regex: true, ..Options::default() })
+    /// What is searched for by a pattern of vim, and how: the flags `i` and `I` come before what `:set` says, and `\c` in the
+    /// pattern before both.
+    pub(super) fn vim_needle(&self, pattern: &str, flags: &str) -> (String, Options) {
+        let Search { is_exact, folds_all, .. } = self.vim.search;
+        let needle = pattern::translated(pattern);
+        let folds = flags.contains('i') || (folds_all && !is_exact);
+        let needle = if folds { format!("(?i){needle}") } else { needle };
+        let is_exact = flags.contains('I') || (is_exact && !flags.contains('i'));
+        (needle, Options { is_regex: true, is_word: false, is_exact })
     }
 
     fn vim_search_with(&mut self, pattern: String, options: Options) -> Result<(), String> {
@@ -132,7 +142,7 @@ impl Model {
         if let Err(why) = &done {
             self.vim.error = Some(why.clone());
         }
-        self.find.is_lit = done.is_ok();
+        self.find.is_lit = done.is_ok() && !self.vim.search.is_dark;
         done
     }
 
@@ -148,8 +158,21 @@ impl Model {
             };
             found = next;
         }
-        self.find.is_lit = true;
+        self.find.is_lit = !self.vim.search.is_dark;
         self.vim_beside(found)
+    }
+
+    /// The match that the caret is in; without one, the next or the one before.
+    pub(super) fn vim_match(&mut self, is_forward: bool) -> Option<Range<usize>> {
+        let head = self.selection.head;
+        let here = self.match_before(head + 1).filter(|found| found.contains(&head));
+        let other = || if is_forward { self.next_match(head) } else { self.match_before(head) };
+        let found = here.or_else(other);
+        if found.is_none() {
+            self.vim.error = Some("not found".to_owned());
+        }
+        self.find.is_lit = found.is_some() && !self.vim.search.is_dark;
+        found
     }
 
     /// Where the offset behind a pattern leads from a match: characters from its start or end, or lines.

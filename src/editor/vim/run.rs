@@ -58,6 +58,8 @@ impl Model {
             Verb::G(c) => self.vim_g(c, count, now, effects),
             Verb::Z(c) => self.vim_z(c),
             Verb::ShiftZ(c) => self.vim_ex(if c == 'Z' { "x" } else { "q!" }, now, effects),
+            // As `:q`: the window goes, and the program with the last one.
+            Verb::Window('q') => self.vim_ex("q", now, effects),
             Verb::Window(c) => {
                 super::plain::window(c).is_some_and(|arrange| self.vim_arrange(arrange, effects))
             }
@@ -126,6 +128,7 @@ impl Model {
                 let caret = if n == 1 { motion::first_word(rope, first) } else { from };
                 Some(Span { range: chars_of(rope, first..last + 1), shape: Shape::Lines, caret })
             }
+            Target::Match(is_forward) => Span::new(self.vim_match(*is_forward)?, Shape::Chars),
             Target::Object(object) => {
                 let (range, shape) = object::object(rope, &(from..from), *object, count.unwrap_or(1))?;
                 let (range, shape) =
@@ -237,6 +240,12 @@ impl Model {
                 }
                 let line = self.rope().char_to_line(start.min(self.rope().len_chars()));
                 self.select(Selection::caret(motion::first_word(self.rope(), line)));
+            }
+            Operator::Reflow => {
+                let rope = self.rope();
+                let (first, last) = (rope.char_to_line(range.start), range.end.saturating_sub(1));
+                let last = rope.char_to_line(last.max(range.start)).min(self.vim_last_line());
+                self.vim_reflow(first..last.max(first) + 1, now);
             }
             Operator::Lower | Operator::Upper | Operator::SwapCase => {
                 self.vim_case(&pieces, operator, now);

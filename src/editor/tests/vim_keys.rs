@@ -1,0 +1,86 @@
+//! Keys of vim that came with what they need: matches as objects, filling lines, replacing and recording.
+
+use super::{Bench, Settings, check_with};
+use crate::editor::settings::FileSettings;
+use crate::editor::{Msg, update};
+
+#[track_caller]
+fn check(before: &str, keys: &str, after: &str) {
+    check_with(Settings { is_vim: true, indent: Some(2), ..Settings::default() }, before, keys, after);
+}
+
+fn bench(text: &str) -> Bench {
+    Bench::new(text, Settings { is_vim: true, indent: Some(2), ..Settings::default() })
+}
+
+#[test]
+fn matches_are_objects() {
+    check("|a foo b foo", "/foo<Enter>ggcgnx<Esc>", "a |x b foo");
+    check("|a foo b foo", "/foo<Enter>cgnx<Esc>.", "a x b |x");
+    check("a foo b |foo c", "/foo<Enter>wdgN", "a | b foo c");
+    check("|a foo b", "/foo<Enter>0gnd", "a | b");
+    check("a fo|o b", "/foo<Enter>lgnd", "a | b");
+    check("|foo a foo b", "/foo<Enter>0vgnd", "| a foo b");
+    check("|foo a foo b", "/foo<Enter>0vwgnd", "| b");
+    check("|a", "dgn", "|a");
+}
+
+#[test]
+fn lines_are_filled_anew() {
+    check("|one two\nthree\nfour", ":set tw=13<Enter>gqG", "one two three\n|four");
+    check("|one two three four", ":set tw=9<Enter>gqq", "one two\nthree\n|four");
+    check("|one\ntwo\n\nthree\nfour", "gqG", "one two\n\n|three four");
+    check("  |one\n  two", "gqj", "  |one two");
+    check("// |one\n// two\ncode()\n", "gqj", "|// one two\ncode()\n");
+    check("/// |one\n/// two\n// three\n", "gqG", "/// one two\n|// three\n");
+    check("|one\ntwo\n\nthree", "gqip", "|one two\n\nthree");
+    check("|one\ntwo\nthree", "Vjgq", "|one two\nthree");
+    check("|one\ntwo", "gqGu", "|one\ntwo");
+    check("|averylongword b", ":set tw=3<Enter>gqq", "averylongword\n|b");
+    check("|漢字 漢字", ":set tw=5<Enter>gqq", "漢字\n|漢字");
+    let mut bench = bench("|one two three");
+    bench.model.set_file_settings(FileSettings { text_width: Some(7), ..FileSettings::default() });
+    bench.press("gqq");
+    assert_eq!(bench.drawn(), "one two\n|three");
+}
+
+#[test]
+fn backspace_in_replace_mode_puts_back_in_the_right_place() {
+    check("|abcd", "Rxy<Backspace><Esc>", "|xbcd");
+    check("|abcd", "Rxy<Enter>z<Backspace><Backspace><Backspace><Backspace><Esc>", "|abcd");
+    check("|abcd", "Rxy<Enter><Backspace>z<Esc>", "xy|zd");
+    // Where the caret was moved to, nothing was typed over.
+    check("|abcd", "Rx<Right><Right><Backspace><Backspace><Backspace>z<Esc>", "|zbcd");
+    check("|abcd\nefgh", "Rxy<Down><Backspace>z<Esc>", "xycd\ne|zgh");
+    let mut pasted = bench("|abcd");
+    pasted.press("Rx");
+    update(&mut pasted.model, Msg::Paste("123".to_owned()), pasted.now);
+    pasted.press("<Backspace><Backspace><Esc>");
+    assert_eq!(pasted.model.rope().to_string(), "x123bcd");
+}
+
+#[test]
+fn a_capital_goes_on_recording_what_is_there() {
+    check("|abcdef", "qaxqqAxq@a", "|ef");
+    let mut bench = bench("|abcdef");
+    bench.press("qaxqqAxq");
+    bench.press("\"ap");
+    assert_eq!(bench.drawn(), "cx|xdef");
+    // Also behind what was yanked.
+    check("|x\nabc", "\"ayljqAxq@a", "x\n|");
+}
+
+#[test]
+fn after_asking_for_each_the_search_is_in_all_of_the_text() {
+    check("|a\na\na\na", ":1,2s/a/b/c<Enter><Enter><Esc>nn", "b\na\na\n|a");
+    check("|a\na\na", ":1s/a/b/c<Enter><Enter><Esc>j&", "b\n|b\na");
+    check("|aa\naa", ":s/a/b/g<Enter>j&", "bb\n|ba");
+    check("|aa\naa", ":s/a/b/g<Enter>j:&&<Enter>", "bb\n|bb");
+}
+
+#[test]
+fn columns_are_as_wide_as_tabs_are() {
+    check("|\tab\n123456789", ":set ts=8<Enter>lj", "\tab\n12345678|9");
+    check("|\tab", ":set ts=8<Enter>10|", "\ta|b");
+    check("\t|ab\n123456789", ":set ts=8<Enter><Ctrl-V>jd", "\t|b\n12345678");
+}
