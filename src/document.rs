@@ -288,7 +288,8 @@ impl Document {
         Ok(())
     }
 
-    /// Notes what has been heard since the last local edit as causes of the next, and returns its seq.
+    /// Notes what has been heard since the last local edit as causes of the next, but for what others of them are known to need, and
+    /// returns its seq.
     #[inline]
     fn stamp_local(&mut self) -> u32 {
         if !self.heard.is_empty() {
@@ -299,8 +300,21 @@ impl Document {
 
     #[cold]
     fn stamp_heard(&mut self) {
-        let heard = std::mem::take(&mut self.heard);
-        let deps = heard.iter().map(|&replica| (replica, self.applied[replica as usize]));
+        let mut deps: Vec<(u32, u32)> = { std::mem::take(&mut self.heard) }
+            .into_iter()
+            .map(|replica| (replica, self.applied[replica as usize]))
+            .collect();
+        // Where many type who hear each other, each would name all others with each edit.
+        if 1 < deps.len() {
+            let mut implied: HashMap<u32, u32> = HashMap::new();
+            for &(replica, next) in &deps {
+                for &(cause, next) in self.logs[replica as usize].latest_deps(next) {
+                    let known = implied.entry(cause).or_default();
+                    *known = next.max(*known);
+                }
+            }
+            deps.retain(|(replica, next)| implied.get(replica).is_none_or(|known| known < next));
+        }
         self.logs[0].push_stamp(self.lamport_max + 1, deps);
     }
 

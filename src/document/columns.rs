@@ -343,6 +343,14 @@ impl Columns {
         &self.deps[start as usize..self.stamps[stamp].deps_end as usize]
     }
 
+    /// Returns the causes that were named last before the operation `end`.
+    pub(super) fn latest_deps(&self, end: u32) -> &[(u32, u32)] {
+        match self.stamps.partition_point(|stamp| stamp.seq < end) {
+            0 => &[],
+            n => self.deps_of(n - 1),
+        }
+    }
+
     /// Returns the causes that a part's first operation names; `None` if later ones name more.
     pub(super) fn deps_at_start(&self) -> Option<&[(u32, u32)]> {
         match &self.stamps[..] {

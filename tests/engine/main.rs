@@ -2,6 +2,7 @@
 //! writing, hostile bytes, undo and anchors. `docs/TESTING.md` says how to repeat a failing seed.
 
 mod anchors;
+mod causes;
 mod golden;
 mod malformed;
 mod product;
