@@ -9,7 +9,7 @@ mod slot;
 pub use event::{CreatePolicy, Input, Output, RelayConfig, Stored, Ticket};
 pub use slot::Overview;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::limits;
 use crate::base::rng::Rng;
@@ -31,8 +31,10 @@ pub struct Relay {
     links: BTreeMap<LinkId, Place>,
     n_greeting: usize,
     documents: BTreeMap<DocumentId, Slot>,
-    /// When something is due. May be too early, never too late.
-    wake: Option<MonoTime>,
+    /// When a link that has not said hello is late, or earlier.
+    greeting_wake: Option<MonoTime>,
+    /// When each document has something to do, or earlier: one entry each at most, that of its slot. So a quiet document costs nothing.
+    wakes: BTreeSet<(MonoTime, DocumentId)>,
     drain: Drain,
     n_stored: u64,
     /// How many documents were created with each token.
@@ -73,7 +75,8 @@ impl Relay {
             links: BTreeMap::new(),
             n_greeting: 0,
             documents: BTreeMap::new(),
-            wake: None,
+            greeting_wake: None,
+            wakes: BTreeSet::new(),
             drain: Drain::No,
             traffic: Traffic::default(),
             orders: Vec::new(),
@@ -126,7 +129,8 @@ impl Relay {
 
     /// Returns when [`Input::DeadlineReached`] is due; `None` when nothing is pending.
     pub fn deadline(&self) -> Option<MonoTime> {
-        self.wake
+        let of_documents = self.wakes.first().map(|&(at, _)| at);
+        self.greeting_wake.into_iter().chain(of_documents).min()
     }
 
     /// Returns how many links there are, for metrics.
@@ -157,8 +161,8 @@ impl Relay {
         })
     }
 
-    fn wake_at(&mut self, at: MonoTime) {
-        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    fn greeting_wake_at(&mut self, at: MonoTime) {
+        self.greeting_wake = Some(self.greeting_wake.map_or(at, |wake| wake.min(at)));
     }
 
     fn forget(&mut self, link: LinkId) {
@@ -214,8 +218,12 @@ impl Relay {
         } else {
             live.empty_since = None;
         }
-        if let Some(at) = wake {
-            self.wake_at(at);
+        let noted = std::mem::replace(&mut live.wake, wake);
+        if noted != wake {
+            if let Some(at) = noted {
+                self.wakes.remove(&(at, document));
+            }
+            self.wakes.extend(wake.map(|at| (at, document)));
         }
     }
 
@@ -248,10 +256,20 @@ impl Relay {
     }
 
     fn deadline_reached(&mut self, now: MonoTime, out: &mut Vec<Output>) {
-        if self.wake.is_none_or(|wake| now < wake) {
-            return;
+        if self.greeting_wake.is_some_and(|wake| wake <= now) {
+            self.greeting_wake = None;
+            self.end_late_greetings(now, out);
         }
-        self.wake = None;
+        // As it is now: whoever has something to do again at once comes next time.
+        let due: Vec<DocumentId> =
+            self.wakes.iter().take_while(|(at, _)| *at <= now).map(|&(_, document)| document).collect();
+        for document in due {
+            self.drive(document, crate::sync::Input::DeadlineReached, now, out);
+            self.unload_if_idle(document, now, out);
+        }
+    }
+
+    fn end_late_greetings(&mut self, now: MonoTime, out: &mut Vec<Output>) {
         let mut late = Vec::new();
         for (&link, place) in &self.links {
             if let Place::Greeting { opened_at, .. } = place {
@@ -262,13 +280,8 @@ impl Relay {
             if by <= now {
                 self.refuse(link, refusal(RefuseCode::Timeout, None, "no hello came in time"), out);
             } else {
-                self.wake_at(by);
+                self.greeting_wake_at(by);
             }
-        }
-        let documents: Vec<DocumentId> = self.documents.keys().copied().collect();
-        for document in documents {
-            self.drive(document, crate::sync::Input::DeadlineReached, now, out);
-            self.unload_if_idle(document, now, out);
         }
     }
 
@@ -279,11 +292,14 @@ impl Relay {
             return;
         }
         if live.room.is_durable() && !live.is_storing_snapshot() {
+            if let Some(at) = live.wake {
+                self.wakes.remove(&(at, document));
+            }
             self.documents.remove(&document);
             out.push(Output::Unloaded { document });
         } else {
             live.empty_since = Some(now);
-            self.wake_at(now.after(self.config.unload_after));
+            self.note_deadline(document, now);
         }
     }
 

@@ -36,7 +36,7 @@ impl Relay {
         }
         self.links.insert(link, Place::Greeting { opened_at: now, asked, wall });
         self.n_greeting += 1;
-        self.wake_at(now.after(Millis(limits::HELLO_TIMEOUT_MS)));
+        self.greeting_wake_at(now.after(Millis(limits::HELLO_TIMEOUT_MS)));
     }
 
     pub(super) fn spread(&mut self, over_ms: u64) -> Option<Millis> {

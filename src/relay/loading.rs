@@ -101,7 +101,7 @@ impl Relay {
 
     fn open(&mut self, document: DocumentId, live: Live, now: MonoTime, out: &mut Vec<Output>) {
         self.documents.insert(document, Slot::Live(Box::new(live)));
-        self.wake_at(now.after(self.config.unload_after));
+        self.note_deadline(document, now);
         self.check_size(document, now, out);
         for link in self.waiting_for(document) {
             self.let_in(link, now, out);

@@ -41,6 +41,8 @@ pub(super) struct Live {
     pub(super) room: Room,
     /// Since when nobody is here; cleared when somebody comes.
     pub(super) empty_since: Option<MonoTime>,
+    /// When it is to be looked at, as the relay has noted.
+    pub(super) wake: Option<MonoTime>,
     /// What was appended since the last snapshot was asked for.
     n_log_bytes: u64,
     n_log_records: u64,
@@ -128,6 +130,7 @@ impl Live {
             document,
             room,
             empty_since: Some(now),
+            wake: None,
             storing: None,
             is_too_large: false,
         })

@@ -85,6 +85,33 @@ fn more_links_than_may_come_at_once_are_told_to_come_back() {
 }
 
 #[test]
+fn only_a_document_that_has_something_to_do_is_looked_at() {
+    let mut relay = Relay::new(RelayConfig::new(1));
+    let mut handle = |input: Input<'_>, at_ms| {
+        let mut out = Vec::new();
+        relay.handle(input, MonoTime(at_ms), &mut out);
+        let sent = |output| if let Output::Send { link, .. } = output { Some(link) } else { None };
+        (out.into_iter().filter_map(sent).collect::<Vec<_>>(), relay.deadline())
+    };
+    for (n, at_ms) in [(1, 0), (2, 5_000)] {
+        let (link, id) = (LinkId(u64::from(n)), document(n));
+        handle(Input::LinkOpened { link, document: id, wall: WallTime(0) }, at_ms);
+        handle(Input::Packet { link, bytes: &packet(hello(n, b"")) }, at_ms);
+        handle(Input::Loaded { document: id, result: Ok(None) }, at_ms);
+        handle(Input::Created { document: id, result: Ok(()) }, at_ms);
+    }
+    let mut pinged = Vec::new();
+    let mut deadline = handle(Input::DeadlineReached, 10_000).1;
+    while let Some(at) = deadline.filter(|at| at.0 < 40_000) {
+        let (links, next) = handle(Input::DeadlineReached, at.0);
+        pinged.extend(links.into_iter().map(|link| (link.0, at.0)));
+        assert!(next.is_none_or(|next| at < next), "it does not turn on the spot");
+        deadline = next;
+    }
+    assert_eq!(pinged, [(1, limits::HEARTBEAT_MS), (2, 5_000 + limits::HEARTBEAT_MS)]);
+}
+
+#[test]
 fn each_token_creates_as_many_documents_as_it_may() {
     let create = CreatePolicy::OperatorTokens(vec![b"red".to_vec(), b"blue".to_vec()]);
     let n_created = BTreeMap::from([(creator_of(b"blue"), 1)]);
