@@ -13,6 +13,14 @@ use crate::io::paths::{create_private_folder, open_private_file};
 /// Above this size a file is not read through when it is opened: that would take seconds.
 const CHECKED_BYTES_MAX: u64 = 8 << 20;
 
+/// Pages (of 4 KiB) that stay free in a file for what comes next, if a quarter of what is used is not more; and how many are given back at
+/// once, some milliseconds of work.
+const FREE_PAGES_KEPT: i64 = 512;
+const TRIMMED_PAGES_MAX: i64 = 4_096;
+
+/// Pages that are given back at the end: whoever waits for that is a person who quits.
+const TIDIED_PAGES_MAX: i64 = 16_384;
+
 /// Which tables a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -60,7 +68,20 @@ impl Database {
     /// Gives room back that nothing needs any more, and empties the log. Not needed, so errors do not matter.
     pub(super) fn tidy(&mut self) {
         if let Some(connection) = &self.connection {
-            let _ = connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);");
+            give_back(connection, TIDIED_PAGES_MAX);
+            let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);");
+        }
+    }
+
+    /// Gives some room back to the disk if much more is free in the file than its next changes will take. Not needed, so errors do not
+    /// matter; bounded, so that it holds nothing up.
+    pub(super) fn trim(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        let count = |what: &str| connection.pragma_query_value(None, what, |row| row.get::<_, i64>(0));
+        let (Ok(n_pages), Ok(n_free)) = (count("page_count"), count("freelist_count")) else { return };
+        let n_kept = FREE_PAGES_KEPT.max((n_pages - n_free) / 4);
+        if n_kept < n_free {
+            give_back(connection, (n_free - n_kept).min(TRIMMED_PAGES_MAX));
         }
     }
 
@@ -185,6 +206,11 @@ impl Database {
             why => Err(StorageError::Damaged { path: self.path.clone(), why }),
         }
     }
+}
+
+/// Cuts free pages off the file, in a transaction of its own. Each row of the answer is one page, so all are fetched.
+fn give_back(connection: &Connection, n_pages: i64) {
+    let _ = connection.pragma(None, "incremental_vacuum", n_pages, |_| Ok(()));
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -32,12 +32,13 @@ const HOLD: Duration = Duration::from_secs(4);
 const P99_MAX: Duration = Duration::from_millis(100);
 
 /// What can be measured.
-const MEASURES: [&str; 11] = [
+const MEASURES: [&str; 12] = [
     "throughput",
     "latency",
     "room",
     "idle",
     "story",
+    "history",
     "restart",
     "stuck",
     "keys",
@@ -107,6 +108,9 @@ fn run(coedit: &str, measures: &[String]) {
     }
     if is_asked("story") {
         runtime.block_on(measures::story(coedit));
+    }
+    if is_asked("history") {
+        runtime.block_on(measures::history(coedit));
     }
     if is_asked("restart") {
         runtime.block_on(measures::restart(coedit));

@@ -22,6 +22,13 @@ const N_AT_ONCE: usize = 1_000;
 const N_PATIENT: usize = 2_000;
 const ROOM: usize = 4;
 
+/// Edits of the long history; how many are made at one place; how long the text stays; and how they are sent.
+const N_EDITS: usize = 1_000_000;
+const RUN: usize = 40;
+const STEADY_CHARS: usize = 50_000;
+const EDITS_PER_BATCH: usize = 4;
+const EDITS_IN_FLIGHT: usize = 4_000;
+
 /// A history comes in one edit at a time; then it is joined, from a relay that has it in memory and from one that just started.
 pub async fn story(coedit: &str) {
     let mut server = Server::coedit(coedit);
@@ -145,6 +152,45 @@ async fn arrivals(heard: &mut UnboundedReceiver<News>, n: usize) -> Vec<Instant>
         }
     }
     arrived
+}
+
+/// A million edits of one document, typing and deleting, a character each: what the relay keeps of it as time goes on.
+pub async fn history(coedit: &str) {
+    let server = Server::coedit(coedit);
+    let (news, _heard) = unbounded_channel();
+    let common = Arc::new(Common { begun: Instant::now(), is_patient: true, news });
+    let mut author = Member::new(common, server.port(), 1, AUTHOR);
+    author.run(true).await;
+    let mut rng = coedit::base::rng::Rng::new(1);
+    let (mut at, mut is_typing) = (0, true);
+    for n in 1..=N_EDITS {
+        let len = author.doc.len_chars();
+        if n % RUN == 0 {
+            at = rng.below(len as u64 + 1) as usize;
+            is_typing = len < STEADY_CHARS || rng.below(2) == 0;
+        }
+        if is_typing {
+            author.doc.insert(at, ["e", "t", "a", " "][rng.below(4) as usize]).expect("inside");
+            at += 1;
+        } else if 0 < at {
+            author.doc.delete(at - 1..at).expect("inside");
+            at -= 1;
+        }
+        if n % EDITS_PER_BATCH == 0 {
+            author.edited().await;
+        }
+        if n % EDITS_IN_FLIGHT == 0 {
+            author.settle().await;
+        }
+        if n % (N_EDITS / 10) == 0 {
+            println!(
+                "{n:>8} edits: text {:>6} characters, its history {:>8} bytes, the relay's folder {:>8}",
+                author.doc.len_chars(),
+                author.doc.save().len(),
+                server.store_bytes()
+            );
+        }
+    }
 }
 
 /// One of four reads nothing while the others type as fast as they can: the relay needs no more memory than without it.

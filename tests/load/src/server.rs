@@ -57,6 +57,12 @@ impl Server {
         assert!(ended.success(), "it ended with {ended}");
     }
 
+    /// Returns how many bytes the files of a relay's folder have.
+    pub fn store_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(self.data.as_ref().expect("a relay").path()).expect("a folder");
+        files.filter_map(|file| file.ok()?.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
     /// Returns where it listens.
     pub fn port(&self) -> u16 {
         self.port

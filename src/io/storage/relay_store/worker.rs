@@ -238,8 +238,12 @@ impl Serve for Worker {
         match self.group.commit() {
             Commit::Nothing => None,
             Commit::Written { answers, .. } => {
+                let is_cut = answers.iter().any(|(write, _)| matches!(write, Write::StoreSnapshot { .. }));
                 for answer in answers {
                     self.tell(answer);
+                }
+                if is_cut {
+                    self.group.database.trim();
                 }
                 if self.shared.note(&self.shared.database_fails, false) {
                     self.tell_one(RelayEvent::Recovered);

@@ -277,6 +277,31 @@ fn snapshot_keeps_later_batches() {
 }
 
 #[test]
+fn room_that_snapshots_make_free_goes_back_to_the_disk_while_the_store_is_served() {
+    let folder = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    let len = || folder.path().join("relay.sqlite").metadata().expect("a file").len();
+    let snapshot = |n_bytes: usize, upto| {
+        let snapshot = RelaySnapshot { version: Vec::new(), bytes: vec![7; n_bytes] };
+        store.store_snapshot(DOC, snapshot, upto).expect("open");
+        while !matches!(next(&events), RelayEvent::SnapshotStored { .. }) {}
+    };
+    snapshot(12 << 20, 0);
+    // A checkpoint brings what was committed from SQLite's log into the file.
+    let checkpoint = || {
+        let other = Connection::open(folder.path().join("relay.sqlite")).expect("opened");
+        other.query_row("PRAGMA wal_checkpoint", [], |_| Ok(())).expect("not locked");
+    };
+    checkpoint();
+    assert!(12 << 20 < len());
+    (0..3).for_each(|_| snapshot(1 << 20, 0));
+    store.load(DOC, None).expect("open");
+    assert!(matches!(next(&events), RelayEvent::Loaded { .. }), "what was given back is committed by now");
+    checkpoint();
+    assert!(len() < 5 << 20, "{} bytes are still taken", len());
+}
+
+#[test]
 fn what_a_snapshot_covers_in_time_is_never_written_beside_it() {
     let folder = tempdir().expect("a folder");
     let (store, events) = opened(&folder);
