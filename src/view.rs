@@ -173,6 +173,10 @@ fn put(screen: &mut Screen, x: u16, end: u16, y: u16, text: &str, style: Style) 
 
 /// Writes one glyph's harmless text, a cell for each of its clusters. The caller has checked that it fits.
 fn put_glyph(screen: &mut Screen, x: u16, y: u16, text: &str, style: Style) -> u16 {
+    if let [b' '..=b'~'] = text.as_bytes() {
+        screen[(x, y)].set_symbol(text).set_style(style);
+        return x + 1;
+    }
     let mut x = x;
     for cluster in clusters(text) {
         let cells = unicode_width::UnicodeWidthStr::width(cluster).max(1) as u16;

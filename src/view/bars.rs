@@ -9,14 +9,13 @@ use crate::editor::Model;
 use crate::editor::find::COUNT_MAX;
 use crate::editor::prompt::Prompt;
 
-use super::screen::Screen;
+use super::screen::{Screen, source_of};
 use super::theme::Theme;
 use super::{put, safe};
 
 /// Draws the file's name, whether it is modified, and who is here.
 pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
     let width = screen.width();
-    screen.clear(row, theme.text.patch(theme.title));
     let mut people: Vec<(String, Style)> = model
         .people
         .iter()
@@ -27,6 +26,16 @@ pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
         .collect();
     if !people.is_empty() {
         people.push(("you".to_owned(), theme.title));
+    }
+    let name = safe::line(&model.file.name);
+    let state = match (model.file.loading, &model.file.read_only) {
+        (Some(percent), _) => format!("[loading {percent} %]"),
+        (None, Some(_)) => "[read only]".to_owned(),
+        (None, None) => String::new(),
+    };
+    let source = source_of(("title", &name, model.is_marked(), &state, &people, theme.title, theme.mark));
+    if !screen.starts(row, source, theme.text.patch(theme.title)) {
+        return;
     }
     // From the right, as many as leave half of the line to the name.
     let mut left = width;
@@ -42,22 +51,17 @@ pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
         left -= cells;
         put(screen, left, width, row, &name, style);
     }
-    let x = put(screen, 1, left.saturating_sub(3), row, &safe::line(&model.file.name), theme.title);
+    let x = put(screen, 1, left.saturating_sub(3), row, &name, theme.title);
     if model.is_marked() {
         put(screen, x, left, row, " ●", theme.title);
     }
-    let state = match (model.file.loading, &model.file.read_only) {
-        (Some(percent), _) => format!("[loading {percent} %]"),
-        (None, Some(_)) => "[read only]".to_owned(),
-        (None, None) => return,
-    };
     put(screen, x + 3, left, row, &state, theme.mark);
+    screen.ends(row, source);
 }
 
 /// Draws the state in words: messages and the connection at the left, the place and the file at the right.
 pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mut Screen) {
     let width = screen.width();
-    screen.clear(row, theme.text.patch(theme.status));
     let line = model.line();
     let column = model.caret() - model.rope().line_to_char(line);
     let place = format!("{}:{}", line + 1, column + 1);
@@ -92,6 +96,10 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mu
         left.push_str(" · ");
         left.push_str(&safe::line(&notice.text));
     }
+    let source = source_of(("status", &left, right, theme.status));
+    if !screen.starts(row, source, theme.text.patch(theme.status)) {
+        return;
+    }
     let fits = left.width() < usize::from(start);
     let end = if fits { start } else { start.saturating_sub(2) };
     let x = put(screen, 0, end, row, &left, theme.status);
@@ -99,6 +107,7 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mu
         put(screen, x, start, row, "…", theme.status);
     }
     put(screen, start, width, row, right, theme.status);
+    screen.ends(row, source);
 }
 
 /// Draws what there is to say on a row of its own.

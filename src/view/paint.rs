@@ -103,9 +103,12 @@ impl Painter {
         });
         (self.cursor, self.saved) = (cursor, None);
         for y in rows {
-            self.row(&before, next, y, &mut out);
-            let cells = before.index_of(0, y)..before.index_of(0, y) + usize::from(next.area.width);
-            before.content[cells.clone()].clone_from_slice(&next.content[cells]);
+            let start = before.index_of(0, y);
+            let cells = start..start + usize::from(next.area.width);
+            if before.content[cells.clone()] != next.content[cells.clone()] {
+                self.row(&before, next, y, &mut out);
+                before.content[cells.clone()].clone_from_slice(&next.content[cells]);
+            }
         }
         self.shown = Some(before);
         if let Some(cursor) = cursor {
@@ -134,6 +137,10 @@ impl Painter {
         let mut stale_until = 0;
         while x < width {
             let cell = &next[(x, y)];
+            if stale_until <= x && cell.symbol().len() == 1 && before[(x, y)] == *cell {
+                x += 1;
+                continue;
+            }
             let cells = (cell.symbol().width() as u16).max(1).min(width - x);
             let changed = x < stale_until || (x..x + cells).any(|x| before[(x, y)] != next[(x, y)]);
             if !changed {

@@ -1,10 +1,17 @@
 //! A screen that is drawn again and again: of each row it is known what it was drawn from, so that a frame costs what changed.
 
+use std::hash::{BuildHasher, Hash};
 use std::ops::{Index, IndexMut};
 
+use foldhash::quality::FixedState;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+
+/// Returns a number for all that a row is drawn from: equal rows look equal.
+pub fn source_of(from: impl Hash) -> u64 {
+    FixedState::with_seed(0).hash_one(from)
+}
 
 /// The cells of a screen or of a part of it.
 #[derive(Clone, Debug)]
@@ -82,9 +89,9 @@ impl Screen {
             blank.set_style(style);
             blank
         };
-        for x in 0..self.width() {
-            self[(x, y)] = blank.clone();
-        }
+        let (y, width) = (usize::from(y), usize::from(self.width()));
+        self.cells.content[y * width..][..width].fill(blank);
+        self.rows[y] = Row { source: None, is_changed: true };
     }
 
     /// Writes a cell of a row whose source does not count it.

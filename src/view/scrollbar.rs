@@ -1,5 +1,7 @@
 //! The bar at the right edge: which part of the text is shown, where the others are, where what was found is.
 
+use std::borrow::Cow;
+
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -22,17 +24,16 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, screen: &mut Screen) 
     let n_lines = rope.len_lines();
     let row_of = |line: usize| (line * rows / n_lines).min(rows.saturating_sub(1));
     let shown = row_of(model.scroll.top)..=row_of(model.row_from(model.top(), rows as isize - 1).line);
-    let mut marks: Vec<(String, Style)> = Vec::new();
-    marks
-        .extend((0..rows).map(|row| (if shown.contains(&row) { "█" } else { "│" }.to_owned(), theme.scroll)));
-    let mut mark = |row: usize, symbol: &str, style: Style| {
+    let bar = |row: usize| (Cow::Borrowed(if shown.contains(&row) { "█" } else { "│" }), theme.scroll);
+    let mut marks: Vec<(Cow<'_, str>, Style)> = (0..rows).map(bar).collect();
+    let mut mark = |row: usize, symbol: Cow<'static, str>, style: Style| {
         if let Some(mark) = marks.get_mut(row) {
-            *mark = (symbol.to_owned(), style);
+            *mark = (symbol, style);
         }
     };
     if rope.len_bytes() <= SEARCHED_BYTES_MAX {
         for found in model.lit_matches(0..rope.len_chars()) {
-            mark(row_of(rope.char_to_line(found.start.min(rope.len_chars()))), "-", theme.found);
+            mark(row_of(rope.char_to_line(found.start.min(rope.len_chars()))), "-".into(), theme.found);
         }
     }
     for peer in &model.people {
@@ -40,7 +41,7 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, screen: &mut Screen) 
         let Some(at) = at.filter(|&at| at <= rope.len_chars()) else { continue };
         let name = safe::name(&peer.presence.name, peer.id.0);
         let initial = name.graphemes(true).next().filter(|initial| initial.width() == 1).unwrap_or("@");
-        mark(row_of(rope.char_to_line(at)), initial, theme.on_person(peer.presence.color));
+        mark(row_of(rope.char_to_line(at)), initial.to_owned().into(), theme.on_person(peer.presence.color));
     }
     for (y, (symbol, style)) in (layout.text_top..).zip(marks) {
         screen.set_beside(x, y, &symbol, theme.text.patch(style));

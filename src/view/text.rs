@@ -1,7 +1,6 @@
 //! The text with its line numbers, selections and everybody's cursors.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use ratatui::layout::Position;
@@ -13,7 +12,7 @@ use crate::editor::grapheme::clusters;
 use crate::editor::layout::Layout;
 use crate::editor::{Model, column, grapheme};
 
-use super::screen::Screen;
+use super::screen::{self, Screen};
 use super::theme::Theme;
 use super::{put, put_glyph, safe};
 
@@ -24,7 +23,7 @@ struct Lit {
 }
 
 /// A visible row of the text.
-struct Line {
+struct Line<'a> {
     /// Its line's number, from 0; `None` where a line goes on.
     number: Option<usize>,
     /// The row of the screen that it is on.
@@ -38,7 +37,7 @@ struct Line {
     /// How many cells right of the text's left edge it is; less than none for one that the edge cuts.
     x: isize,
     /// What may be on the screen of it.
-    text: String,
+    text: Cow<'a, str>,
     /// Whether the line goes on in the next row.
     goes_on: bool,
     /// Whether its line feed is selected, which shows as one cell.
@@ -47,13 +46,20 @@ struct Line {
 
 /// Draws the visible lines that are not what they were.
 pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, screen: &mut Screen) {
-    let lines = match model.is_wrapped() {
-        true => wrapped_lines(model, layout),
-        false => lines(model, layout),
-    };
     let rope = model.rope();
-    let last = model.scroll.top + usize::from(layout.text_rows);
-    let lit = lit(model, theme, model.scroll.top.min(rope.len_lines())..last.min(rope.len_lines()));
+    let first = model.scroll.top.min(rope.len_lines());
+    let shown = first..(model.scroll.top + usize::from(layout.text_rows)).min(rope.len_lines());
+    let is_long = column::any_long(rope, shown.clone());
+    let text: String;
+    let lines = if model.is_wrapped() {
+        wrapped_lines(model, layout)
+    } else if is_long {
+        long_lines(model, layout)
+    } else {
+        text = rope.slice(rope.line_to_char(shown.start)..rope.line_to_char(shown.end)).chunks().collect();
+        lines(model, layout, &text)
+    };
+    let lit = lit(model, theme, shown, is_long);
     for line in &lines {
         let source = source_of(model, layout, line, &lit);
         if screen.starts(line.y, source, theme.text) {
@@ -63,8 +69,8 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, screen
         }
     }
     for y in layout.text_top + lines.len() as u16..layout.text_top + layout.text_rows {
-        // Below the text: the same until the bar at its right comes or goes.
-        let source = u64::from(layout.text_columns);
+        // The same until the bar at its right comes or goes.
+        let source = screen::source_of(("below", layout.text_columns));
         if screen.starts(y, source, theme.text) {
             screen.ends(y, source);
         }
@@ -79,27 +85,49 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, screen
     }
 }
 
-/// The visible lines, each on one row.
-fn lines(model: &Model, layout: &Layout) -> Vec<Line> {
+/// The visible lines, each on one row. `text` is that of all of them, so that it is not looked for line by line.
+fn lines<'a>(model: &Model, layout: &Layout, text: &'a str) -> Vec<Line<'a>> {
+    let first = model.scroll.top.min(model.rope().len_lines());
+    let mut start = model.rope().line_to_char(first);
+    let rows = layout.text_top..layout.text_top + layout.text_rows;
+    let line = |((text, number), y): ((&'a str, usize), u16)| {
+        let chars = start..start + text.chars().count();
+        start = chars.end + 1;
+        let line = unwrapped(model, number, y, chars);
+        let from = text.char_indices().nth(line.from - line.chars.start).map_or(text.len(), |(byte, _)| byte);
+        let end = match text[from..].len() <= n_chars_max(layout) {
+            true => text.len(),
+            false => {
+                text[from..].char_indices().nth(n_chars_max(layout)).map_or(text.len(), |(n, _)| from + n)
+            }
+        };
+        Line { text: text[from..end].into(), ..line }
+    };
+    text.split('\n').zip(first..).zip(rows).map(line).collect()
+}
+
+/// The visible lines, each on one row, where some are too long to be read whole.
+fn long_lines(model: &Model, layout: &Layout) -> Vec<Line<'static>> {
     let rope = model.rope();
     let first = model.scroll.top.min(rope.len_lines());
-    let mut start = rope.line_to_char(first);
     let rows = layout.text_top..layout.text_top + layout.text_rows;
-    let visible = rope.lines_at(first).zip(first..).zip(rows);
-    let line = |((slice, number), y): ((ropey::RopeSlice, usize), u16)| {
-        let next = start + slice.len_chars();
-        let has_end = start < next && slice.char(next - start - 1) == '\n';
-        let chars = start..next - usize::from(has_end);
-        start = next;
-        let (from, column) = first_shown(model, number, &chars);
-        let x = column as isize - model.scroll.left as isize;
-        line_of(model, layout, Line { number: Some(number), y, from, column, x, ..blank_line(chars) })
+    let line = |(number, y): (usize, u16)| {
+        let chars = rope.line_to_char(number)..column::line_end(rope, number);
+        line_of(model, layout, unwrapped(model, number, y, chars))
     };
-    visible.map(line).collect()
+    (first..rope.len_lines()).zip(rows).map(line).collect()
+}
+
+/// Returns where a line is on its one row.
+fn unwrapped(model: &Model, number: usize, y: u16, chars: Range<usize>) -> Line<'static> {
+    let (from, column) = first_shown(model, number, &chars);
+    let x = column as isize - model.scroll.left as isize;
+    let is_end_selected = is_end_selected(model, chars.end);
+    Line { number: Some(number), y, from, column, x, is_end_selected, ..blank_line(chars) }
 }
 
 /// The visible rows of lines that are wrapped.
-fn wrapped_lines(model: &Model, layout: &Layout) -> Vec<Line> {
+fn wrapped_lines(model: &Model, layout: &Layout) -> Vec<Line<'static>> {
     let top = model.top();
     let (mut lines, mut skip) = (Vec::new(), top.row);
     for number in top.line..model.rope().len_lines() {
@@ -123,6 +151,7 @@ fn wrapped_lines(model: &Model, layout: &Layout) -> Vec<Line> {
                 column,
                 x,
                 goes_on: i + 1 < n,
+                is_end_selected: i + 1 == n && is_end_selected(model, row.chars.end),
                 ..blank_line(row.chars)
             };
             lines.push(line_of(model, layout, line));
@@ -131,37 +160,40 @@ fn wrapped_lines(model: &Model, layout: &Layout) -> Vec<Line> {
     lines
 }
 
-fn blank_line(chars: Range<usize>) -> Line {
+fn blank_line(chars: Range<usize>) -> Line<'static> {
     let (number, y, from, column, x) = (None, 0, chars.start, 0, 0);
-    Line { number, y, chars, from, column, x, text: String::new(), goes_on: false, is_end_selected: false }
+    Line { number, y, chars, from, column, x, text: "".into(), goes_on: false, is_end_selected: false }
+}
+
+/// Returns whether the line feed at `end` is selected.
+fn is_end_selected(model: &Model, end: usize) -> bool {
+    end < model.rope().len_chars() && model.selection.range().contains(&end)
+}
+
+/// How many characters of a line are looked at: a cluster takes a cell at least, and one of very many characters is cut anyway.
+fn n_chars_max(layout: &Layout) -> usize {
+    usize::from(layout.text_columns) * 8 + 1_024
 }
 
 /// Fills in what is on the screen of a row.
-fn line_of(model: &Model, layout: &Layout, line: Line) -> Line {
-    let (rope, from, end) = (model.rope(), line.from, line.chars.end);
-    // A cluster takes a cell at least, and a cluster of very many characters is cut anyway.
-    let n_chars_max = usize::from(layout.text_columns) * 8 + 1_024;
-    let text = rope.slice(from..end.min(from + n_chars_max)).to_string();
-    let is_end_selected = !line.goes_on && end < rope.len_chars() && model.selection.range().contains(&end);
-    Line { text, is_end_selected, ..line }
+fn line_of(model: &Model, layout: &Layout, line: Line<'static>) -> Line<'static> {
+    let end = line.chars.end.min(line.from + n_chars_max(layout));
+    let text = model.rope().slice(line.from..end).chunks().collect();
+    Line { text: Cow::Owned(text), ..line }
 }
 
 /// Returns a number for everything that a line is drawn from: equal lines look equal.
 fn source_of(model: &Model, layout: &Layout, line: &Line, lit: &[Lit]) -> u64 {
-    let mut hasher = DefaultHasher::new();
     let Line { number, chars, from, column, x, text, goes_on, is_end_selected, y: _ } = line;
-    (1, number, layout.gutter, layout.text_columns, x, model.tab_width.cells(), model.shows_blanks())
-        .hash(&mut hasher);
-    (chars.end - from, column, text, goes_on, is_end_selected).hash(&mut hasher);
     let within = |range: &Range<usize>| range.start < chars.end && *from < range.end;
-    for span in model.highlights.from(*from).iter().take_while(|span| span.chars.start < chars.end) {
-        (span.chars.start.max(*from) - from, span.chars.end.min(chars.end) - from, span.kind)
-            .hash(&mut hasher);
-    }
-    for Lit { range, style } in lit.iter().filter(|lit| within(&lit.range)) {
-        (range.start.max(*from) - from, range.end.min(chars.end) - from, style).hash(&mut hasher);
-    }
-    hasher.finish()
+    let cut = |range: &Range<usize>| (range.start.max(*from) - from, range.end.min(chars.end) - from);
+    let spans = model.highlights.from(*from).iter().take_while(|span| span.chars.start < chars.end);
+    let spans: Vec<_> = spans.map(|span| (cut(&span.chars), span.kind)).collect();
+    let lit = lit.iter().filter(|lit| within(&lit.range));
+    let lit: Vec<_> = lit.map(|lit| (cut(&lit.range), lit.style)).collect();
+    let shape = (layout.gutter, layout.text_columns, model.tab_width.cells(), model.shows_blanks());
+    let place = ("line", number, x, shape);
+    screen::source_of((place, chars.end - from, column, text, goes_on, is_end_selected, spans, lit))
 }
 
 fn draw_number(line: &Line, layout: &Layout, theme: &Theme, screen: &mut Screen) {
@@ -173,11 +205,10 @@ fn draw_number(line: &Line, layout: &Layout, theme: &Theme, screen: &mut Screen)
 }
 
 /// What is drawn in another style than plain text, the strongest last.
-fn lit(model: &Model, theme: &Theme, lines: Range<usize>) -> Vec<Lit> {
+fn lit(model: &Model, theme: &Theme, lines: Range<usize>, is_long: bool) -> Vec<Lit> {
     let rope = model.rope();
     let start = rope.line_to_char(lines.start);
     // A long line is not searched whole: what is lit of it is what is near its visible part.
-    let is_long = column::any_long(rope, lines.clone());
     let (start, end) = if is_long {
         let from = rope.line_to_char(model.line()) + model.scroll.left;
         (from.min(rope.len_chars()), (from + column::LONG_LINE_CHARS).min(rope.len_chars()))
