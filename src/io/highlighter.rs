@@ -18,6 +18,10 @@ const WAIT_MAX: Duration = Duration::from_millis(8);
 /// How long the whole text may take.
 const PARSE_MAX: Duration = Duration::from_secs(8);
 
+/// How long one change of the text is after the one before, at least: colours that come later than this would be seen to, and more often
+/// nobody sees, as in a key held down.
+const CHANGE_EVERY: Duration = Duration::from_millis(40);
+
 /// How long the last text must have taken for the next one to wait for a pause in the typing.
 const COSTLY: Duration = Duration::from_millis(3);
 
@@ -92,6 +96,7 @@ fn start(answers: UnboundedSender<Answer>) -> Sender<Wanted> {
             spent: Duration::ZERO,
             cost: Duration::ZERO,
             revision: None,
+            begun: None,
         };
         while let ControlFlow::Continue(()) = worker.turn(&answers) {}
     });
@@ -109,6 +114,8 @@ struct Worker {
     cost: Duration,
     /// Which text was worked on last.
     revision: Option<u64>,
+    /// Since when.
+    begun: Option<Instant>,
 }
 
 impl Worker {
@@ -122,6 +129,9 @@ impl Worker {
         let is_changed = self.revision.replace(wanted.revision) != Some(wanted.revision);
         self.highlighter.set_text(wanted.grammar, &wanted.text);
         let start = Instant::now();
+        if is_changed {
+            self.begun = Some(start);
+        }
         let is_done = self.highlighter.advance(&mut || start.elapsed() < WAIT_MAX);
         self.answer(&wanted, answers)?;
         if is_changed {
@@ -155,10 +165,16 @@ impl Worker {
     }
 
     /// In a large text even a small change costs some milliseconds of a core that the typing may need: such a text is
-    /// worked on in pauses. What is known of it moves along meanwhile.
+    /// worked on in pauses. One that comes in quick succession is not worked on each time. What is known of it moves along meanwhile.
     fn after_a_pause(&self, mut wanted: Wanted) -> Wanted {
-        if self.cost < COSTLY || self.revision.is_none_or(|last| last == wanted.revision) {
+        if self.revision.is_none_or(|last| last == wanted.revision) {
             return wanted;
+        }
+        if self.cost < COSTLY {
+            // Asleep, and not waiting for questions: that would wake the thread with each of them.
+            let since = self.begun.map_or(CHANGE_EVERY, |begun| begun.elapsed());
+            std::thread::sleep(CHANGE_EVERY.saturating_sub(since));
+            return self.asked.try_iter().last().unwrap_or(wanted);
         }
         while let Ok(newer) = self.asked.recv_timeout(PAUSE_MAX.min(self.cost * PAUSE_FACTOR)) {
             wanted = newer;
