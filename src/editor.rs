@@ -15,6 +15,7 @@ pub mod find;
 mod format;
 pub mod glyph;
 pub mod grapheme;
+mod help;
 pub mod hidden;
 pub mod highlight;
 pub mod indentation;

@@ -46,11 +46,28 @@ pub enum Prompt {
 }
 
 impl Prompt {
-    /// Returns the question as it fits on a screen of so many columns: a narrow one has only its answers.
+    /// Returns the question as it fits on a screen of so many columns: a narrow one has only its answers, cut to what tells them
+    /// apart, or leaves room for what is typed.
     pub fn question(&self, is_shared: bool, columns: u16) -> String {
-        let label = self.label(is_shared);
-        match label.find('[').filter(|_| usize::from(columns) < label.len() + 1) {
-            Some(answers) if label.contains("  ") => label[answers..].replace("  ", " "),
+        let (label, columns) = (self.label(is_shared), usize::from(columns));
+        match self {
+            Prompt::Goto { .. } if columns < 2 * label.len() => return "Line: ".to_owned(),
+            Prompt::Replace if columns < 2 * label.len() => return "With: ".to_owned(),
+            _ => {}
+        }
+        match label.find('[').filter(|_| columns < label.len() + 1) {
+            Some(answers) if label.contains("  ") => {
+                let cut = |n: usize| {
+                    let words = label[answers..].split_whitespace();
+                    words.map(|word| &word[..word.len().min(n)]).collect::<Vec<_>>().join(" ")
+                };
+                let whole = label.len();
+                [whole, 7, 6, 5]
+                    .map(cut)
+                    .into_iter()
+                    .find(|text| text.len() < columns)
+                    .unwrap_or_else(|| cut(3))
+            }
             _ => label.to_owned(),
         }
     }
@@ -331,6 +348,16 @@ pub fn parse_place(input: &str) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_screen_has_every_answer_and_room_for_what_is_typed() {
+        assert_eq!(Prompt::Quit.question(false, 80), "Unsaved changes: [s]ave  [d]iscard  [c]ancel");
+        assert_eq!(Prompt::Quit.question(false, 40), "[s]ave [d]iscard [c]ancel");
+        assert_eq!(Prompt::Quit.question(false, 20), "[s]av [d]is [c]an");
+        assert_eq!(Prompt::Exists { may_merge: true }.question(false, 12), "[m] [o] [c]");
+        assert_eq!(Prompt::Goto { input: String::new() }.question(false, 20), "Line: ");
+        assert_eq!(answer_at("[s]av [d]is [c]an", 9), Some('d'));
+    }
 
     #[test]
     fn places() {

@@ -5,7 +5,7 @@ use ropey::Rope;
 use crate::base::time::MonoTime;
 use crate::document::Applied;
 
-use super::command::{Action, COMMANDS};
+use super::command::Action;
 use super::edit::Kind;
 use super::hidden::Hidden;
 use super::key::{Key, KeyCode, Mouse, MouseKind};
@@ -220,7 +220,7 @@ impl Model {
 
     /// Works a key into the open box. Returns whether it was meant for it: any other key closes the box and acts.
     fn overlay_key(&mut self, key: Key) -> bool {
-        let last = COMMANDS.len();
+        let last = || self.help_rows().len().saturating_sub(self.help_rows_shown());
         let scrolled = match (self.overlay, key.code) {
             (Overlay::Help(row), KeyCode::Down) => Some(row + 1),
             (Overlay::Help(row), KeyCode::PageDown) => Some(row + 10),
@@ -228,7 +228,7 @@ impl Model {
             (Overlay::Help(row), KeyCode::PageUp) => Some(row.saturating_sub(10)),
             _ => None,
         };
-        self.overlay = scrolled.map_or(Overlay::None, |row| Overlay::Help(row.min(last)));
+        self.overlay = scrolled.map_or(Overlay::None, |row| Overlay::Help(row.min(last())));
         scrolled.is_some() || matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::F(1 | 2))
     }
 

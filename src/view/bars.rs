@@ -155,13 +155,20 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) -> Op
     x = put(screen, x, width, row, &shown, theme.text);
     let cursor = Position::new(x.min(width.saturating_sub(1)), row);
     if matches!(prompt, Prompt::Find | Prompt::Replace) {
-        put(screen, x + 2, width, row, &about_find(model, prompt), theme.gutter);
+        let mut x = x + 2;
+        // Whole or not at all, but for the first.
+        for (n, part) in about_find(model, prompt).into_iter().enumerate() {
+            if 0 < n && usize::from(width.saturating_sub(x)) < part.width() {
+                break;
+            }
+            x = put(screen, x, width, row, &part, theme.gutter) + 2;
+        }
     }
     Some(cursor)
 }
 
 /// How many matches there are, how they are searched for, and which keys change that.
-fn about_find(model: &Model, prompt: &Prompt) -> String {
+fn about_find(model: &Model, prompt: &Prompt) -> Vec<String> {
     let find = &model.find;
     let plus = if COUNT_MAX <= find.n { "+" } else { "" };
     let count = match (&find.error, find.n) {
@@ -176,17 +183,21 @@ fn about_find(model: &Model, prompt: &Prompt) -> String {
     let options = find.options;
     let switch =
         |is_on: bool, key: &str, name: &str| format!("{key} {name}{}", if is_on { ":on" } else { "" });
-    let keys = match prompt {
-        Prompt::Replace => "Enter one  Ctrl-A all  Tab back",
-        _ => "Tab replace",
-    };
     let scope = if find.scope.is_some() { " in the selection" } else { "" };
-    [
-        format!("{}{scope}", safe::line(&count)),
+    let count = format!("{}{scope}", safe::line(&count));
+    let switches = [
         switch(options.is_exact, "Alt-C", "case"),
         switch(options.is_word, "Alt-W", "word"),
         switch(options.is_regex, "Alt-R", "regex"),
-        keys.to_owned(),
-    ]
-    .join("  ")
+    ];
+    let keys: &[&str] = match prompt {
+        Prompt::Replace => &["Enter one", "Ctrl-A all", "Tab back"],
+        _ => &["Tab replace"],
+    };
+    let keys = keys.iter().map(|&key| key.to_owned());
+    // What is done with the matches matters more than what they are, where there is no room for both.
+    match prompt {
+        Prompt::Replace => [count].into_iter().chain(keys).chain(switches).collect(),
+        _ => [count].into_iter().chain(switches).chain(keys).collect(),
+    }
 }

@@ -4,7 +4,6 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::editor::Model;
-use crate::editor::command::COMMANDS;
 use crate::editor::panes::Area;
 use crate::editor::people::Peer;
 use crate::protocol::presence::Activity;
@@ -16,15 +15,10 @@ use super::{boxed, put, safe};
 
 /// Draws every command with the keys that are in force.
 pub fn help(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
-    let keys: Vec<String> =
-        COMMANDS.iter().map(|command| model.settings.keymap.keys_of(command).join("  ")).collect();
-    let wide = keys.iter().map(|keys| keys.width()).max().unwrap_or(0);
-    let rows = keys.iter().zip(COMMANDS);
-    let rows: Vec<_> =
-        rows.map(|(keys, command)| (format!("{keys:<wide$}  {}", command.about), theme.overlay)).collect();
-    let rows_shown = usize::from(screen.height()).saturating_sub(4).max(1);
-    let first = first.min(rows.len().saturating_sub(rows_shown));
-    panel("Keys (Up and Down scroll, Esc closes)", &rows[first..], model.settings.is_spoken, theme, screen);
+    let rows: Vec<_> = model.help_rows().into_iter().map(|row| (row, theme.overlay)).collect();
+    let first = first.min(rows.len().saturating_sub(model.help_rows_shown()));
+    let title = title_for(screen, "Keys (Up and Down scroll, Esc closes)", "Keys (Esc)");
+    panel(title, &rows[first..], model.settings.is_spoken, theme, screen);
 }
 
 /// Draws who is here, each with colour and what they do.
@@ -64,7 +58,16 @@ pub fn people(model: &Model, theme: &Theme, screen: &mut Screen) {
         wrapped("Others join with: coedit join LINK");
         wrapped(&link.to_string());
     }
-    panel("Who is here (Esc closes)", &rows, model.settings.is_spoken, theme, screen);
+    let title = title_for(screen, "Who is here (Esc closes)", "Who is here");
+    panel(title, &rows, model.settings.is_spoken, theme, screen);
+}
+
+/// Cells beside a box, at both sides together, that are too few for the text there to be made out.
+const SCRAP_CELLS: u16 = 10;
+
+/// Returns the title that a box as wide as the screen has room for.
+fn title_for<'a>(screen: &Screen, long: &'a str, short: &'a str) -> &'a str {
+    if long.width() + 6 <= usize::from(screen.width()) { long } else { short }
 }
 
 /// Draws a box with rows in the middle of the screen, cut to what fits.
@@ -72,6 +75,8 @@ fn panel(title: &str, rows: &[(String, Style)], is_spoken: bool, theme: &Theme, 
     let (width, height) = (screen.width(), screen.height());
     let wanted = rows.iter().map(|(row, _)| row.width() + 4).chain([title.width() + 6]).max().unwrap_or(0);
     let columns = u16::try_from(wanted).unwrap_or(width).min(width);
+    // Scraps of the text beside the box say nothing, and would be read aloud with its rows.
+    let columns = if is_spoken || width - columns < SCRAP_CELLS { width } else { columns };
     let n_rows = u16::try_from(rows.len() + 2).unwrap_or(height).min(height.saturating_sub(2)).max(1);
     let area = Area { x: (width - columns) / 2, y: height.saturating_sub(n_rows) / 2, columns, rows: n_rows };
     let inside = boxed(area, title, is_spoken, theme, screen);

@@ -52,7 +52,11 @@ pub fn draw(picker: &Picker, is_spoken: bool, theme: &Theme, screen: &mut Screen
         }
     }
     if picker.found.is_empty() && 0 < place.rows.rows {
-        put(screen, x + 1, end, place.rows.y, "nothing matches; Backspace widens, Esc closes", theme.overlay);
+        let words = match picker.items.is_empty() {
+            true => "there is nothing yet; Esc closes",
+            false => "nothing matches; Backspace widens, Esc closes",
+        };
+        put(screen, x + 1, end, place.rows.y, words, theme.overlay);
     }
     let row = place.rows.y + u16::try_from(picker.selected.saturating_sub(place.first)).unwrap_or(0);
     Places {
