@@ -23,7 +23,7 @@ use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS
 use crate::base::planted::{Defect, is_planted};
 use crate::crdt::rga::{Rga, Run};
 use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector};
-use columns::{Columns, Kind, OpRun, ROOT};
+use columns::{Columns, Kind, LARGE_BYTES, OpRun, ROOT};
 use text::{TextBuffer, count_chars};
 use undo::UndoStack;
 
@@ -194,7 +194,9 @@ impl Document {
         document.check_room(n_chars)?;
         if 0 < n_chars {
             document.rga.insert_local(0, Run::new(0, 0, 1, n_chars as u32));
-            document.logs[0].begin_with(text.clone());
+            let (len, kind) = (n_chars as u32, Kind::Insert);
+            let op = OpRun { seq: 0, len, kind, replica: ROOT, target: 0, text: 0 };
+            document.logs[0].push_large(op, text.clone());
             document.applied[0] = n_chars as u32;
             document.lamport_max = n_chars as u32;
             document.text = TextBuffer::from_rope(text);
@@ -202,9 +204,10 @@ impl Document {
         Ok(document)
     }
 
-    /// Returns what `of_text` made this document of, if it did. What it made, and the changes since, are this document.
+    /// Returns what `of_text` made this document of, if it did or might have. What it made, and the changes since, are
+    /// this document.
     pub fn beginning(&self) -> Option<(ReplicaId, Rope)> {
-        self.logs[0].base().map(|text| (self.ids[0], text.clone()))
+        self.logs[0].beginning().map(|text| (self.ids[0], text.clone()))
     }
 
     /// Returns the id under which local edits are made.
@@ -227,6 +230,10 @@ impl Document {
         }
         self.check_room(n_chars)?;
         let run = Run::new(0, self.applied[0], self.lamport_max + 1, n_chars as u32);
+        if LARGE_BYTES <= text.len() {
+            self.insert_large(at, run, text);
+            return Ok(());
+        }
         if self.heard.is_empty() && self.rga.type_on(at as u32, &run) {
             self.logs[0].type_on(run.len(), text);
         } else {
@@ -241,11 +248,29 @@ impl Document {
 
     /// Enters a run that does not go on where the last one ended.
     fn insert_elsewhere(&mut self, at: u32, run: Run, text: &str) {
+        let op = self.place(at, run);
+        self.logs[0].push(op, text);
+    }
+
+    /// Enters a text that the log and the rope share.
+    #[cold]
+    fn insert_large(&mut self, at: usize, run: Run, text: &str) {
+        let text = Rope::from_str(text);
+        let op = self.place(at as u32, run);
+        self.logs[0].push_large(op, text.clone());
+        self.applied[0] += run.len();
+        self.lamport_max += run.len();
+        self.text.insert_rope(at, text);
+        self.undo.note_edit(run.seq, run.seq + run.len());
+    }
+
+    /// Gives a run its place in the sequence, and returns its operation.
+    #[inline]
+    fn place(&mut self, at: u32, run: Run) -> OpRun {
         self.stamp_local();
         let reference = self.rga.insert_local(at, run);
         let (replica, target) = reference.map_or((ROOT, 0), |id| (id.replica, id.seq));
-        let op = OpRun { seq: run.seq, len: run.len(), kind: Kind::Insert, replica, target, text: 0 };
-        self.logs[0].push(op, text);
+        OpRun { seq: run.seq, len: run.len(), kind: Kind::Insert, replica, target, text: 0 }
     }
 
     /// Deletes the characters of `range`.

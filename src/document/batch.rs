@@ -117,7 +117,10 @@ impl<'a> Writer<'a> {
             put_varint(&mut self.ops, u64::from(op.target));
         }
         if op.kind == Kind::Insert {
-            self.text.push_str(&columns.text_of(at, op.seq..op.end()));
+            match columns.large(&columns.ops[at], op.seq..op.end()) {
+                Some(part) => self.text.extend(part.chunks()),
+                None => self.text.push_str(columns.own_text_of(at, op.seq..op.end())),
+            }
         }
     }
 

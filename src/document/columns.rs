@@ -3,7 +3,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use ropey::Rope;
+mod ropes;
+
+use ropey::{Rope, RopeSlice};
+
+pub(super) use ropes::LARGE_BYTES;
+use ropes::Ropes;
 
 use super::text::push_short;
 
@@ -84,9 +89,8 @@ pub(super) struct Columns {
     stamps: Vec<Stamp>,
     deps: Vec<(u32, u32)>,
     pub text: String,
-    /// The text of the first operations, when that is a whole file: as a rope it shares its leaves with the document's,
-    /// so that a large file is in memory once and not twice. Only ever of one's own log.
-    base: Option<Rope>,
+    /// The texts of large inserts, which are not in `text`.
+    ropes: Ropes,
 }
 
 /// Lengths to go back to when a batch turns out to be malformed.
@@ -97,6 +101,7 @@ pub(super) struct Mark {
     n_stamps: usize,
     n_deps: usize,
     n_text: usize,
+    n_ropes: usize,
 }
 
 impl Columns {
@@ -104,27 +109,22 @@ impl Columns {
         Columns { author, start, ..Columns::default() }
     }
 
-    /// Begins an empty log with the insert of a whole text at once.
-    pub(super) fn begin_with(&mut self, base: Rope) {
-        debug_assert!(self.ops.is_empty() && self.start == 0);
-        let len = base.len_chars() as u32;
-        self.ops.push(OpRun { seq: 0, len, kind: Kind::Insert, replica: ROOT, target: 0, text: 0 });
-        self.base = Some(base);
+    /// Returns the large text that the whole log begins with, knowing nothing else.
+    pub(super) fn beginning(&self) -> Option<&Rope> {
+        let knows_nothing = self.stamps.first().is_none_or(|stamp| 0 < stamp.seq);
+        let first = self.ops.first().filter(|op| op.seq == 0 && op.replica == ROOT && knows_nothing)?;
+        self.ropes.get(first.seq)
     }
 
-    /// Returns the text that the log begins with, if it does so at once.
-    pub(super) fn base(&self) -> Option<&Rope> {
-        self.base.as_ref()
+    /// Returns the characters `seqs` of the insert `op` as part of a rope, if it is a large one.
+    pub(super) fn large(&self, op: &OpRun, seqs: Range<u32>) -> Option<RopeSlice<'_>> {
+        self.ropes.slice(op.seq, seqs)
     }
 
-    /// Returns whether the operation's text is in the base and not in `text`.
-    pub(super) fn is_base(&self, op: &OpRun) -> bool {
-        op.seq == 0 && self.base.is_some()
-    }
-
-    /// Returns whether nothing follows the base: what is typed on has its text elsewhere, and is another run.
-    fn is_base_last(&self) -> bool {
-        self.base.is_some() && self.ops.len() == 1
+    /// Returns whether the last operation is a large insert: what is typed on has its text elsewhere, and is another run.
+    #[inline]
+    fn is_last_large(&self) -> bool {
+        self.ops.last().is_some_and(|op| self.ropes.get(op.seq).is_some())
     }
 
     /// Makes this an empty part of another author's, and keeps its room.
@@ -134,7 +134,7 @@ impl Columns {
         self.stamps.clear();
         self.deps.clear();
         self.text.clear();
-        self.base = None;
+        self.ropes.truncate(0);
     }
 
     /// Returns one past the last seq held.
@@ -149,6 +149,7 @@ impl Columns {
             n_stamps: self.stamps.len(),
             n_deps: self.deps.len(),
             n_text: self.text.len(),
+            n_ropes: self.ropes.len(),
         }
     }
 
@@ -160,6 +161,7 @@ impl Columns {
         self.stamps.truncate(mark.n_stamps);
         self.deps.truncate(mark.n_deps);
         self.text.truncate(mark.n_text);
+        self.ropes.truncate(mark.n_ropes);
     }
 
     /// Forgets the operations from `end` on, which may lie inside a run.
@@ -167,11 +169,13 @@ impl Columns {
         let Some(at) = self.find(end) else { return };
         let op = self.ops[at];
         if op.kind == Kind::Insert {
-            let kept = self.text_of(at, op.seq..end).len();
+            let is_large = self.ropes.get(op.seq).is_some();
+            let kept = if is_large { 0 } else { self.own_text_of(at, op.seq..end).len() };
             self.text.truncate(op.text as usize + kept);
         } else if let Some(next) = self.ops[at..].iter().find(|op| op.kind == Kind::Insert) {
             self.text.truncate(next.text as usize);
         }
+        self.ropes.truncate_at(end);
         self.ops.truncate(if op.seq == end { at } else { at + 1 });
         if op.seq < end {
             self.ops[at].len = end - op.seq;
@@ -190,7 +194,7 @@ impl Columns {
 
     /// Appends `n` characters that the author typed on right after the last one.
     pub(super) fn type_on(&mut self, n: u32, text: &str) {
-        if self.is_base_last() {
+        if self.is_last_large() {
             let seq = self.end();
             let op =
                 OpRun { seq, len: n, kind: Kind::Insert, replica: self.author, target: seq - 1, text: 0 };
@@ -205,11 +209,14 @@ impl Columns {
     /// Appends `op`, whose seq is the end, joining it to the last one where one rule covers both.
     pub(super) fn push(&mut self, op: OpRun, text: &str) {
         debug_assert_eq!(op.seq, self.end());
-        let (author, is_after_base) = (self.author, self.is_base_last());
+        if LARGE_BYTES <= text.len() {
+            return self.push_large(op, Rope::from_str(text));
+        }
+        let (author, is_after_large) = (self.author, self.is_last_large());
         let op = OpRun { text: self.text.len() as u32, ..op };
         push_short(&mut self.text, text);
         match self.ops.last_mut() {
-            Some(last) if !is_after_base && Self::joins(author, last, &op) => {
+            Some(last) if !is_after_large && Self::joins(author, last, &op) => {
                 if op.kind != Kind::Insert {
                     let is_backward = op.target < last.target;
                     last.kind = if is_backward { Kind::DeleteBackward } else { Kind::DeleteForward };
@@ -218,6 +225,13 @@ impl Columns {
             }
             _ => self.ops.push(op),
         }
+    }
+
+    /// Appends an insert whose text is kept as a rope of its own.
+    pub(super) fn push_large(&mut self, op: OpRun, text: Rope) {
+        debug_assert_eq!(op.seq, self.end());
+        self.ropes.push(op.seq, text);
+        self.ops.push(OpRun { text: self.text.len() as u32, ..op });
     }
 
     fn joins(author: u32, last: &OpRun, op: &OpRun) -> bool {
@@ -231,6 +245,12 @@ impl Columns {
         last.replica == op.replica
             && (both_go(Kind::DeleteForward) && last.target + last.len == op.target
                 || both_go(Kind::DeleteBackward) && last.target.checked_sub(last.len) == Some(op.target))
+    }
+
+    /// Returns how many bytes of text there are from the run with index `at` on.
+    pub(super) fn n_bytes_from(&self, at: usize) -> usize {
+        let op = &self.ops[at];
+        self.text.len() - op.text as usize + self.ropes.n_bytes_from(op.seq)
     }
 
     /// Returns the index of the run that holds `seq`.
@@ -281,14 +301,14 @@ impl Columns {
 
     /// Returns the text of the inserted characters `seqs`, which lie in the run with index `at`.
     pub(super) fn text_of(&self, at: usize, seqs: Range<u32>) -> Cow<'_, str> {
-        let op = &self.ops[at];
-        if let Some(base) = self.base.as_ref().filter(|_| self.is_base(op)) {
-            return base.slice(seqs.start as usize..seqs.end as usize).into();
+        match self.large(&self.ops[at], seqs.clone()) {
+            Some(part) => part.into(),
+            None => self.own_text_of(at, seqs).into(),
         }
-        self.own_text_of(at, seqs).into()
     }
 
-    fn own_text_of(&self, at: usize, seqs: Range<u32>) -> &str {
+    /// Returns the same for an insert that is not a large one.
+    pub(super) fn own_text_of(&self, at: usize, seqs: Range<u32>) -> &str {
         let op = &self.ops[at];
         if seqs == (op.seq..op.end()) {
             let end = self.ops.get(at + 1).map_or(self.text.len(), |next| next.text as usize);
@@ -302,8 +322,8 @@ impl Columns {
 
     /// Appends the same to `to`, piece by piece and without a copy.
     pub(super) fn push_pieces_of<'a>(&'a self, at: usize, seqs: Range<u32>, to: &mut Vec<&'a str>) {
-        match self.base.as_ref().filter(|_| self.is_base(&self.ops[at])) {
-            Some(base) => to.extend(base.slice(seqs.start as usize..seqs.end as usize).chunks()),
+        match self.large(&self.ops[at], seqs.clone()) {
+            Some(part) => to.extend(part.chunks()),
             None => to.push(self.own_text_of(at, seqs)),
         }
     }
@@ -362,7 +382,7 @@ impl Columns {
 
     /// Returns whether `op`, whose seq is the end, only adds characters to the last run.
     pub(super) fn goes_on_with(&self, op: &OpRun) -> bool {
-        self.ops.last().is_some_and(|last| !self.is_base_last() && Self::joins(self.author, last, op))
+        self.ops.last().is_some_and(|last| !self.is_last_large() && Self::joins(self.author, last, op))
     }
 
     pub(super) fn set_lamport(&mut self, stamp: usize, lamport: u32) {
@@ -387,9 +407,8 @@ impl Columns {
     pub(super) fn renumbered(&self, from: u32, numbers: &[u32]) -> Columns {
         let mut copy = Columns::new(numbers[self.author as usize], from);
         for (at, op) in self.runs_in(from..self.end()) {
-            let text = if op.kind == Kind::Insert { self.text_of(at, op.seq..op.end()) } else { "".into() };
             let replica = if op.replica == ROOT { ROOT } else { numbers[op.replica as usize] };
-            copy.push(OpRun { replica, ..op }, &text);
+            copy.push_copy(OpRun { replica, ..op }, self, at);
         }
         copy.begin_at(self.lamport(from));
         copy
@@ -414,8 +433,17 @@ impl Columns {
                 self.push_stamp(part.stamps[stamp].lamport, part.deps_of(stamp).iter().copied());
                 stamp += 1;
             }
-            let text = if op.kind == Kind::Insert { part.text_of(at, op.seq..op.end()) } else { "".into() };
-            self.push(op, &text);
+            self.push_copy(op, part, at);
+        }
+    }
+
+    /// Appends `op`, a part of the run of `from` with index `at`, with its text.
+    fn push_copy(&mut self, op: OpRun, from: &Columns, at: usize) {
+        let seqs = op.seq..op.end();
+        match from.large(&from.ops[at], seqs.clone()) {
+            Some(text) if LARGE_BYTES <= text.len_bytes() => self.push_large(op, text.into()),
+            _ if op.kind == Kind::Insert => self.push(op, &from.text_of(at, seqs)),
+            _ => self.push(op, ""),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use ropey::RopeSlice;
+
 use super::batch::{self, Parts};
-use super::columns::{Columns, Kind, Mark, OpRun, ROOT};
+use super::columns::{Columns, Kind, LARGE_BYTES, Mark, OpRun, ROOT};
 use super::history;
 use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
@@ -15,6 +17,12 @@ use crate::crdt::{ReplicaId, ReplicaTable};
 pub(super) struct Step {
     replica: u32,
     seqs: Range<u32>,
+}
+
+/// The text of an insert: a large one is shared with the log.
+enum Text<'a> {
+    Short(&'a str),
+    Large(RopeSlice<'a>),
 }
 
 /// What a refused batch must leave behind, beside the logs.
@@ -87,7 +95,7 @@ impl Document {
         let ([op], Some(deps)) = (&part.ops[..], part.deps_at_start()) else { return None };
         let r = part.author as usize;
         let is_next = part.start == self.logs[r].end() && self.waiting.is_empty() && self.behind.is_empty();
-        if !is_next {
+        if !is_next || LARGE_BYTES <= part.text.len() {
             return None;
         }
         let lamport = self.lamport_after(part.author, op.seq, deps).ok().flatten()?;
@@ -103,7 +111,7 @@ impl Document {
         log.push(*op, &part.text);
         self.applied[r] = op.end();
         let mut changes = Vec::with_capacity(1);
-        self.carry_out_run(part.author, op, lamport, &part.text, &mut changes);
+        self.carry_out_run(part.author, op, lamport, Text::Short(&part.text), &mut changes);
         self.note_heard(part.author, lamport + (op.len - 1));
         Some(Applied { changes, n_waiting: 0 })
     }
@@ -187,7 +195,7 @@ impl Document {
             has_grown = true;
         }
         while has_grown && self.take_in_waiting(marks) {}
-        let n_bytes: usize = self.waiting.iter().map(|w| w.text.len() + w.ops.len() * 8).sum();
+        let n_bytes: usize = self.waiting.iter().map(|w| w.n_bytes_from(0) + w.ops.len() * 8).sum();
         if self.waiting_max < self.waiting.len() || WAITING_BYTES_MAX < n_bytes {
             return Err(ApplyError::TooManyWaiting { n: self.waiting.len(), max: self.waiting_max });
         }
@@ -252,7 +260,7 @@ impl Document {
             let log = &self.logs[replica as usize];
             if let Some(at) = log.find(self.applied[replica as usize]) {
                 n += log.ops.len() - at;
-                n_bytes += log.text.len() - log.ops[at].text as usize;
+                n_bytes += log.n_bytes_from(at);
             }
         }
         if self.waiting_max < n || WAITING_BYTES_MAX < n_bytes {
@@ -349,9 +357,13 @@ impl Document {
             // Taken out while the rest changes; nothing looks at it meanwhile.
             let log = std::mem::take(&mut self.logs[step.replica as usize]);
             for (at, op) in log.runs_in(step.seqs.clone()) {
-                let text =
-                    if op.kind == Kind::Insert { log.text_of(at, op.seq..op.end()) } else { "".into() };
-                self.carry_out_run(step.replica, &op, log.lamport(op.seq), &text, &mut changes);
+                let (lamport, seqs) = (log.lamport(op.seq), op.seq..op.end());
+                let text = match log.large(&log.ops[at], seqs.clone()) {
+                    Some(part) => Text::Large(part),
+                    None if op.kind == Kind::Insert => Text::Short(log.own_text_of(at, seqs)),
+                    None => Text::Short(""),
+                };
+                self.carry_out_run(step.replica, &op, lamport, text, &mut changes);
             }
             self.note_heard(step.replica, log.lamport(step.seqs.end - 1));
             self.logs[step.replica as usize] = log;
@@ -364,14 +376,17 @@ impl Document {
         author: u32,
         op: &OpRun,
         lamport: u32,
-        text: &str,
+        text: Text<'_>,
         changes: &mut Vec<TextChange>,
     ) {
         if op.kind == Kind::Insert {
             let reference = (op.replica != ROOT).then_some(ElementId { replica: op.replica, seq: op.target });
             let run = Run::new(author, op.seq, lamport, op.len);
             let place = self.rga.insert_remote(reference, run).expect("references were checked") as usize;
-            self.text.insert(place, text, op.len as usize);
+            match text {
+                Text::Short(text) => self.text.insert(place, text, op.len as usize),
+                Text::Large(part) => self.text.insert_rope(place, part.into()),
+            }
             note_change(changes, place, 0, op.len as usize);
         } else {
             let span = Span { replica: op.replica, seq: op.targets().start, len: op.len };

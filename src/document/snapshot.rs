@@ -128,7 +128,7 @@ impl Document {
         }
         self.heard = (1..self.ids.len() as u32).filter(|&r| 0 < self.applied[r as usize]).collect();
         self.rga = Rga::from_runs(self.ids.clone(), &history.runs);
-        self.text = TextBuffer::from_rope(Rope::from_str(&history.text));
+        self.text = TextBuffer::from_rope(history.text.finish());
     }
 
     /// Returns the text that the runs and the logs give.
@@ -155,8 +155,8 @@ impl Document {
             let at = log.find(seq).ok_or(BAD_RUNS)?;
             let op = log.ops[at];
             let to = end.min(op.end());
-            if log.is_base(&op) {
-                each(&log.text_of(at, seq..to));
+            if let Some(part) = log.large(&op, seq..to) {
+                part.chunks().for_each(&mut each);
                 seq = to;
                 continue;
             }

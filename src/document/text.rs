@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 
-use ropey::Rope;
+use ropey::{Rope, RopeSlice};
 
 /// Bytes of buffered text past which an edit in its middle goes to the rope first.
 const BUFFER_MIDDLE_BYTES_MAX: usize = 4 << 10;
 
-/// Bytes of one insertion from which on it goes to the rope directly: joining costs more than it saves.
+/// Bytes of buffered text past which nothing is joined to it: joining costs more than it saves.
 const BUFFER_INSERT_BYTES_MAX: usize = 16 * BUFFER_MIDDLE_BYTES_MAX;
 
 /// Bytes of room that a growing text gets at least.
@@ -20,6 +20,48 @@ pub(super) struct TextBuffer {
     pending: Pending,
     /// The rope with the pending edit, made when somebody reads before the next edit.
     fresh: OnceCell<Rope>,
+}
+
+/// Bytes from which on a part of a large text is shared: to cut leaves costs more than to copy a few.
+const SHARED_BYTES_MIN: usize = 4 << 10;
+
+/// A text that is put together once, piece by piece. Large pieces share their leaves.
+#[derive(Default)]
+pub(super) struct TextBuilder {
+    rope: Rope,
+    /// What comes after the rope.
+    end: String,
+}
+
+impl TextBuilder {
+    pub(super) fn with_room(n_bytes: usize) -> TextBuilder {
+        TextBuilder { rope: Rope::new(), end: String::with_capacity(n_bytes) }
+    }
+
+    pub(super) fn push(&mut self, text: &str) {
+        self.end.push_str(text);
+    }
+
+    /// Appends a part of a large text: its leaves, unless they are few.
+    pub(super) fn push_part(&mut self, part: RopeSlice<'_>) {
+        if part.len_bytes() < SHARED_BYTES_MIN {
+            return self.end.extend(part.chunks());
+        }
+        self.flush();
+        self.rope.append(part.into());
+    }
+
+    pub(super) fn finish(mut self) -> Rope {
+        self.flush();
+        self.rope
+    }
+
+    fn flush(&mut self) {
+        if !self.end.is_empty() {
+            self.rope.append(Rope::from_str(&self.end));
+            self.end.clear();
+        }
+    }
 }
 
 /// A stretch of the rope to be replaced; nothing if it deletes nothing and has no text.
@@ -66,6 +108,14 @@ impl TextBuffer {
         } else {
             self.pending.begin(at, text, n_chars);
         }
+    }
+
+    /// Inserts a large text, whose leaves it shares. O(log n).
+    pub(super) fn insert_rope(&mut self, at: usize, text: Rope) {
+        self.flush();
+        let right = self.rope.split_off(at);
+        self.rope.append(text);
+        self.rope.append(right);
     }
 
     pub(super) fn delete(&mut self, at: usize, n: usize) {

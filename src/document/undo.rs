@@ -312,8 +312,12 @@ impl Document {
         let seq = self.stamp_local();
         let place = self.rga.insert_remote(reference, Run::new(0, seq, self.lamport_max + 1, len))?;
         let (replica, target) = reference.map_or((ROOT, 0), |id| (id.replica, id.seq));
-        self.record(OpRun { seq, len, kind: Kind::Insert, replica, target, text: 0 }, text);
-        self.text.insert(place as usize, text, len as usize);
+        let op = OpRun { seq, len, kind: Kind::Insert, replica, target, text: 0 };
+        self.record(op, text);
+        match self.logs[0].large(&op, op.seq..op.end()) {
+            Some(part) => self.text.insert_rope(place as usize, part.into()),
+            None => self.text.insert(place as usize, text, len as usize),
+        }
         Some((seq, place))
     }
 }

@@ -4,6 +4,7 @@
 mod anchors;
 mod causes;
 mod golden;
+mod large_texts;
 mod malformed;
 mod product;
 mod reference;

@@ -1,13 +1,15 @@
 //! Reading a history: from columns to the logs and the sequence.
 
+use ropey::Rope;
+
 use super::numbers::Numbers;
 use super::{BEGINS, DEAD, ENDS, Forecast, LEN_LONG, LEN_SHIFT};
 use crate::base::bytes::{Malformed, Reader};
 use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS_MAX};
 use crate::crdt::ReplicaId;
 use crate::crdt::rga::Run;
-use crate::document::columns::{Columns, Kind, OpRun, ROOT, byte_of_char};
-use crate::document::text::push_short;
+use crate::document::columns::{Columns, Kind, LARGE_BYTES, OpRun, ROOT, byte_of_char};
+use crate::document::text::{TextBuilder, push_short};
 
 /// What a history holds.
 pub(in crate::document) struct History {
@@ -16,7 +18,7 @@ pub(in crate::document) struct History {
     /// All characters in document order.
     pub runs: Vec<Run>,
     /// The characters that are not deleted.
-    pub text: String,
+    pub text: TextBuilder,
 }
 
 /// Operations of one author that stand together in the bytes.
@@ -78,13 +80,13 @@ pub(in crate::document) fn read(
     let fragments = read_fragments(reader, &mut ops)?;
     let directions = reader.block()?;
     let others = read_others(reader, &mut ops, authors.ids.len())?;
-    let text = Text::read(reader)?;
+    let mut text = Text::read(reader)?;
     stamps.give_times(&mut ops, &mut logs)?;
     text.share_out(&mut ops)?;
     let mut placed = place(&fragments, &mut ops, &authors, &text)?;
     check_dead(&others, &placed.runs, &authors)?;
     others.into_iter().for_each(|(op, target)| placed.killed.note(op, target, &mut ops));
-    fill_logs(&mut logs, &stamps, &ops, &authors, placed.killed, directions, text.all)?;
+    fill_logs(&mut logs, &stamps, &ops, &authors, placed.killed, directions, &text)?;
     Ok(History { logs, runs: placed.runs, text: placed.text })
 }
 
@@ -335,6 +337,8 @@ struct Text<'a> {
     all: &'a str,
     /// Whether each `BLOCK_BYTES` of it have other than ASCII characters, which are to be counted; empty if none have.
     mixed: Vec<bool>,
+    /// The texts of large inserts, by the operation's number.
+    large: Vec<(u32, Rope)>,
 }
 
 const BLOCK_BYTES: usize = 64;
@@ -343,7 +347,17 @@ impl<'a> Text<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Text<'a>, Malformed> {
         let all = std::str::from_utf8(reader.block()?).map_err(|_| Malformed("the text is not UTF-8"))?;
         let blocks = all.as_bytes().chunks(BLOCK_BYTES).map(|block| !block.is_ascii());
-        Ok(Text { all, mixed: if all.is_ascii() { Vec::new() } else { blocks.collect() } })
+        let mixed = if all.is_ascii() { Vec::new() } else { blocks.collect() };
+        Ok(Text { all, mixed, large: Vec::new() })
+    }
+
+    /// Returns the text of an operation, if it is a large insert.
+    #[inline]
+    fn large(&self, op: u32) -> Option<&Rope> {
+        if self.large.is_empty() {
+            return None;
+        }
+        self.large.binary_search_by_key(&op, |&(op, _)| op).ok().map(|at| &self.large[at].1)
     }
 
     /// Returns how many bytes the `n` characters from byte `from` on take; `n` is at least 1.
@@ -359,13 +373,18 @@ impl<'a> Text<'a> {
     }
 
     /// Gives each insert the place where its piece starts.
-    fn share_out(&self, ops: &mut [Op]) -> Result<(), Malformed> {
+    fn share_out(&mut self, ops: &mut [Op]) -> Result<(), Malformed> {
         let (mut at, mut n_left) = (0, self.all.chars().count() as u64);
         let len = u32::try_from(self.all.len()).map_err(|_| IMPOSSIBLE)?;
-        for op in ops.iter_mut().filter(|op| matches!(op.what, What::Insert { .. })) {
+        for (number, op) in (0..).zip(ops).filter(|(_, op)| matches!(op.what, What::Insert { .. })) {
             op.text = at;
             n_left = n_left.checked_sub(u64::from(op.len)).ok_or(Malformed("text is missing"))?;
-            at += self.n_bytes(at, op.len);
+            let n_bytes = self.n_bytes(at, op.len);
+            if LARGE_BYTES <= n_bytes as usize {
+                let piece = &self.all[at as usize..][..n_bytes as usize];
+                self.large.push((number, Rope::from_str(piece)));
+            }
+            at += n_bytes;
         }
         if at == len { Ok(()) } else { Err(Malformed("text is left over")) }
     }
@@ -375,7 +394,7 @@ impl<'a> Text<'a> {
 #[derive(Default)]
 struct Placed {
     runs: Vec<Run>,
-    text: String,
+    text: TextBuilder,
     killed: Killed,
 }
 
@@ -385,8 +404,11 @@ fn place(
     authors: &Authors,
     text: &Text<'_>,
 ) -> Result<Placed, Malformed> {
-    let mut placed = Placed { runs: Vec::with_capacity(fragments.len()), ..Placed::default() };
-    placed.text.reserve(text.all.len() / 2);
+    let mut placed = Placed {
+        runs: Vec::with_capacity(fragments.len()),
+        text: TextBuilder::with_room(if text.large.is_empty() { text.all.len() / 2 } else { 0 }),
+        ..Placed::default()
+    };
     let mut left = Left::default();
     for fragment in fragments {
         let op = &mut ops[fragment.op as usize];
@@ -400,12 +422,15 @@ fn place(
         }
         left.push(Stretch { author, seq, lamport, len: fragment.len });
         let from = op.text;
-        op.text += text.n_bytes(from, fragment.len);
-        let piece = from as usize..op.text as usize;
         op.n_placed += fragment.len;
+        let large = text.large(fragment.op).map(|rope| rope.slice(offset as usize..op.n_placed as usize));
+        op.text += large.map_or_else(|| text.n_bytes(from, fragment.len), |part| part.len_bytes() as u32);
         let mut run = Run::new(authors.local[author as usize], seq, lamport, fragment.len);
         if fragment.killer == NONE {
-            placed.text.push_str(&text.all[piece]);
+            match large {
+                None => placed.text.push(&text.all[from as usize..op.text as usize]),
+                Some(part) => placed.text.push_part(part),
+            }
         } else {
             run = run.dead();
             placed.killed.note(fragment.killer, Target { author, seq, len: fragment.len }, ops);
@@ -479,11 +504,11 @@ fn fill_logs(
     authors: &Authors,
     killed: Killed,
     directions: &[u8],
-    text: &str,
+    text: &Text<'_>,
 ) -> Result<(), Malformed> {
-    make_room(logs, ops);
+    make_room(logs, ops, text);
     // One author's text is all of it.
-    let is_alone = logs.len() == 1;
+    let is_alone = logs.len() == 1 && text.large.is_empty();
     let mut directions = directions.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
     let mut scratch = Vec::new();
     let mut ends = vec![0; logs.len()];
@@ -503,19 +528,19 @@ fn fill_logs(
             What::Insert { reference } => {
                 let (replica, target) =
                     reference.map_or((ROOT, 0), |(author, seq)| (authors.local[author as usize], seq));
-                let text_start = if is_alone { text_at } else { log.text.len() };
-                if !is_alone {
-                    push_short(&mut log.text, &text[text_at..op.text as usize]);
+                let start = if is_alone { text_at } else { log.text.len() } as u32;
+                let piece = text_at..op.text as usize;
+                text_at = piece.end;
+                let op = OpRun { seq, len, kind: Kind::Insert, replica, target, text: start };
+                match text.large(at as u32) {
+                    Some(rope) => log.push_large(op, rope.clone()),
+                    None => {
+                        if !is_alone {
+                            push_short(&mut log.text, &text.all[piece]);
+                        }
+                        log.ops.push(op);
+                    }
                 }
-                log.ops.push(OpRun {
-                    seq,
-                    len,
-                    kind: Kind::Insert,
-                    replica,
-                    target,
-                    text: text_start as u32,
-                });
-                text_at = op.text as usize;
             }
             What::Delete { head } => {
                 let target = killed.stretch(op, head, &mut scratch)?;
@@ -534,20 +559,22 @@ fn fill_logs(
     if directions.any(|is_backward| is_backward) {
         return Err(Malformed("directions are left over"));
     }
-    if let [log] = logs {
-        log.text.push_str(text);
+    if let [log] = logs
+        && is_alone
+    {
+        log.text.push_str(text.all);
     }
     Ok(())
 }
 
-fn make_room(logs: &mut [Columns], ops: &[Op]) {
+fn make_room(logs: &mut [Columns], ops: &[Op], text: &Text<'_>) {
     let mut room = vec![(0, 0); logs.len()];
     let mut text_at = 0;
-    for op in ops {
+    for (number, op) in (0..).zip(ops) {
         let (n_ops, n_bytes) = &mut room[op.author as usize];
         *n_ops += 1;
         if let What::Insert { .. } = op.what {
-            *n_bytes += op.text - text_at;
+            *n_bytes += if text.large(number).is_some() { 0 } else { op.text - text_at };
             text_at = op.text;
         }
     }
