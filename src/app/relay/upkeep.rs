@@ -60,9 +60,13 @@ fn rebuild(loaded: &LoadedDocument) -> Result<u64, String> {
 /// Copies a store, which may be served meanwhile, into a new file, and reads that through.
 ///
 /// # Errors
-/// If the file is there already, cannot be written, or is not what it should be.
+/// If the file is there already, cannot be written, is not what it should be, or lacks what follows damage in the log.
 pub fn backup(folder: &Path, to: &Path) -> anyhow::Result<()> {
-    StoreReader::open_folder(folder)?.backup(to)?;
+    let store = StoreReader::open_folder(folder)?;
+    store.backup(to)?;
+    if let Some(why) = store.log_damage() {
+        bail!("{} was written without some changes: {why}", to.display());
+    }
     match StoreReader::open_file(to)?.damage()?.first() {
         None => Ok(()),
         Some(why) => bail!("{} was written and is damaged ({why}); is the disk failing?", to.display()),

@@ -28,8 +28,10 @@ pub struct StoreReader {
     is_old: bool,
     /// What the redo log had at that moment beyond the database.
     pending: Vec<(Change, Mark)>,
-    /// What is wrong with the redo log, or was.
-    log_damage: Vec<String>,
+    /// What is wrong with the redo log.
+    log_damage: Option<String>,
+    /// What is kept apart of a log that was damaged.
+    kept: Vec<PathBuf>,
 }
 
 impl StoreReader {
@@ -69,7 +71,13 @@ impl StoreReader {
         let redo::Found { changes, damage } = redo::read(folder, salt, mark).map_err(not_read)?;
         let kept = redo::kept_apart(folder).map_err(not_read)?;
         let (_, now) = mark_of(&StoreReader::open_file(&self.path)?.connection)?;
-        (self.pending, self.log_damage) = (changes, said_of(damage, &kept));
+        (self.pending, self.kept) = (changes, kept);
+        self.log_damage = damage.map(|damage| {
+            format!(
+                "the log: {} changes follow something that is not as it was written; the relay keeps them apart when it starts",
+                damage.n_beyond
+            )
+        });
         Ok(now.generation == mark.generation)
     }
 
@@ -98,7 +106,8 @@ impl StoreReader {
             connection,
             is_old: false,
             pending: Vec::new(),
-            log_damage: Vec::new(),
+            log_damage: None,
+            kept: Vec::new(),
         };
         let (found, known) = (found.map_err(|why| reader.error(why))?, schema::version(schema::RELAY));
         reader.is_old = found < known;
@@ -124,7 +133,18 @@ impl StoreReader {
         let said = said.collect::<Result<Vec<_>, _>>().map_err(|why| self.error(why))?;
         let of_database =
             said.into_iter().filter(|line| line != "ok").map(|line| format!("the database: {line}"));
-        Ok(of_database.chain(self.log_damage.iter().cloned()).collect())
+        let kept = self.kept.iter().map(|path| {
+            format!(
+                "{} keeps what followed damage in the log; delete it once everybody who edits has been connected",
+                path.display()
+            )
+        });
+        Ok(of_database.chain(self.log_damage.iter().cloned()).chain(kept).collect())
+    }
+
+    /// Returns what is wrong with the redo log: the changes behind that are not in a copy.
+    pub fn log_damage(&self) -> Option<&str> {
+        self.log_damage.as_deref()
     }
 
     /// Returns the names of all documents.
@@ -198,23 +218,6 @@ impl StoreReader {
         rows::settle(&transaction, end)?;
         transaction.commit()
     }
-}
-
-/// Returns what is wrong with a redo log, and what is kept apart of one that was damaged.
-fn said_of(damage: Option<redo::Damage>, kept: &[PathBuf]) -> Vec<String> {
-    let damage = damage.map(|damage| {
-        format!(
-            "the log: {} changes follow something that is not as it was written; the relay keeps them apart when it starts",
-            damage.n_beyond
-        )
-    });
-    let kept = kept.iter().map(|path| {
-        format!(
-            "{} keeps what followed damage in the log; delete it once everybody who edits has been connected",
-            path.display()
-        )
-    });
-    damage.into_iter().chain(kept).collect()
 }
 
 /// Makes a backup the store of a relay's folder, which must have none and be served by nobody.

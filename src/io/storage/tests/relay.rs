@@ -473,6 +473,12 @@ fn damage_amid_the_log_is_told_and_what_follows_is_kept_apart() {
 
     let damage = || StoreReader::open(crashed.path()).and_then(|reader| reader.damage()).expect("readable");
     assert!(damage().len() == 1 && damage()[0].contains("5 changes follow"), "{:?}", damage());
+    let reader = StoreReader::open(crashed.path()).expect("readable");
+    assert!(
+        reader.log_damage().is_some_and(|why| why.contains("5 changes follow")),
+        "a copy would lack them"
+    );
+    drop(reader);
     let (store, events) = open(&crashed);
     let RelayEvent::LogDamaged { sentence } = next(&events) else { panic!("nothing was said") };
     assert!(sentence.contains("at byte 258") && sentence.contains("5 changes"), "{sentence}");
