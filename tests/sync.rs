@@ -673,6 +673,38 @@ fn what_was_left_out_is_acknowledged_once_its_author_has_brought_it() {
     }
 }
 
+/// An afternoon of many people, in which something breaks every other minute: no queue grows, and they end in step.
+#[test]
+fn four_hours_of_many_people_end_in_step() {
+    let n_writers = number_from_env("COEDIT_CLIENTS").unwrap_or(16) as usize;
+    let options = Options {
+        n_writers,
+        n_readers: 2,
+        n_late: n_writers / 2,
+        requests_percent: 20,
+        snapshot_after_records: 200,
+        n_acts: 1_500,
+        gap_ms: 20_000,
+        undo_percent: 5,
+        n_chars_edit: 20,
+        cut: 1,
+        half_open: 1,
+        partition: 1,
+        kill_client: 1,
+        quit_client: 1,
+        kill_server: 1,
+        power: 1,
+        sleep: 1,
+        save: 2,
+        presence: 8,
+        ..Options::quiet()
+    };
+    match sim::run_with(27, options) {
+        Ok(outcome) => assert!(4 * 3_600_000 < outcome.simulated.0, "{outcome:?}"),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
 /// What only a reader has cannot be brought back, and stays with the reader.
 #[test]
 fn a_reader_keeps_what_a_restored_relay_does_not_have() {

@@ -1,7 +1,8 @@
 //! Bytes from outside: what was recorded, damaged in every way, must be refused or be harmless: no panic, no hang, little memory, and
 //! after a refusal everything is as it was.
 //!
-//! One test at a time, as what each allocates is counted. `COEDIT_FUZZ_SECONDS=n` gives each target that long.
+//! One test at a time, as what each allocates is counted. `COEDIT_FUZZ_SECONDS=n` gives each target that long, and `COEDIT_TARGET=name`
+//! chooses one.
 
 mod mutate;
 mod recorded;
@@ -71,7 +72,8 @@ fn hex(bytes: &[u8]) -> String {
 /// Each target in turn gets what it can read, damaged at random with its lengths repaired.
 fn fuzz() {
     let seconds = std::env::var("COEDIT_FUZZ_SECONDS").map_or(SECONDS, |n| n.parse().expect("a number"));
-    for target in TARGETS {
+    let chosen = std::env::var("COEDIT_TARGET").ok();
+    for target in TARGETS.iter().filter(|target| chosen.as_ref().is_none_or(|name| name == target.name)) {
         let corpus = (target.corpus)();
         let mut rng = Rng::new(seconds);
         let mut seen = Seen::default();
