@@ -142,10 +142,7 @@ impl Model {
         self.document.end_undo_group();
         self.saved_revision = self.revision;
         let places = if n == 1 { "place" } else { "places" };
-        self.notify(
-            format!("read again from the file, with changes in {n} {places}; undo takes it back"),
-            now,
-        );
+        self.notify(format!("read again ({n} {places}); undo takes it back"), now);
         effects.push(Effect::InStep);
     }
 

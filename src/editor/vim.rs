@@ -105,6 +105,8 @@ pub struct Vim {
     /// Keys typed since insert mode began, and how often they count.
     inserted: Vec<Key>,
     insert_count: usize,
+    /// Where inserting began, unless that is where an operator left the caret.
+    insert_start: Option<Anchor>,
     /// Whether each time begins a line of its own.
     opens_line: bool,
     /// What each key typed over, the last one last. `None` where characters are inserted.
@@ -363,13 +365,20 @@ impl Model {
         if pieces.is_empty() { std::iter::once(span.start..span.start).collect() } else { pieces }
     }
 
-    fn vim_leave_visual(&mut self) {
+    /// Notes what is selected, for `gv`, `'<` and `'>`.
+    fn vim_note_visual(&mut self) {
         if let Mode::Visual(_) = self.vim.mode {
             let Selection { anchor, head, .. } = self.selection;
-            let ends = (self.document.anchor(anchor, Bias::Left), self.document.anchor(head, Bias::Left));
+            let ends = (self.document.anchor(anchor, Bias::Right), self.document.anchor(head, Bias::Right));
             self.vim.last_visual = Some((self.vim.mode, ends.0, ends.1));
+        }
+    }
+
+    fn vim_leave_visual(&mut self) {
+        if let Mode::Visual(_) = self.vim.mode {
+            self.vim_note_visual();
             self.vim.mode = Mode::Normal;
-            self.select(Selection::caret(motion::in_line(self.rope(), head)));
+            self.select(Selection::caret(motion::in_line(self.rope(), self.selection.head)));
         }
     }
 

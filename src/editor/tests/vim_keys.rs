@@ -84,3 +84,25 @@ fn columns_are_as_wide_as_tabs_are() {
     check("|\tab", ":set ts=8<Enter>10|", "\ta|b");
     check("\t|ab\n123456789", ":set ts=8<Enter><Ctrl-V>jd", "\t|b\n12345678");
 }
+
+#[test]
+fn what_an_operator_worked_on_is_selected_again() {
+    check("one |two three", "veygggvd", "one | three");
+    check("|a\nb\nc", "Vj>gvd", "|c");
+}
+
+#[test]
+fn lines_put_over_the_last_line_are_the_last() {
+    check("a\nb\n|c\n", "ggyyGVp", "a\nb\n|a\n");
+    check("a\nb\n|c", "ggywGVp", "a\nb\n|a");
+}
+
+#[test]
+fn tab_stops_of_inserting_round_and_deleting_stops_where_it_began() {
+    check("   |a", "i<Ctrl-T>x<Esc>", "    |xa");
+    check("|", "i<Ctrl-T>x<Esc>", "  |x");
+    check("    |a", "i<Ctrl-D>x<Esc>", "  |xa");
+    check("ab c|d", "ixy<Ctrl-W>z<Esc>", "ab c|zd");
+    check("ab c|d", "ixy<Ctrl-W><Ctrl-W>z<Esc>", "ab |zd");
+    check("  ab c|d", "i<Ctrl-U>z<Esc>", "  |zd");
+}

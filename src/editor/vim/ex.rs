@@ -48,11 +48,13 @@ impl Model {
             }
             "" if rest.starts_with(['>', '<']) => {
                 self.vim_select_lines(range.unwrap_or(here));
-                if rest.starts_with('>') {
-                    self.indent_lines(now)
-                } else {
-                    self.outdent(now)
+                let sign = if rest.starts_with('>') { '>' } else { '<' };
+                let (line, n) = (self.line(), rest.chars().take_while(|&c| c == sign).count());
+                for _ in 0..n {
+                    if sign == '>' { self.indent_lines(now) } else { self.outdent(now) }
                 }
+                let line = line.max(self.rope().char_to_line(self.selection.range().end.saturating_sub(1)));
+                self.select(Selection::caret(motion::first_word(self.rope(), line)));
                 true
             }
             "" if rest.starts_with('&') => self.vim_substitute(&rest[1..], range.unwrap_or(here), now),
@@ -103,8 +105,10 @@ impl Model {
                 let lines = range.unwrap_or(here);
                 self.select(Selection::caret(self.rope().line_to_char(lines.start)));
                 let done = self.vim_join(lines.len().max(2), now);
-                let at = motion::first_word(self.rope(), self.line());
-                self.select(Selection::caret(at));
+                if done {
+                    let at = motion::first_word(self.rope(), self.line());
+                    self.select(Selection::caret(at));
+                }
                 done
             }
             "sort" => {

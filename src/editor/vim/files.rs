@@ -58,9 +58,9 @@ impl Model {
         effects: &mut Vec<Effect>,
     ) -> bool {
         match argument {
-            "" if !is_forced && self.is_modified() => self.vim_refuse(
-                "something is not saved yet; :w saves it, :e! reads the file again without it".to_owned(),
-            ),
+            "" if !is_forced && self.is_modified() => {
+                self.vim_refuse("not saved yet; :e! reads the file again".to_owned())
+            }
             "" => {
                 self.act(Action::Revert, false, now, effects);
                 true

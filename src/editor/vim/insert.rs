@@ -1,9 +1,10 @@
 //! Inserting as vim does it, and replacing.
 
+use ropey::Rope;
+
 use crate::base::time::MonoTime;
 use crate::document::Bias;
-use crate::editor::column::line_end;
-use crate::editor::edit::Kind;
+use crate::editor::column::{cells_between, line_end};
 use crate::editor::edits::Edit;
 use crate::editor::key::{Key, KeyCode};
 use crate::editor::lines::indent_of;
@@ -43,6 +44,7 @@ impl Model {
             _ => head,
         };
         self.select(Selection::caret(at));
+        self.vim.insert_start = Some(self.document.anchor(at, Bias::Left));
         true
     }
 
@@ -69,21 +71,62 @@ impl Model {
                 self.vim.inserts_after = true;
                 self.vim.mode = Mode::Normal;
             }
-            KeyCode::Char('u') if key.ctrl => {
-                self.delete(|rope, at| rope.line_to_char(rope.char_to_line(at)), Kind::Whole, now);
-            }
-            KeyCode::Char('t') if key.ctrl => self.indent_lines(now),
-            KeyCode::Char('d') if key.ctrl => self.outdent(now),
+            KeyCode::Char('u') if key.ctrl => self.vim_delete_back(line_text_start, now),
+            KeyCode::Char(c @ ('t' | 'd')) if key.ctrl => self.vim_step_indent(c == 't', now),
             KeyCode::Char(c) if !key.ctrl && self.vim.replaced.is_some() => self.vim_type_over(c, now),
-            KeyCode::Enter if !key.ctrl && !key.alt && self.vim.replaced.is_some() => {
-                let at = self.selection.head;
-                self.enter(now);
-                self.vim_note_replaced(at, String::new());
+            KeyCode::Enter if !key.ctrl && !key.alt && !key.shift && self.others.is_empty() => {
+                self.vim_enter(now)
+            }
+            KeyCode::Char('w') if key.ctrl && self.others.is_empty() => {
+                self.vim_delete_back(grapheme::prev_word, now)
             }
             KeyCode::Backspace if self.vim.replaced.is_some() => self.vim_take_back(now),
             _ => return false,
         }
         true
+    }
+
+    /// Ends the line; the blanks behind the caret go, where a new line is indented.
+    fn vim_enter(&mut self, now: MonoTime) {
+        let at = self.selection.head;
+        let is_on = self.settings.auto_indent;
+        let is_blank = |c: &char| is_on && matches!(c, ' ' | '\t');
+        let n_blanks = self.rope().chars_at(at).take_while(is_blank).count();
+        let blanks = self.rope().slice(at..at + n_blanks).to_string();
+        if 0 < n_blanks {
+            self.make_whole(&[Edit::delete(at..at + n_blanks)], now);
+        }
+        self.enter(now);
+        if self.vim.replaced.is_some() {
+            self.vim_note_replaced(at, blanks);
+        }
+    }
+
+    /// Deletes back to a place; not beyond where inserting began while the caret is behind that.
+    fn vim_delete_back(&mut self, to: fn(&Rope, usize) -> usize, now: MonoTime) {
+        let (rope, head) = (self.rope(), self.selection.head);
+        let began = self.vim.insert_start.and_then(|start| self.document.resolve(start));
+        let began = began.filter(|&start| start < head).unwrap_or(0);
+        let start = to(rope, head).max(began).min(head);
+        self.make_whole(&[Edit::delete(start..head)], now);
+    }
+
+    /// Takes the line's indentation to the next step, or the one before.
+    fn vim_step_indent(&mut self, is_deeper: bool, now: MonoTime) {
+        let (rope, line, step) = (self.rope(), self.line(), self.indent_cells());
+        let start = rope.line_to_char(line);
+        let end = start + indent_of(rope, line).chars().count();
+        let cells = cells_between(rope, start, end, self.tab_width);
+        let wanted =
+            if is_deeper { (cells / step + 1) * step } else { cells.saturating_sub(1) / step * step };
+        let edit = match (self.indentation.is_tab, end - start == cells) {
+            (true, _) => Edit { range: start..end, text: "\t".repeat(wanted / step) },
+            (false, false) => Edit { range: start..end, text: " ".repeat(wanted) },
+            // At the start of the line, so that a caret within the blanks stays as far from the text.
+            (false, true) if cells < wanted => Edit::insert(start, " ".repeat(wanted - cells)),
+            (false, true) => Edit::delete(start..start + cells - wanted),
+        };
+        self.make_whole(&[edit], now);
     }
 
     /// Types over the character under the caret, if the line has one there.
@@ -115,7 +158,7 @@ impl Model {
         let Some((start, before)) = here else {
             // It went elsewhere: of what was typed there nothing is taken back any more.
             self.vim.replaced = Some(Vec::new());
-            let to = grapheme::prev(self.rope(), at).max(self.rope().line_to_char(self.line()));
+            let to = grapheme::prev(self.rope(), at);
             return self.select(Selection::caret(to));
         };
         self.make_whole(&[Edit { range: start..at, text: before }], now);
@@ -149,12 +192,19 @@ impl Model {
     }
 }
 
+/// Where the text of the line begins, or the line if it is no further.
+fn line_text_start(rope: &Rope, at: usize) -> usize {
+    let line = rope.char_to_line(at);
+    let (start, n_blanks) = (rope.line_to_char(line), indent_of(rope, line).chars().count());
+    if start + n_blanks < at { start + n_blanks } else { start }
+}
+
 impl Vim {
     /// Begins to insert: what is typed from now on is undone together.
     pub(super) fn begin_insert(&mut self) {
         self.mode = Mode::Insert;
         self.is_change = true;
-        (self.insert_count, self.opens_line, self.replaced) = (1, false, None);
+        (self.insert_count, self.opens_line, self.replaced, self.insert_start) = (1, false, None, None);
         self.inserted.clear();
     }
 }

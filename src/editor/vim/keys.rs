@@ -293,11 +293,12 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
         _ => None,
     };
     if let Some(operator) = operator {
-        let doubled = if c == 'g' { as_letter(reader.next()?) } else { Some(c) };
+        let is_g = c == 'g';
+        let doubled = if is_g { as_letter(reader.next()?) } else { Some(c) };
         if is_visual {
             return Ok((None, Verb::Operate(operator, Target::Selection)));
         }
-        return target(reader, doubled).map(|(count, target)| (count, Verb::Operate(operator, target)));
+        return target(reader, doubled, is_g).map(|(count, target)| (count, Verb::Operate(operator, target)));
     }
     let verb = match c {
         'i' | 'a' if is_visual => Verb::Select(Object { is_around: c == 'a', kind: reader.char()? }),
@@ -313,7 +314,8 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
     Ok((None, verb))
 }
 
-fn target(reader: &mut Reader, doubled: Option<char>) -> Result<(Option<usize>, Target), Stop> {
+/// Reads what an operator works on; `is_g` is whether its key came after `g`.
+fn target(reader: &mut Reader, doubled: Option<char>, is_g: bool) -> Result<(Option<usize>, Target), Stop> {
     let count = reader.count()?;
     let c = as_letter(reader.next()?).ok_or(Stop::Nothing)?;
     if Some(c) == doubled {
@@ -325,6 +327,7 @@ fn target(reader: &mut Reader, doubled: Option<char>) -> Result<(Option<usize>, 
     match motion(reader, c)? {
         Some(motion) => Ok((count, Target::Motion(motion))),
         None if c == 'g' => match reader.char()? {
+            c if is_g && Some(c) == doubled => Ok((count, Target::Line)),
             c @ ('n' | 'N') => Ok((count, Target::Match(c == 'n'))),
             _ => Err(Stop::Nothing),
         },

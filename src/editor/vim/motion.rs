@@ -143,9 +143,9 @@ pub fn sentence(rope: &Rope, from: usize, is_forward: bool) -> usize {
         }
         let ends = before.checked_sub(1).and_then(|end| at(rope, end));
         let is_apart = before < place && matches!(ends, Some('.' | '!' | '?'));
-        place == 0
-            || is_empty_line(rope, place)
-            || (!blank(place) && (is_apart || is_empty_line(rope, place - 1)))
+        let start = rope.line_to_char(rope.char_to_line(place));
+        let begins_paragraph = before <= start && 0 < start && is_empty_line(rope, start - 1);
+        place == 0 || is_empty_line(rope, place) || (!blank(place) && (is_apart || begins_paragraph))
     };
     if is_forward {
         (from + 1..rope.len_chars()).find(|&place| is_start(place)).unwrap_or(rope.len_chars())

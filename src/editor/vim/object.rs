@@ -26,7 +26,7 @@ pub fn object(rope: &Rope, span: &Range<usize>, object: Object, n: usize) -> Opt
     let chars = |range: Option<Range<usize>>| range.map(|range| (range, Shape::Chars));
     let pair = |open, close| {
         (0..n).try_fold((span.clone(), Shape::Chars), |(span, _), _| {
-            brackets(rope, &span, open, close, is_around)
+            brackets(rope, &span, open, close, is_around, n == 1 && !grows)
         })
     };
     match object.kind {
@@ -90,11 +90,13 @@ fn brackets(
     open: char,
     close: char,
     is_around: bool,
+    may_be_ahead: bool,
 ) -> Option<(Range<usize>, Shape)> {
     let start = match at(rope, span.start) {
         Some(c) if c == open && span.len() <= 1 => span.start,
         _ => match bracket::opening(rope, span.start, open, close) {
             Some(start) => start,
+            None if !may_be_ahead => return None,
             // Outside of all of them it is the next one.
             None => {
                 let ahead = (span.start..).zip(rope.chars_at(span.start)).take(SCAN_CHARS_MAX);
@@ -142,7 +144,11 @@ fn quotes(rope: &Rope, from: usize, quote: char, is_around: bool) -> Option<Rang
 /// Paragraphs and the empty lines between them; `None` if there are not so many.
 fn paragraphs(rope: &Rope, from: usize, is_around: bool, n: usize) -> Option<Range<usize>> {
     let n_lines = last_line(rope) + 1;
-    let is_empty = |line: usize| rope.line_to_char(line) == line_end(rope, line);
+    // Blanks alone are no text.
+    let is_empty = |line: usize| {
+        let (start, end) = (rope.line_to_char(line), line_end(rope, line));
+        rope.chars_at(start).take(end - start).all(|c| matches!(c, ' ' | '\t'))
+    };
     let here = rope.char_to_line(from).min(n_lines - 1);
     let back = |from: usize, kind: bool| {
         (0..from).rev().take_while(|&line| is_empty(line) == kind).last().unwrap_or(from)

@@ -30,7 +30,8 @@ impl Model {
             'x' | 'X' => {
                 let motion = line_motion(if c == 'x' { 'l' } else { 'h' });
                 let is_empty = self.rope().line_to_char(self.line()) == line_end(self.rope(), self.line());
-                !is_empty && self.vim_operate(Operator::Delete, &motion, count, now, effects)
+                // There is nothing to delete, and that is no failure that would end a macro.
+                is_empty || self.vim_operate(Operator::Delete, &motion, count, now, effects)
             }
             'D' => self.vim_operate(Operator::Delete, &line_motion('$'), count, now, effects),
             'C' => self.vim_operate(Operator::Change, &line_motion('$'), count, now, effects),
@@ -261,7 +262,10 @@ impl Model {
                 let done = self.vim_put(c == 'P', count, now, effects);
                 if done {
                     let end = self.vim.put_end.min(self.rope().len_chars());
-                    self.select(Selection::caret(end));
+                    // Behind the last line there is none.
+                    let last = self.rope().line_to_char(self.vim_last_line());
+                    let is_behind = self.vim_last_line() < self.rope().char_to_line(end);
+                    self.select(Selection::caret(if is_behind { last } else { end }));
                 }
                 done
             }
@@ -354,6 +358,23 @@ impl Model {
         }
     }
 
+    /// Puts the end of a line in the place of characters and of the blanks behind them; the next line is indented as this one.
+    fn vim_break_line(&mut self, range: std::ops::Range<usize>, now: MonoTime) -> bool {
+        let rope = self.rope();
+        let (is_on, line) = (self.settings.auto_indent, rope.char_to_line(range.start));
+        let is_blank = |c: &char| is_on && matches!(c, ' ' | '\t');
+        let n_blanks = rope.chars_at(range.end).take_while(is_blank).count();
+        let is_last = range.end + n_blanks == line_end(rope, line);
+        let indent = if is_on && !is_last { indent_of(rope, line) } else { String::new() };
+        let at = range.start + 1 + indent.chars().count().saturating_sub(1);
+        self.make_whole(
+            &[Edit { range: range.start..range.end + n_blanks, text: format!("\n{indent}") }],
+            now,
+        );
+        self.select(Selection::caret(at));
+        true
+    }
+
     fn vim_replace_chars(&mut self, with: char, n: usize, now: MonoTime) -> bool {
         self.vim.is_change = true;
         let is_visual = matches!(self.vim.mode, Mode::Visual(_));
@@ -378,18 +399,17 @@ impl Model {
         let start = pieces[0].start;
         let replaced = |c: char| if c == '\n' { '\n' } else { with };
         let text = |range: &std::ops::Range<usize>| -> String {
-            if with == '\n' && !is_visual {
-                "\n".to_owned()
-            } else {
-                rope.slice(range.clone()).chars().map(replaced).collect()
-            }
+            rope.slice(range.clone()).chars().map(replaced).collect()
         };
         let edits: Vec<Edit> =
             pieces.iter().map(|range| Edit { range: range.clone(), text: text(range) }).collect();
         let end = start + edits[0].text.chars().count();
+        if with == '\n' && !is_visual {
+            return self.vim_break_line(pieces[0].clone(), now);
+        }
         self.make_whole(&edits, now);
         self.vim_leave_visual();
-        self.select(Selection::caret(if is_visual { start } else { end - usize::from(with != '\n') }));
+        self.select(Selection::caret(if is_visual { start } else { end - 1 }));
         true
     }
 }

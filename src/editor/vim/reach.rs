@@ -264,6 +264,10 @@ impl Model {
         for step in 1..=n {
             let to = motion::word_start(rope, at, is_big);
             let line = rope.char_to_line(at);
+            if is_operator && step == n && motion::is_empty_line(rope, at) && line < self.vim_last_line() {
+                // An empty line is a word that ends with it.
+                return at + 1;
+            }
             if is_operator && step == n && line < rope.char_to_line(to) && at < line_end(rope, line) {
                 return line_end(rope, line);
             }

@@ -76,17 +76,31 @@ impl Model {
         if !self.may_edit(now) {
             return false;
         }
+        if text.is_empty() && !matches!(self.vim.mode, Mode::Visual(_)) {
+            return true;
+        }
         let n = count.unwrap_or(1);
         let mut is_before = is_before;
         if let Mode::Visual(over) = self.vim.mode {
-            let is_at_end = self.vim_span().end == self.rope().len_chars();
+            let (span, rope) = (self.vim_span(), self.rope());
+            let last = rope.char_to_line(span.end.saturating_sub(1).max(span.start));
+            let is_at_end = match over {
+                // There is no line any more before which it could be put.
+                Shape::Lines => last == self.vim_last_line() && 0 < rope.char_to_line(span.start),
+                _ => span.end == rope.len_chars(),
+            };
             self.vim.register = None;
             self.vim_operate(Operator::Delete, &Target::Selection, None, now, effects);
-            is_before = over == Shape::Lines || !is_at_end;
+            is_before = !is_at_end;
             if over == Shape::Lines && shape == Shape::Chars {
-                let at = self.rope().line_to_char(self.line());
-                self.make_whole(&[Edit::insert(at, text.repeat(n) + "\n")], now);
-                self.select(Selection::caret(at));
+                let (line, text) = (self.line(), text.repeat(n));
+                let end = line_end(self.rope(), line);
+                let (at, text, caret) = match is_at_end {
+                    true => (end, format!("\n{text}"), end + 1),
+                    false => (self.rope().line_to_char(line), text + "\n", self.rope().line_to_char(line)),
+                };
+                self.make_whole(&[Edit::insert(at, text)], now);
+                self.select(Selection::caret(caret));
                 return true;
             }
             if over != Shape::Lines && shape == Shape::Lines {
@@ -94,7 +108,8 @@ impl Model {
                 self.make_whole(&[Edit::insert(at, "\n")], now);
                 let text = text.repeat(n);
                 self.make_whole(&[Edit::insert(at + 1, text)], now);
-                self.select(Selection::caret(at + 1));
+                let line = self.rope().char_to_line(at + 1);
+                self.select(Selection::caret(motion::first_word(self.rope(), line)));
                 return true;
             }
         }

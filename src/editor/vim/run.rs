@@ -36,6 +36,16 @@ impl Model {
     pub(super) fn vim_run(&mut self, command: Command, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         let Command { register, count, verb } = command;
         self.vim.register = register;
+        let revision = self.revision;
+        let done = self.vim_do(verb, count, now, effects);
+        if revision != self.revision {
+            // The next `j` goes on from where the edit left the caret.
+            self.vim.goal = None;
+        }
+        done
+    }
+
+    fn vim_do(&mut self, verb: Verb, count: Option<usize>, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         match verb {
             Verb::Move(motion) => self.vim_move(&motion, count),
             Verb::Operate(operator, target) => self.vim_operate(operator, &target, count, now, effects),
@@ -45,8 +55,11 @@ impl Model {
                 else {
                     return false;
                 };
-                if shape == Shape::Lines {
-                    self.vim.mode = Mode::Visual(Shape::Lines);
+                match (self.vim.mode, shape) {
+                    (_, Shape::Lines) => self.vim.mode = Mode::Visual(Shape::Lines),
+                    // What is in a line is selected by its characters.
+                    (Mode::Visual(Shape::Lines), _) => self.vim.mode = Mode::Visual(Shape::Chars),
+                    _ => {}
                 }
                 self.vim_select(range);
                 true
@@ -74,7 +87,9 @@ impl Model {
         if matches!(motion, Motion::Plain('j' | 'k' | '+' | '-') | Motion::G('j' | 'k')) {
             self.vim.goal.get_or_insert(column_of(self.rope(), from, self.tab_width));
         }
-        let Some(reach) = self.vim_reach(motion, count, from, false) else { return false };
+        let holds_end =
+            self.vim.mode == Mode::Visual(Shape::Chars) && matches!(motion, Motion::Plain('l' | ' '));
+        let Some(reach) = self.vim_reach(motion, count, from, holds_end) else { return false };
         let rope = self.rope();
         let is_vertical = matches!(motion, Motion::Plain('j' | 'k') | Motion::G('j' | 'k'));
         let is_far = matches!(
@@ -91,6 +106,8 @@ impl Model {
             // Only with this one a selection, or what goes on inserting, holds the end of the line.
             Motion::Plain('$') if self.vim.mode != Mode::Normal || self.vim.inserts_after => reach.to,
             _ if self.vim.inserts_after => reach.to,
+            // A selection may hold the end of the line.
+            Motion::Plain('l' | ' ') if self.vim.mode == Mode::Visual(Shape::Chars) => reach.to,
             _ => motion::in_line(rope, reach.to),
         };
         if !is_vertical {
@@ -221,6 +238,7 @@ impl Model {
         }
         let start = pieces[0].start;
         let was_visual = matches!(self.vim.mode, Mode::Visual(_));
+        self.vim_note_visual();
         self.vim.mode = Mode::Normal;
         match operator {
             Operator::Yank => {
