@@ -3,6 +3,7 @@
 mod as_vim;
 mod commands;
 mod editing;
+mod keys;
 mod vim;
 mod vim_colon;
 mod vim_keys;

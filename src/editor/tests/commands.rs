@@ -1,7 +1,6 @@
 use super::{Bench, Settings, check};
 use crate::editor::command::COMMANDS;
 use crate::editor::key::{Mouse, MouseKind};
-use crate::editor::keymap::{self, Found};
 use crate::editor::{Msg, update};
 
 #[test]
@@ -164,21 +163,4 @@ fn wrapping_is_switched_for_one_text_and_clicks_land_on_what_is_drawn() {
     assert!(!bench.model.is_wrapped());
     update(&mut bench.model, click(5, 1), bench.now);
     assert_eq!(bench.drawn(), "one t|wo three four five six");
-}
-
-#[test]
-fn every_key_of_the_table_runs_its_command_and_leaves_a_sound_editor() {
-    for command in COMMANDS {
-        for keys in command.keys {
-            let parsed = keymap::parse(keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
-            let found = keymap::Keymap::default().find(&parsed);
-            assert_eq!(found, Found::Action(command.action, false), "{keys} is {}", command.name);
-            let mut bench = Bench::new("a^b|c\n\tde|f\n(x)\n", Settings::default());
-            for key in parsed {
-                update(&mut bench.model, Msg::Key(key), bench.now);
-            }
-            assert!(bench.model.chord.is_empty(), "{keys} is not whole");
-            bench.press("<Esc><Esc>x<Ctrl-Z>");
-        }
-    }
 }
