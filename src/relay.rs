@@ -323,7 +323,7 @@ impl Relay {
 }
 
 fn refusal(code: RefuseCode, retry_after: Option<Millis>, sentence: &str) -> Refuse {
-    Refuse { code, retry_after, sentence: sentence.to_owned() }
+    Refuse { code, retry_after, sentence: sentence.to_owned(), elsewhere: None }
 }
 
 fn denied() -> Refuse {

@@ -20,7 +20,7 @@ use crate::io::transport::connect::Network;
 use crate::io::transport::dial::{self, LinkAddr};
 use crate::io::transport::{self, Connection, LinkEvent, LinkHandle};
 use crate::journal::FileHash;
-use crate::protocol::link_url::LinkUrl;
+use crate::protocol::link_url::{LinkUrl, ServerUrl};
 use crate::protocol::presence::Presence;
 use crate::protocol::{ConnectionId, Epoch};
 use crate::sync::{Direction, Input, LinkId, Output, PersistToken, Room, RoomConfig, Status};
@@ -433,7 +433,7 @@ impl Session {
                         _ => kept_at_once = Some(token),
                     }
                 }
-                Output::Dial => self.dial(),
+                Output::Dial { elsewhere } => self.dial(elsewhere),
                 Output::TextChanged(applied) => news.push(News::TextChanged(applied)),
                 Output::PeopleChanged => news.push(News::People),
                 Output::StatusChanged => news.push(News::Status),
@@ -467,9 +467,10 @@ impl Session {
         self.step(Input::LinkReplaced { token, access }, doc, news);
     }
 
-    fn dial(&mut self) {
+    fn dial(&mut self, elsewhere: Option<ServerUrl>) {
         let Some(upstream) = &self.upstream else { return };
-        let server = &upstream.server;
+        let elsewhere = elsewhere.filter(|server| server.is_tls || !upstream.server.is_tls);
+        let server = elsewhere.as_ref().unwrap_or(&upstream.server);
         let address = LinkAddr {
             host: server.host.clone(),
             port: server.port,

@@ -6,6 +6,7 @@ use crate::base::time::{Millis, WallTime};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::protocol::capability::{Access, Mode, Token, TokenHash};
 use crate::protocol::codec::{self, DecodeError, Reader};
+use crate::protocol::link_url::ServerUrl;
 use crate::protocol::{ConnectionId, DocumentId, Epoch, PROTOCOL_VERSION, SessionId};
 
 /// Starts every hello, so that whoever is spoken to by another program knows at once.
@@ -166,6 +167,8 @@ pub struct Refuse {
     pub retry_after: Option<Millis>,
     /// Why, for people: one sentence. Untrusted. At most [`limits::SENTENCE_BYTES_MAX`] bytes on the wire.
     pub sentence: String,
+    /// Where to go instead, if the sender ends and names a place. Untrusted.
+    pub elsewhere: Option<ServerUrl>,
 }
 
 impl Hello {
@@ -264,6 +267,9 @@ impl Refuse {
         out.push(self.code.to_byte());
         put_varint(out, self.retry_after.map_or(0, |Millis(ms)| ms.saturating_add(1)));
         codec::put_text(out, &self.sentence, limits::SENTENCE_BYTES_MAX);
+        if let Some(server) = &self.elsewhere {
+            codec::put_text(out, &server.to_string(), limits::SENTENCE_BYTES_MAX);
+        }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Refuse, DecodeError> {
@@ -272,6 +278,11 @@ impl Refuse {
             code: code.ok_or(DecodeError::Invalid("a refusal's code"))?,
             retry_after: reader.varint(u64::MAX, "a time to come back")?.checked_sub(1).map(Millis),
             sentence: reader.text(limits::SENTENCE_BYTES_MAX, "a sentence")?.to_owned(),
+            elsewhere: match reader.is_empty() {
+                true => None,
+                // An address that means nothing here is none.
+                false => ServerUrl::parse(reader.text(limits::SENTENCE_BYTES_MAX, "an address")?).ok(),
+            },
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::base::limits;
 use crate::base::time::{Millis, WallTime};
 use crate::protocol::capability::{Access, Token, TokenHash};
 use crate::protocol::greeting::RefuseCode;
+use crate::protocol::link_url::ServerUrl;
 use crate::protocol::{DocumentId, Epoch};
 use crate::sync::event::{Grant, LinkLimits, Order, Report};
 use crate::sync::{LinkId, PersistToken};
@@ -37,6 +38,8 @@ pub struct RelayConfig {
     pub handshakes: (u64, u64),
     /// Bytes of one document in the store; a larger one can only be read.
     pub document_bytes_max: u64,
+    /// Where clients go when it ends, if that is another place.
+    pub elsewhere: Option<ServerUrl>,
     /// How long a document without links stays in memory.
     pub unload_after: Millis,
     /// Records appended to a document's log after which a new snapshot replaces it.
@@ -58,6 +61,7 @@ impl RelayConfig {
             n_created: BTreeMap::new(),
             handshakes: (limits::RELAY_HANDSHAKES_PER_S_MAX, limits::RELAY_HANDSHAKES_BURST),
             document_bytes_max: limits::DOCUMENT_STORED_BYTES_MAX,
+            elsewhere: None,
             unload_after: Millis(limits::UNLOAD_AFTER_MS),
             snapshot_after_records: limits::SNAPSHOT_AFTER_RECORDS,
         }

@@ -39,9 +39,8 @@ impl Relay {
         out: &mut Vec<Output>,
     ) {
         let Some(&Slot::Loading(shown)) = self.documents.get(&document) else { return };
-        let limits = self.config.link_limits;
         let live = match result {
-            Ok(Some(stored)) => Live::load(document, stored, limits, self.rng.next_u64(), now),
+            Ok(Some(stored)) => Live::load(document, stored, &self.config, self.rng.next_u64(), now),
             Ok(None) => return self.create_or_deny(document, out),
             Err(_) if is_planted(Defect::LoadErrorIsEmpty) => return self.create_or_deny(document, out),
             Err(sentence) => Err(sentence),
@@ -171,9 +170,9 @@ impl Relay {
             *n_created -= 1;
         }
         let stored = Stored { epoch, access, name, grants: Vec::new(), snapshot: None, tail: Vec::new() };
-        let limits = self.config.link_limits;
         self.n_stored += u64::from(result.is_ok());
-        let opened = result.and_then(|()| Live::load(document, stored, limits, self.rng.next_u64(), now));
+        let opened =
+            result.and_then(|()| Live::load(document, stored, &self.config, self.rng.next_u64(), now));
         match opened {
             Ok(live) => self.open(document, live, now, out),
             // The store has said why.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::event::{CreatePolicy, Output, Stored};
+use super::event::{CreatePolicy, Output, RelayConfig, Stored};
 use super::{denied, refusal};
 use crate::base::limits;
 use crate::base::rng::Rng;
@@ -13,7 +13,7 @@ use crate::document::Document;
 use crate::protocol::capability::{Access, Token, TokenHash, creator_of};
 use crate::protocol::greeting::{Hello, Refuse, RefuseCode};
 use crate::protocol::{DocumentId, Epoch, SessionId};
-use crate::sync::event::{LinkLimits, Order, Report};
+use crate::sync::event::{Order, Report};
 use crate::sync::{self, LinkId, Room, RoomConfig, Serve};
 
 /// Where a document is.
@@ -88,11 +88,12 @@ impl Live {
     pub(super) fn load(
         id: DocumentId,
         stored: Stored,
-        limits: LinkLimits,
+        config: &RelayConfig,
         seed: u64,
         now: MonoTime,
     ) -> Result<Live, String> {
         let mut rng = Rng::new(seed);
+        let (limits, elsewhere) = (config.link_limits, config.elsewhere.clone());
         // A relay never edits; its id only has to differ from everybody's.
         let replica = ReplicaId::new(rng.next_u64());
         let mut document = match &stored.snapshot {
@@ -115,7 +116,7 @@ impl Live {
             name: stored.name,
             seed: rng.next_u64(),
             durable: document.version(),
-            serve: Some(Serve { access: stored.access, grants: stored.grants, limits }),
+            serve: Some(Serve { access: stored.access, grants: stored.grants, limits, elsewhere }),
             upstream: None,
         };
         let mut room = Room::new(config, now, &mut document, &mut Vec::new());
@@ -187,7 +188,7 @@ impl Live {
                 sync::Output::LinkWelcomed { link } => out.push(Output::LinkWelcomed { link, document }),
                 sync::Output::LinkRefused { link, code } => out.push(Output::LinkRefused { link, code }),
                 // Nobody looks at a relay's text, and it dials nobody.
-                sync::Output::Dial
+                sync::Output::Dial { .. }
                 | sync::Output::Rewrite { .. }
                 | sync::Output::TextChanged(_)
                 | sync::Output::PeopleChanged

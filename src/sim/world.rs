@@ -189,7 +189,12 @@ impl World {
         let is_host = place.host == Some(i);
         let access = client.secret.access();
         let limits = LinkLimits { upload_bytes_max: self.options.upload_bytes_max, ..LinkLimits::default() };
-        let serve = access.filter(|_| is_host).map(|access| Serve { access, grants: Vec::new(), limits });
+        let serve = access.filter(|_| is_host).map(|access| Serve {
+            access,
+            grants: Vec::new(),
+            limits,
+            elsewhere: None,
+        });
         let create = access.filter(|_| client.own_epoch == Some(place.epoch));
         let upstream = (!is_host).then(|| Upstream {
             token: client.secret.token(),
@@ -277,7 +282,7 @@ impl World {
                     self.ask_journal(i, JournalWrite::Append { token: token.0, bytes: bytes.to_vec() });
                 }
                 Output::Rewrite { token } => self.rewritten(i, token),
-                Output::Dial => self.dial(i),
+                Output::Dial { .. } => self.dial(i),
                 Output::TextChanged(applied) => self.repaint(i, &applied),
                 Output::EpochAdopted(epoch) => self.adopt(i, epoch),
                 Output::Named(name) => {

@@ -8,6 +8,7 @@ use crate::crdt::VersionVector;
 use crate::document::Applied;
 use crate::protocol::capability::{Access, Mode, Token, TokenHash};
 use crate::protocol::greeting::RefuseCode;
+use crate::protocol::link_url::ServerUrl;
 use crate::protocol::presence::Presence;
 use crate::protocol::{ConnectionId, DocumentId, Epoch, SessionId};
 
@@ -116,6 +117,8 @@ pub struct Serve {
     pub grants: Vec<Grant>,
     /// What each link may send.
     pub limits: LinkLimits,
+    /// Where those who are here go when this side ends, if that is another place.
+    pub elsewhere: Option<ServerUrl>,
 }
 
 /// A link that a document's owner made besides the first two.
@@ -384,7 +387,10 @@ pub enum Output {
         token: PersistToken,
     },
     /// Connect upstream; then [`Input::LinkOpened`] with [`Direction::Dialed`], or [`Input::DialFailed`].
-    Dial,
+    Dial {
+        /// Where the link's own server said to go when it ended; try it once, if it is no less safe than that server.
+        elsewhere: Option<ServerUrl>,
+    },
     /// The text changed by what came from others. The document has the change already.
     TextChanged(Applied),
     /// [`super::Room::people`] has news. At most once for each `handle`.

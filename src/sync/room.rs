@@ -63,7 +63,7 @@ struct Step<'a> {
 type Ended = Refuse;
 
 fn ended(code: RefuseCode, sentence: impl Into<String>) -> Ended {
-    Refuse { code, retry_after: None, sentence: sentence.into() }
+    Refuse { code, retry_after: None, sentence: sentence.into(), elsewhere: None }
 }
 
 impl Room {
@@ -93,7 +93,7 @@ impl Room {
         let mut step = Step { now, doc, out, people_changed: false };
         room.grow(None, &mut step);
         if room.joining.is_some() {
-            step.out.push(Output::Dial);
+            step.out.push(Output::Dial { elsewhere: None });
         }
         room.status = room.current_status();
         room

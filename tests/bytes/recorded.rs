@@ -27,7 +27,7 @@ pub fn server() -> (Document, Room) {
     doc.insert(0, "the text that everybody edits: é界😀\n").expect("inside");
     let secret = Secret::from_random([3; 32]);
     let access = secret.access().expect("it can write");
-    let serve = Serve { access, grants: Vec::new(), limits: LinkLimits::default() };
+    let serve = Serve { access, grants: Vec::new(), limits: LinkLimits::default(), elsewhere: None };
     let room = Room::new(config(0, &doc, Some(serve), None), MonoTime(0), &mut doc, &mut Vec::new());
     (doc, room)
 }

@@ -259,6 +259,36 @@ fn a_relay_on_an_old_backup_is_filled_again_by_those_who_have_the_rest() {
 }
 
 #[test]
+fn whoever_is_at_a_relay_that_ends_goes_on_where_it_says_and_comes_home_when_that_ends_too() {
+    let mut other = Relay::start();
+    let mut home = Relay::start_with(&["--elsewhere", &other.url()]);
+    let ana = Home::new("ana");
+    ana.file("a.txt", "one\n");
+    let link = ana.share("a.txt", &home.url());
+    // The store moves.
+    other.kill9();
+    for name in ["relay.sqlite", "relay.sqlite-wal", "relay.sqlite-shm"] {
+        let _ = std::fs::remove_file(other.data().join(name));
+    }
+    let backup = ana.path("backup").display().to_string();
+    ana.ok(&["relay", "backup", &backup, "--data", &home.data().display().to_string()]);
+    ana.ok(&["relay", "restore", &backup, "--data", &other.data().display().to_string()]);
+    other.restart();
+    let screen = ana.join(&link, "a.txt");
+    screen.wait_for_status("synced");
+    assert!(home.terminate().success());
+    screen.type_text("zero ");
+    screen.wait_for_status("synced");
+    let there = link.replace(&home.port().to_string(), &other.port().to_string());
+    assert_document_becomes(&there, "zero one\n");
+    home.restart();
+    assert!(other.terminate().success());
+    assert_document_becomes(&link, "zero one\n");
+    screen.wait_for_status("synced");
+    screen.quit();
+}
+
+#[test]
 fn damage_is_found_and_named() {
     let mut relay = Relay::start();
     let ana = Home::new("ana");

@@ -10,6 +10,7 @@ use crate::app::run::Usage;
 use crate::base::limits;
 use crate::base::time::Millis;
 use crate::io::server::Bounds;
+use crate::protocol::link_url::ServerUrl;
 use crate::relay::{CreatePolicy, RelayConfig};
 
 /// Flags of `coedit relay`. Each has its name in `relay.toml`, and `COEDIT_` and its name in the environment.
@@ -36,6 +37,9 @@ pub struct RelayOptions {
     /// Whoever shows this token sees status and metrics; without one, only who asks from this machine
     #[arg(long, value_name = "TOKEN", env = "COEDIT_OPERATOR_TOKEN", hide_env_values = true)]
     pub operator_token: Option<String>,
+    /// Where clients go when this relay ends: the address of one that has its texts by then [default: here again]
+    #[arg(long, value_name = "URL", env = "COEDIT_ELSEWHERE")]
+    pub elsewhere: Option<String>,
     /// How the log on standard error is written [default: text]
     #[arg(long, value_enum, env = "COEDIT_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -124,6 +128,7 @@ struct Merged {
     tls_key: Option<PathBuf>,
     create_token: Option<OneOrMany>,
     operator_token: Option<String>,
+    elsewhere: Option<String>,
     log_format: LogFormat,
     limits: Limits,
 }
@@ -252,6 +257,7 @@ fn merge(text: &str, options: &RelayOptions) -> Result<Merged, Wrong> {
         ("tls-cert", options.tls_cert.as_ref().map(path)),
         ("tls-key", options.tls_key.as_ref().map(path)),
         ("operator-token", options.operator_token.clone()),
+        ("elsewhere", options.elsewhere.clone()),
         ("log-format", options.log_format.map(|format| format!("{format:?}").to_lowercase())),
     ];
     for (key, value) in laid_over {
@@ -289,6 +295,8 @@ impl Merged {
             Some(OneOrMany::One(token)) => create_policy(vec![token])?,
             Some(OneOrMany::Many(tokens)) => create_policy(tokens)?,
         };
+        let elsewhere = self.elsewhere.filter(|url| !url.is_empty()).map(|url| ServerUrl::parse(&url));
+        relay.elsewhere = elsewhere.transpose().map_err(|error| Usage(format!("elsewhere: {error}")))?;
         let limits = self.limits;
         let presence_bytes_max = crate::base::limits::PRESENCE_BYTES_MAX;
         if presence_bytes_max < limits.presence_bytes {

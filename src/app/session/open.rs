@@ -395,7 +395,12 @@ fn config(
         seed: entropy::u64(),
         // All that the document begins with is in the file or in the journal.
         durable: doc.version(),
-        serve: serve.map(|access| Serve { access, grants: Vec::new(), limits: LinkLimits::default() }),
+        serve: serve.map(|access| Serve {
+            access,
+            grants: Vec::new(),
+            limits: LinkLimits::default(),
+            elsewhere: None,
+        }),
         upstream,
     }
 }

@@ -4,6 +4,7 @@ use crate::base::time::{Millis, WallTime};
 use crate::crdt::VersionVector;
 use crate::protocol::capability::{Mode, Secret};
 use crate::protocol::greeting::{CreateWish, RefuseCode};
+use crate::protocol::link_url::ServerUrl;
 use crate::protocol::{DocumentId, Epoch, SessionId};
 
 fn version(n: u64) -> VersionVector {
@@ -36,7 +37,31 @@ fn welcome() -> Frame<'static> {
 }
 
 fn refuse(retry_after: Option<Millis>) -> Refuse {
-    Refuse { code: RefuseCode::Full, retry_after, sentence: "this relay is full; try again later".to_owned() }
+    Refuse {
+        code: RefuseCode::Full,
+        retry_after,
+        sentence: "this relay is full; try again later".to_owned(),
+        elsewhere: None,
+    }
+}
+
+#[test]
+fn a_goodbye_may_name_another_place() {
+    let decode = |bytes: &[u8]| match Frames::new(bytes).map(|mut frames| frames.next()) {
+        Ok(Some(Ok(Frame::Bye(refuse)))) => Some(refuse),
+        _ => None,
+    };
+    let elsewhere = ServerUrl::parse("https://b.example/coedit").ok();
+    let refuse = Refuse { elsewhere: elsewhere.clone(), ..refuse(Some(Millis(7))) };
+    let mut bytes = Frame::Bye(refuse.clone()).to_packet();
+    assert!(elsewhere.is_some() && decode(&bytes) == Some(refuse));
+    let scheme = bytes.windows(5).position(|part| part == b"https").expect("the address");
+    bytes[scheme] = b'x';
+    assert_eq!(
+        decode(&bytes).map(|refuse| refuse.elsewhere),
+        Some(None),
+        "what means nothing here is no place"
+    );
 }
 
 fn every_frame() -> Vec<Frame<'static>> {

@@ -13,6 +13,7 @@ use crate::document::Document;
 use crate::protocol::capability::{Access, Mode, Token};
 use crate::protocol::frame::{Fragment, Frame, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode, Welcome};
+use crate::protocol::link_url::ServerUrl;
 use crate::sync::backoff::Backoff;
 use crate::sync::event::{LinkId, Output, Upstream, Via};
 use crate::sync::status::Status;
@@ -37,6 +38,10 @@ pub(super) struct Joining {
     was_welcomed: bool,
     /// What it said when it last would not have this one. Set while that is asked again; cleared by any other answer.
     denied: Option<String>,
+    /// Where the link's own server said to go when it ended. The next dial goes there, and only that one.
+    elsewhere: Option<ServerUrl>,
+    /// Whether the last dial went there.
+    is_elsewhere: bool,
     /// What of the document others may have: nothing beyond it was ever sent. `None` once a hello was sent, until that connection ends.
     unseen_since: Option<VersionVector>,
 }
@@ -81,7 +86,17 @@ impl Joining {
             reason: String::new(),
             was_welcomed: false,
             denied: None,
+            elsewhere: None,
+            is_elsewhere: false,
         }
+    }
+
+    /// Asks for a connection.
+    fn dial(&mut self, out: &mut Vec<Output>) {
+        self.state = State::Dialing;
+        let elsewhere = self.elsewhere.take();
+        self.is_elsewhere = elsewhere.is_some();
+        out.push(Output::Dial { elsewhere });
     }
 
     pub(super) fn status(&self, n: u64) -> Status {
@@ -205,8 +220,7 @@ impl Room {
             State::Waiting { .. } | State::Denied { .. } => {
                 joining.denied = None;
                 joining.backoff.reset();
-                joining.state = State::Dialing;
-                step.out.push(Output::Dial);
+                joining.dial(step.out);
             }
             // The machine may have slept: what is not answered soon is dead.
             State::Live(live) => {
@@ -217,13 +231,12 @@ impl Room {
             // newer, so a failure is again a first one.
             State::Dialing => {
                 joining.backoff.reset();
-                step.out.push(Output::Dial);
+                joining.dial(step.out);
             }
             State::Greeting { wire, .. } => {
                 joining.backoff.reset();
                 step.out.push(Output::Close { link: wire.link });
-                joining.state = State::Dialing;
-                step.out.push(Output::Dial);
+                joining.dial(step.out);
             }
             State::Left => {}
         }
@@ -299,6 +312,13 @@ impl Room {
         let Some(joining) = &mut self.joining else { return };
         if let Some(wire) = joining.wire() {
             step.out.push(Output::Close { link: wire.link });
+        }
+        if joining.is_elsewhere {
+            // Only the link's own server sends anybody elsewhere, and only it says for good what is not.
+            return self.upstream_lost(refuse.sentence, refuse.retry_after, step);
+        }
+        if refuse.code == RefuseCode::GoingAway && joining.live().is_some() {
+            joining.elsewhere = refuse.elsewhere;
         }
         if matches!(refuse.code, RefuseCode::Denied | RefuseCode::Dismissed) {
             step.out.push(Output::LinkDenied);
@@ -414,8 +434,7 @@ impl Room {
             State::Waiting { retry_at } | State::Denied { retry_at: Some(retry_at), .. } => {
                 let at = *retry_at;
                 if at <= step.now {
-                    joining.state = State::Dialing;
-                    step.out.push(Output::Dial);
+                    joining.dial(step.out);
                 } else {
                     self.wake_at(at);
                 }
@@ -444,3 +463,6 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,8 +184,8 @@ impl Room {
         self.serving.links.insert(link, accepted);
         if is_full {
             let retry_after = Some(Millis(limits::BACKOFF_MAX_MS));
-            let sentence = "this document has as many people as it can take; try again later".to_owned();
-            return self.end_link(link, Refuse { code: RefuseCode::Full, retry_after, sentence }, step);
+            let sentence = "this document has as many people as it can take; try again later";
+            return self.end_link(link, Refuse { retry_after, ..ended(RefuseCode::Full, sentence) }, step);
         }
         self.wake_at(step.now.after(Millis(limits::HELLO_TIMEOUT_MS)));
     }
@@ -239,10 +239,11 @@ impl Room {
     }
 
     pub(super) fn dismiss_links(&mut self, step: &mut Step<'_>) {
+        let elsewhere = self.config.serve.as_ref().and_then(|serve| serve.elsewhere.clone());
         for (link, mut leaving) in std::mem::take(&mut self.serving.links) {
             let retry_after = Some(Millis(self.rng.below(limits::DRAIN_SPREAD_MS)));
-            let sentence = "the server is going away for a moment".to_owned();
-            let bye = Frame::Bye(Refuse { code: RefuseCode::GoingAway, retry_after, sentence });
+            let why = ended(RefuseCode::GoingAway, "the server is going away for a moment");
+            let bye = Frame::Bye(Refuse { retry_after, elsewhere: elsewhere.clone(), ..why });
             leaving.wire.send_frame(&bye, step.now, step.out);
             step.out.push(Output::Close { link });
         }

@@ -247,7 +247,7 @@ impl Member {
                 Output::Persist { token, .. } | Output::Rewrite { token, .. } => {
                     self.handle(Input::Persisted { token }, &mut todo);
                 }
-                Output::Dial => self.wants_dial = true,
+                Output::Dial { .. } => self.wants_dial = true,
                 Output::CaughtUp => {
                     is_in_sync = true;
                     let news = News::InSync { at: Instant::now(), n_bytes: self.n_bytes };

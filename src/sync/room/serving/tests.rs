@@ -38,7 +38,7 @@ impl Host {
             name: String::new(),
             seed: 1,
             durable: VersionVector::default(),
-            serve: Some(Serve { access, grants: Vec::new(), limits }),
+            serve: Some(Serve { access, grants: Vec::new(), limits, elsewhere: None }),
             upstream: None,
         };
         let room = Room::new(config, MonoTime(0), &mut doc, &mut Vec::new());
