@@ -440,7 +440,7 @@ fn bytes_that_are_only_shown_are_edited_once_their_encoding_is_named() {
     let screen = ana.open(&["jis.txt"]);
     screen.wait_for_text("<93><fa>");
     screen.press("ctrl-p");
-    screen.type_text("Read the file again");
+    screen.type_text("Read the file again in another");
     screen.press("enter");
     screen.wait_for_text("Read again as");
     screen.type_text("shift\r");

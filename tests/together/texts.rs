@@ -257,10 +257,10 @@ fn a_screen_that_is_read_aloud_has_no_lines_and_the_cursor_where_the_focus_is() 
     screen.press("ctrl-p");
     screen.wait_for_text(">Save the file");
     screen.press("down");
-    let view = screen.wait_for_text(">Quit");
-    let row = view.rows.iter().position(|row| row.contains(">Quit")).expect("the chosen row");
+    let view = screen.wait_for_text(">Save every");
+    let row = view.rows.iter().position(|row| row.contains(">Save every")).expect("the chosen row");
     assert_eq!(usize::from(view.cursor.0), row);
     screen.press("esc");
-    screen.wait_for("the list is closed", |view| !view.contains(">Quit"));
+    screen.wait_for("the list is closed", |view| !view.contains(">Save every"));
     screen.quit();
 }
