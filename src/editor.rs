@@ -23,6 +23,7 @@ pub mod input;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod line_input;
 pub mod lines;
 pub mod merge;
 mod message;
@@ -127,6 +128,8 @@ pub struct Model {
     pub(crate) selection: Selection,
     /// The others, in no order.
     pub(crate) others: Vec<Selection>,
+    /// The word that `add-next-match` selected around a bare caret.
+    word: Option<String>,
     pub(crate) scroll: Scroll,
     size: (u16, u16),
     pub(crate) prompt: Option<Prompt>,
@@ -199,6 +202,7 @@ impl Model {
             file,
             selection: Selection::default(),
             others: Vec::new(),
+            word: None,
             scroll: Scroll::default(),
             size: (80, 24),
             prompt: None,

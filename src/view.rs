@@ -15,10 +15,12 @@ pub mod theme;
 use ratatui::buffer::Cell;
 use ratatui::layout::Position;
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
 use crate::base::time::MonoTime;
 use crate::editor::glyph::{TabWidth, glyph};
 use crate::editor::grapheme::clusters;
+use crate::editor::line_input::LineInput;
 use crate::editor::panes::Area;
 use crate::editor::vim::Mode;
 use crate::editor::{Model, Overlay};
@@ -133,7 +135,7 @@ fn tab_cells(
 ) -> Vec<(usize, std::ops::Range<u16>, String)> {
     let label = |(name, is_modified): &(String, bool)| {
         let label = format!("{}{}", safe::line(name), if *is_modified { " ●" } else { "" });
-        let cells = unicode_width::UnicodeWidthStr::width(label.as_str()) + 2;
+        let cells = label.width() + 2;
         (label, u16::try_from(cells).unwrap_or(u16::MAX))
     };
     let labels: Vec<(String, u16)> = tabs.iter().map(label).collect();
@@ -151,6 +153,26 @@ fn tab_cells(
         x = end;
     }
     shown
+}
+
+/// Draws a line that is being typed, so that its caret is in view and has a cell. Returns the columns after it and of the caret.
+fn line_input(
+    input: &LineInput,
+    columns: std::ops::Range<u16>,
+    y: u16,
+    style: Style,
+    theme: &Theme,
+    screen: &mut Screen,
+) -> (u16, u16) {
+    let (before, behind) = input.halves();
+    let (mut before, behind) = (safe::line(before), safe::line(behind));
+    while columns.len() <= before.width() && !before.is_empty() {
+        let first = clusters(&before).next().map_or(0, str::len);
+        before.drain(..first);
+    }
+    let style = if input.is_selected() { style.patch(theme.selection) } else { style };
+    let caret = put(screen, columns.start, columns.end, y, &before, style);
+    (put(screen, caret, columns.end, y, &behind, style), caret)
 }
 
 /// Writes a text into a row from `x` on, up to `end`. Returns the column after it. A glyph that does not fit
@@ -179,7 +201,7 @@ fn put_glyph(screen: &mut Screen, x: u16, y: u16, text: &str, style: Style) -> u
     }
     let mut x = x;
     for cluster in clusters(text) {
-        let cells = unicode_width::UnicodeWidthStr::width(cluster).max(1) as u16;
+        let cells = cluster.width().max(1) as u16;
         if screen.width() < x + cells {
             break;
         }

@@ -1,5 +1,7 @@
 //! Several carets at once: the primary one, which the view follows, and the others.
 
+use std::ops::Range;
+
 use super::Model;
 use super::column::{at_column, column_of, line_end};
 use super::grapheme;
@@ -90,11 +92,12 @@ impl Model {
         if self.selection.is_empty() {
             let (anchor, head) = grapheme::word_at(self.rope(), self.selection.head);
             self.selection = Selection { anchor, head, goal: None };
+            self.word = Some(self.rope().slice(anchor..head).to_string());
             return anchor < head;
         }
         let Some(matcher) = self.matcher_of_selection() else { return false };
         let (all, _) = self.selections();
-        let is_taken = |range: &std::ops::Range<usize>| all.iter().any(|other| other.range() == *range);
+        let is_taken = |range: &Range<usize>| all.iter().any(|other| other.range() == *range);
         let (rope, from) = (self.rope(), self.selection.range().end);
         let mut after = matcher.matches(rope, from..rope.len_chars()).chain(matcher.matches(rope, 0..from));
         let found = after.find(|range| !is_taken(range));
@@ -110,9 +113,20 @@ impl Model {
         if self.selection.is_empty() && !self.add_next_match() {
             return 0;
         }
-        let Some(matcher) = self.matcher_of_selection() else { return 0 };
+        self.matcher_of_selection()
+            .map_or(0, |matcher| self.select_each(&matcher, 0..self.rope().len_chars()))
+    }
+
+    /// Selects every place with what is searched for, as it is searched. Returns how many there are.
+    pub(crate) fn select_found(&mut self) -> usize {
+        let searched = self.searched();
+        self.find.matcher().cloned().map_or(0, |matcher| self.select_each(&matcher, searched))
+    }
+
+    fn select_each(&mut self, matcher: &Matcher, searched: Range<usize>) -> usize {
+        self.end_run();
         let rope = self.rope();
-        let ranges: Vec<_> = matcher.matches(rope, 0..rope.len_chars()).take(SELECTIONS_MAX).collect();
+        let ranges: Vec<_> = matcher.matches(rope, searched).take(SELECTIONS_MAX).collect();
         let primary = ranges.iter().position(|range| *range == self.selection.range()).unwrap_or(0);
         let all =
             ranges.into_iter().map(|range| Selection { anchor: range.start, head: range.end, goal: None });
@@ -126,7 +140,9 @@ impl Model {
 
     fn matcher_of_selection(&self) -> Option<Matcher> {
         let text = self.rope().slice(self.selection.range()).to_string();
-        Matcher::new(&text, Options { is_exact: true, ..Options::default() }).ok().flatten()
+        // Whoever began with a caret in a word means the word, not parts of others.
+        let is_word = self.word.as_ref() == Some(&text);
+        Matcher::new(&text, Options { is_exact: true, is_word, is_regex: false }).ok().flatten()
     }
 
     /// Adds a caret in the line above or below, in the same column.

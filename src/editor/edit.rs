@@ -7,6 +7,7 @@ use crate::document::{Applied, EditError, TextChange};
 
 use super::edits::Edit;
 use super::grapheme::{Class, class_of};
+use super::line_input::with_line_feeds;
 use super::selection::Selection;
 use super::{Clipboard, Effect, Model, lines};
 
@@ -152,8 +153,7 @@ impl Model {
 
     /// Pastes a text as one edit. Line ends become line feeds; nothing in it is a key.
     pub(crate) fn paste(&mut self, text: &str, now: MonoTime) {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        self.insert_parts(&[text], now);
+        self.insert_parts(&[with_line_feeds(text)], now);
     }
 
     /// Puts a text in place of each selection; as many texts as there are selections go to one each.

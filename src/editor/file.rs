@@ -20,6 +20,8 @@ pub fn align(ours: LineEnding, theirs: LineEnding, text: String) -> (String, Lin
 pub struct FileMeta {
     /// The name shown in the title. Made safe when drawn.
     pub name: String,
+    /// Its path as it was given: where saving to another file begins. Empty without a file.
+    pub path: String,
     /// How it is written.
     pub format: TextFormat,
     /// Why the text cannot be edited, when it cannot.

@@ -1,5 +1,6 @@
 //! Finding and replacing: what is searched for, where the matches are, walking from one to the next.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::base::time::MonoTime;
@@ -32,10 +33,10 @@ pub struct Find {
     pub origin: Selection,
     /// The lines that were selected when the search began: only they are searched.
     pub scope: Option<Range<usize>>,
-    /// How many matches were counted, up to `COUNT_MAX`.
-    pub n: usize,
-    /// Whether the needle was put there and not typed: typing then begins anew.
-    pub is_prefilled: bool,
+    /// Where the first of them are, as many as were counted.
+    pub(crate) starts: Vec<usize>,
+    /// Whether the last step was around the end of what is searched.
+    went_around: bool,
     /// Why the needle cannot be searched for.
     pub error: Option<String>,
     matcher: Option<Matcher>,
@@ -52,11 +53,37 @@ impl Find {
         self.matcher.as_ref()
     }
 
-    /// A character is typed into the needle.
-    pub(crate) fn begin_typing(&mut self) {
-        if std::mem::take(&mut self.is_prefilled) {
-            self.needle.clear();
+    /// Returns how many matches were counted, up to `COUNT_MAX`.
+    pub fn n(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Returns which match starts at a place, from 1, if it is among those that were counted.
+    pub fn number_of(&self, at: usize) -> Option<usize> {
+        self.starts.binary_search(&at).ok().map(|n| n + 1)
+    }
+
+    /// Returns what stands in for a match. In place of a regular expression's, `\n` is a line's end, `\t` a tab and `\\` a
+    /// backslash; any other backslash is itself.
+    fn with(&self) -> Cow<'_, str> {
+        if !self.options.is_regex {
+            return Cow::Borrowed(&self.replacement);
         }
+        let mut out = String::new();
+        let mut chars = self.replacement.chars().peekable();
+        while let Some(c) = chars.next() {
+            let meant = match (c, chars.peek()) {
+                ('\\', Some('n')) => Some('\n'),
+                ('\\', Some('t')) => Some('\t'),
+                ('\\', Some('\\')) => Some('\\'),
+                _ => None,
+            };
+            if meant.is_some() {
+                chars.next();
+            }
+            out.push(meant.unwrap_or(c));
+        }
+        Cow::Owned(out)
     }
 
     /// Moves the places that are kept through others' edits.
@@ -67,6 +94,7 @@ impl Find {
             scope.end = shift_left(scope.end, change);
             scope.start = shift_right(scope.start, change).min(scope.end);
         }
+        self.starts.iter_mut().for_each(|at| *at = shift_right(*at, change));
         self.scan.shift(change);
     }
 
@@ -95,7 +123,6 @@ impl Model {
             self.find.needle.clear();
             self.find.scope = has_lines.then_some(range);
         }
-        self.find.is_prefilled = !self.find.needle.is_empty();
         self.count();
     }
 
@@ -122,7 +149,6 @@ impl Model {
     /// Changes how it is searched, and searches again.
     pub(crate) fn change_options(&mut self, change: fn(&mut Options)) {
         change(&mut self.find.options);
-        self.find.is_prefilled = false;
         self.find_from_origin();
     }
 
@@ -141,9 +167,18 @@ impl Model {
             self.previous_match(range.start)
         };
         if let Some(found) = found.clone() {
+            self.find.went_around =
+                if forward { found.start < range.start } else { range.start < found.start };
             self.select_match(found);
         }
         found.is_some()
+    }
+
+    /// Says so if the last step was around the end.
+    pub(crate) fn tell_around(&mut self, forward: bool, now: MonoTime) {
+        if self.find.went_around {
+            self.notify(if forward { "on from the start" } else { "on from the end" }, now);
+        }
     }
 
     pub(crate) fn select_match(&mut self, found: Range<usize>) {
@@ -190,7 +225,7 @@ impl Model {
     /// Begins to count the matches of what is searched for now: those of a small text at once.
     pub(crate) fn count(&mut self) {
         self.find.prepare();
-        self.find.n = 0;
+        self.find.starts.clear();
         if self.find.matcher.is_some() {
             self.find.scan.count_from(self.searched().start);
         }
@@ -203,7 +238,7 @@ impl Model {
         let range = self.selection.range();
         let is_match = self.next_match(range.start).is_some_and(|found| found == range);
         if is_match && let Some(matcher) = &self.find.matcher {
-            let text = matcher.replacement(self.rope(), &range, &self.find.replacement);
+            let text = matcher.replacement(self.rope(), &range, &self.find.with());
             let at = range.start + text.chars().count();
             self.replace(range.clone(), &text, Kind::Whole, now);
             if let Some(scope) = &mut self.find.scope {
@@ -221,10 +256,10 @@ impl Model {
     /// Replaces every match as one step of undo. Returns how many there were.
     pub(crate) fn replace_all(&mut self, now: MonoTime) -> usize {
         let Some(matcher) = self.find.matcher.clone().filter(|_| self.may_edit(now)) else { return 0 };
-        let (rope, with) = (self.rope(), &self.find.replacement);
+        let (rope, with) = (self.rope(), self.find.with());
         let edits: Vec<Edit> = matcher
             .matches(rope, self.searched())
-            .map(|found| Edit { text: matcher.replacement(rope, &found, with), range: found })
+            .map(|found| Edit { text: matcher.replacement(rope, &found, &with), range: found })
             .collect();
         self.make_whole(&edits, now);
         if let Some(scope) = &mut self.find.scope {

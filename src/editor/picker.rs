@@ -6,14 +6,13 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use crate::base::text_format::encoding::Encoding;
 use crate::base::time::MonoTime;
 
-use super::command::COMMANDS;
+use super::command::{Action, COMMANDS};
 use super::glyph::TabWidth;
 use super::key::{Key, KeyCode, Mouse, MouseKind};
+use super::keymap::Found;
+use super::line_input::{LineInput, Typed};
 use super::panes::Area;
 use super::{Effect, Model};
-
-/// Characters that can be typed to narrow a list.
-const INPUT_CHARS_MAX: usize = 200;
 
 /// What is picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +91,7 @@ pub struct Picker {
     /// What is picked.
     pub kind: PickerKind,
     /// What was typed so far.
-    pub input: String,
+    pub input: LineInput,
     /// All rows.
     pub items: Vec<Item>,
     /// The rows that match, the best first.
@@ -105,18 +104,18 @@ impl Picker {
     /// Opens a list.
     pub fn new(kind: PickerKind, items: Vec<Item>) -> Picker {
         let found = (0..items.len()).collect();
-        Picker { kind, input: String::new(), items, found, selected: 0 }
+        Picker { kind, input: LineInput::default(), items, found, selected: 0 }
     }
 
     /// Works a changed input in. O(items).
     fn narrow(&mut self) {
         self.selected = 0;
-        if self.input.trim().is_empty() {
+        if self.input.text().trim().is_empty() {
             self.found = (0..self.items.len()).collect();
             return;
         }
         let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
-        let pattern = Pattern::parse(&self.input, CaseMatching::Smart, Normalization::Smart);
+        let pattern = Pattern::parse(self.input.text(), CaseMatching::Smart, Normalization::Smart);
         let mut chars = Vec::new();
         let mut scored: Vec<(u32, usize)> = Vec::new();
         for (idx, item) in self.items.iter().enumerate() {
@@ -150,11 +149,16 @@ impl Picker {
         self.selected = self.selected.saturating_add_signed(by).min(last);
     }
 
-    /// Adds what was typed or pasted.
-    pub(crate) fn type_text(&mut self, text: &str) {
-        let room = INPUT_CHARS_MAX.saturating_sub(self.input.chars().count());
-        self.input.extend(text.chars().filter(|c| !c.is_control()).take(room));
+    /// Adds what was pasted.
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.input.paste_line(text);
         self.narrow();
+    }
+
+    fn type_key(&mut self, key: Key) {
+        if self.input.key(key) == Typed::Changed {
+            self.narrow();
+        }
     }
 }
 
@@ -200,16 +204,10 @@ impl Model {
             KeyCode::PageDown => picker.step(10),
             KeyCode::Char('p') if key.ctrl => picker.step(-1),
             KeyCode::Char('n') if key.ctrl => picker.step(1),
-            KeyCode::Backspace => {
-                picker.input.pop();
-                picker.narrow();
+            _ if self.settings.keymap.find(&[key]) == Found::Action(Action::Paste, false) => {
+                picker.paste(&self.clipboard.parts.join("\n"));
             }
-            KeyCode::Char('u') if key.ctrl => {
-                picker.input.clear();
-                picker.narrow();
-            }
-            KeyCode::Char(c) if !key.ctrl && !key.alt => picker.type_text(c.encode_utf8(&mut [0; 4])),
-            _ => {}
+            _ => picker.type_key(key),
         }
     }
 
@@ -217,7 +215,7 @@ impl Model {
         let Some(picker) = self.picker.take() else { return };
         let Some(idx) = picker.picked() else {
             // A file that is not there yet.
-            let name = picker.input.trim();
+            let name = picker.input.text().trim();
             if picker.kind == PickerKind::Files && !name.is_empty() {
                 effects.push(Effect::Open(name.to_owned()));
             }
@@ -252,11 +250,11 @@ mod tests {
     fn typing_narrows_to_what_matches_the_best_first() {
         let mut list = list(&["src/editor/find.rs", "src/view/text.rs", "docs/editing.md", "find.rs"]);
         assert_eq!(list.found, [0, 1, 2, 3]);
-        list.type_text("find");
+        list.paste("find");
         assert_eq!(list.found.len(), 2);
-        list.type_text(" sed");
+        list.paste(" sed");
         assert_eq!(list.found, [0]);
-        list.type_text("zzz");
+        list.paste("zzz");
         assert_eq!(list.picked(), None);
     }
 

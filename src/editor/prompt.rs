@@ -5,32 +5,38 @@ use crate::base::time::MonoTime;
 use super::command::Action;
 use super::key::{Key, KeyCode};
 use super::keymap::Found;
+use super::line_input::{LineInput, Typed};
 use super::{Effect, Model};
-
-/// Characters that can be typed at a prompt.
-const INPUT_CHARS_MAX: usize = 1_000;
 
 /// An open question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prompt {
-    /// What to find; the text is in `Find::needle`.
-    Find,
-    /// What the matches are replaced by; the text is in `Find::replacement`.
-    Replace,
-    /// A line of vim's, with the character that began it.
-    CommandLine {
+    /// What to find; `Find::needle` follows it.
+    Find {
         /// What was typed so far.
-        input: String,
+        input: LineInput,
+    },
+    /// What the matches are replaced by; `Find::replacement` follows it.
+    Replace {
+        /// What was typed so far.
+        input: LineInput,
+    },
+    /// A line of vim's.
+    CommandLine {
+        /// The character that began it.
+        first: char,
+        /// What was typed so far.
+        input: LineInput,
     },
     /// Which line to go to.
     Goto {
         /// What was typed so far.
-        input: String,
+        input: LineInput,
     },
     /// Which file to save to.
     SaveAs {
         /// What was typed so far.
-        input: String,
+        input: LineInput,
     },
     /// What to do with unsaved edits.
     Quit,
@@ -46,13 +52,25 @@ pub enum Prompt {
 }
 
 impl Prompt {
+    /// Returns what is typed in answer, unless one key is the answer.
+    pub fn input(&self) -> Option<&LineInput> {
+        match self {
+            Prompt::Find { input }
+            | Prompt::Replace { input }
+            | Prompt::CommandLine { input, .. }
+            | Prompt::Goto { input }
+            | Prompt::SaveAs { input } => Some(input),
+            Prompt::Quit | Prompt::Conflict | Prompt::Exists { .. } | Prompt::Recovered => None,
+        }
+    }
+
     /// Returns the question as it fits on a screen of so many columns: a narrow one has only its answers, cut to what tells them
     /// apart, or leaves room for what is typed.
     pub fn question(&self, is_shared: bool, columns: u16) -> String {
         let (label, columns) = (self.label(is_shared), usize::from(columns));
         match self {
             Prompt::Goto { .. } if columns < 2 * label.len() => return "Line: ".to_owned(),
-            Prompt::Replace if columns < 2 * label.len() => return "With: ".to_owned(),
+            Prompt::Replace { .. } if columns < 2 * label.len() => return "With: ".to_owned(),
             _ => {}
         }
         match label.find('[').filter(|_| columns < label.len() + 1) {
@@ -75,9 +93,11 @@ impl Prompt {
     /// Returns the question. `is_shared` is whether the text lives elsewhere, too.
     pub fn label(&self, is_shared: bool) -> &'static str {
         match self {
-            Prompt::CommandLine { .. } => "",
-            Prompt::Find => "Find: ",
-            Prompt::Replace => "Replace with: ",
+            Prompt::CommandLine { first: '/', .. } => "/",
+            Prompt::CommandLine { first: '?', .. } => "?",
+            Prompt::CommandLine { .. } => ":",
+            Prompt::Find { .. } => "Find: ",
+            Prompt::Replace { .. } => "Replace with: ",
             Prompt::Goto { .. } => "Go to LINE[:COL]: ",
             Prompt::SaveAs { .. } => "Save as: ",
             Prompt::Quit if is_shared => {
@@ -107,8 +127,8 @@ impl Model {
     /// Works a key into the open prompt.
     pub(crate) fn prompt_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
         match self.prompt.clone() {
-            Some(Prompt::Find) => self.find_key(key, now),
-            Some(Prompt::Replace) => self.replace_key(key, now),
+            Some(Prompt::Find { input }) => self.find_key(key, input, now),
+            Some(Prompt::Replace { input }) => self.replace_key(key, input, now),
             Some(Prompt::Goto { input }) => self.goto_key(key, input, now),
             Some(Prompt::SaveAs { input }) => self.save_as_key(key, input, now, effects),
             Some(Prompt::Quit) => self.quit_key(key, now, effects),
@@ -129,70 +149,104 @@ impl Model {
         }
     }
 
-    /// Works a paste into the open prompt: only its first line, and never as keys.
+    /// Works a paste into the open prompt, never as keys. What is searched for and what replaces it may have several lines.
     pub(crate) fn prompt_paste(&mut self, text: &str) {
-        let line: String = text.lines().next().unwrap_or("").chars().take(INPUT_CHARS_MAX).collect();
-        match &mut self.prompt {
-            Some(Prompt::Find) => {
-                self.find.begin_typing();
-                self.find.needle.push_str(&line);
-                self.find_from_origin();
+        match self.prompt.clone() {
+            Some(Prompt::Find { mut input }) => {
+                input.paste(text);
+                self.find_typed(input);
             }
-            Some(Prompt::Replace) => self.find.replacement.push_str(&line),
-            Some(Prompt::Goto { input } | Prompt::SaveAs { input }) => input.push_str(&line),
+            Some(Prompt::Replace { mut input }) => {
+                input.paste(text);
+                self.replacement_typed(input);
+            }
             _ => {}
+        }
+        if let Some(Prompt::Goto { input } | Prompt::SaveAs { input }) = &mut self.prompt {
+            input.paste_line(text);
         }
     }
 
-    fn find_key(&mut self, key: Key, now: MonoTime) {
+    /// Asks for what to search for, which is this unless something is typed.
+    pub(crate) fn ask_what_to_find(&mut self) {
+        self.prompt = Some(Prompt::Find { input: LineInput::selected(self.find.needle.clone()) });
+    }
+
+    /// Asks for what replaces the matches, which is what it was the last time unless something is typed.
+    pub(crate) fn ask_for_replacement(&mut self) {
+        self.prompt = Some(Prompt::Replace { input: LineInput::selected(self.find.replacement.clone()) });
+    }
+
+    /// Asks where to save to.
+    pub(crate) fn ask_where_to_save(&mut self, path: impl Into<String>) {
+        self.prompt = Some(Prompt::SaveAs { input: LineInput::new(path) });
+    }
+
+    fn find_typed(&mut self, input: LineInput) {
+        self.find.needle = input.text().to_owned();
+        self.prompt = Some(Prompt::Find { input });
+        self.find_from_origin();
+    }
+
+    fn replacement_typed(&mut self, input: LineInput) {
+        self.find.replacement = input.text().to_owned();
+        self.prompt = Some(Prompt::Replace { input });
+    }
+
+    /// Returns the command that a key has outside of a prompt.
+    fn action_of(&self, key: Key) -> Option<Action> {
+        match self.settings.keymap.find(&[key]) {
+            Found::Action(action, _) => Some(action),
+            Found::Chord | Found::Nothing => None,
+        }
+    }
+
+    /// Works a key into the search. Whatever is none of its keys does nothing: it never acts on the text.
+    fn find_key(&mut self, key: Key, mut input: LineInput, now: MonoTime) {
         if self.option_key(key) {
             return;
         }
-        let plain = !key.ctrl && !key.alt;
-        let action = match self.settings.keymap.find(&[key]) {
-            Found::Action(action, _) => Some(action),
-            Found::Chord | Found::Nothing => None,
-        };
-        // What is not typed into the needle goes on from where it is.
-        match key.code {
-            KeyCode::Char(_) if plain => {}
-            KeyCode::Backspace | KeyCode::Esc => {}
-            _ => self.settle_first(),
-        }
-        match (key.code, action) {
-            (KeyCode::Char(c), _) if plain && self.find.needle.chars().count() < INPUT_CHARS_MAX => {
-                self.find.begin_typing();
-                self.find.needle.push(c);
-                self.find_from_origin();
-            }
-            (KeyCode::Backspace, _) => {
-                self.find.is_prefilled = false;
-                self.find.needle.pop();
-                self.find_from_origin();
-            }
-            (KeyCode::Tab, _) => self.prompt = Some(Prompt::Replace),
-            (KeyCode::Enter, _) if self.find.wants_replacement => self.prompt = Some(Prompt::Replace),
-            (_, Some(Action::Replace)) => self.prompt = Some(Prompt::Replace),
-            (_, Some(Action::SelectAllMatches)) => {
-                self.close_find();
-                let n = self.select_all_matches();
-                self.notify(format!("{n} selected"), now);
-            }
-            (KeyCode::Enter, _) if key.shift => _ = self.find_step(false),
-            (KeyCode::Enter | KeyCode::Down, _) | (_, Some(Action::FindNext | Action::Find)) => {
-                self.find_step(true);
-            }
-            (KeyCode::Up, _) | (_, Some(Action::FindPrevious)) => _ = self.find_step(false),
+        match (key.code, self.action_of(key)) {
             (KeyCode::Esc, _) => {
                 self.select(self.find.origin);
                 self.close_find();
             }
-            // Any other key leaves the search where it is; a motion then acts on the text.
-            (_, Some(Action::Move(motion))) => {
+            (KeyCode::Char('s' | 'S'), _) if key.alt => {
+                self.settle_first();
                 self.close_find();
-                self.move_caret(motion, key.shift);
             }
-            _ => {}
+            (KeyCode::Enter, _) if self.find.wants_replacement => self.replace_next(),
+            (KeyCode::Tab, _) | (_, Some(Action::Replace)) => self.replace_next(),
+            (_, Some(Action::SelectAllMatches)) => {
+                self.settle_first();
+                let n = self.select_found();
+                self.close_find();
+                self.notify(format!("{n} selected"), now);
+            }
+            (KeyCode::Enter, _) if key.shift => self.step_in_prompt(false, now),
+            (KeyCode::Enter | KeyCode::Down, _) | (_, Some(Action::FindNext | Action::Find)) => {
+                self.step_in_prompt(true, now);
+            }
+            (KeyCode::Up, _) | (_, Some(Action::FindPrevious)) => self.step_in_prompt(false, now),
+            (_, Some(Action::Paste)) => self.prompt_paste(&self.clipboard.parts.join("\n")),
+            _ => match input.key(key) {
+                Typed::Changed => self.find_typed(input),
+                Typed::Moved => self.prompt = Some(Prompt::Find { input }),
+                Typed::Nothing => {}
+            },
+        }
+    }
+
+    /// Goes on to what replaces the matches.
+    fn replace_next(&mut self) {
+        self.settle_first();
+        self.ask_for_replacement();
+    }
+
+    /// Goes to the next or the previous match, and says when that was around the end.
+    fn step_in_prompt(&mut self, forward: bool, now: MonoTime) {
+        if self.find_step(forward) {
+            self.tell_around(forward, now);
         }
     }
 
@@ -211,27 +265,40 @@ impl Model {
     }
 
     /// Works a key into what replaces the matches: Enter replaces one, Alt-Enter or Ctrl-A all of them.
-    fn replace_key(&mut self, key: Key, now: MonoTime) {
+    fn replace_key(&mut self, key: Key, mut input: LineInput, now: MonoTime) {
         if self.option_key(key) {
             return;
         }
-        let is_all = key.alt || matches!(key.code, KeyCode::Char('a'));
         match key.code {
-            KeyCode::Tab => self.prompt = Some(Prompt::Find),
-            KeyCode::Enter | KeyCode::Char('a') if (key.alt || key.ctrl) && is_all => {
-                let n = self.replace_all(now);
-                self.close_find();
-                let matches = if n == 1 { "match" } else { "matches" };
-                self.notify(format!("replaced {n} {matches}; Ctrl-Z takes it back"), now);
-            }
+            KeyCode::Tab => self.ask_what_to_find(),
+            KeyCode::Enter if key.alt || key.ctrl => self.replace_all_and_tell(now),
+            KeyCode::Char('a') if key.ctrl => self.replace_all_and_tell(now),
             KeyCode::Enter => self.replace_one(now),
-            KeyCode::Down => _ = self.find_step(true),
-            KeyCode::Up => _ = self.find_step(false),
+            KeyCode::Down => self.step_in_prompt(true, now),
+            KeyCode::Up => self.step_in_prompt(false, now),
             KeyCode::Esc => self.close_find(),
-            _ => {
-                line_key(key, &mut self.find.replacement);
+            _ if self.action_of(key) == Some(Action::Paste) => {
+                self.prompt_paste(&self.clipboard.parts.join("\n"));
             }
+            _ => match input.key(key) {
+                Typed::Changed => self.replacement_typed(input),
+                Typed::Moved => self.prompt = Some(Prompt::Replace { input }),
+                Typed::Nothing => {}
+            },
         }
+    }
+
+    fn replace_all_and_tell(&mut self, now: MonoTime) {
+        if !self.may_edit(now) {
+            return self.close_find();
+        }
+        let n = self.replace_all(now);
+        if n == 0 {
+            return self.notify("nothing was replaced: there is no match", now);
+        }
+        self.close_find();
+        let matches = if n == 1 { "match" } else { "matches" };
+        self.notify(format!("replaced {n} {matches}; Ctrl-Z takes it back"), now);
     }
 
     /// Closes the search and stays. What is searched for from now on is in all of the text.
@@ -242,37 +309,48 @@ impl Model {
         self.find.is_lit = false;
     }
 
-    fn goto_key(&mut self, key: Key, mut input: String, now: MonoTime) {
-        match line_key(key, &mut input) {
-            Typed::More => self.prompt = Some(Prompt::Goto { input }),
-            Typed::Given => {
+    fn goto_key(&mut self, key: Key, mut input: LineInput, now: MonoTime) {
+        match key.code {
+            KeyCode::Esc => self.prompt = None,
+            KeyCode::Enter => {
                 self.prompt = None;
-                match parse_place(&input) {
-                    Some((line, column)) => {
-                        self.end_run();
-                        self.go_to(line, column);
-                        if self.file.loading.is_some() && self.line() + 1 != line {
-                            self.notify(format!("line {line} is shown when it was read"), now);
-                        }
-                    }
-                    None => self
-                        .notify(format!("{input:?} is not a line; type a number such as 120 or 120:8"), now),
+                let Some((line, column)) = parse_place(input.text()) else {
+                    let words =
+                        format!("{:?} is not a line; type a number such as 120 or 120:8", input.text());
+                    return self.notify(words, now);
+                };
+                self.end_run();
+                self.go_to(line, column);
+                if self.file.loading.is_some() && self.line() + 1 != line {
+                    self.notify(format!("line {line} is shown when it was read"), now);
                 }
             }
-            Typed::Cancelled => self.prompt = None,
+            _ if self.action_of(key) == Some(Action::Paste) => {
+                self.prompt_paste(&self.clipboard.parts.join("\n"));
+            }
+            _ => {
+                input.key(key);
+                self.prompt = Some(Prompt::Goto { input });
+            }
         }
     }
 
-    fn save_as_key(&mut self, key: Key, mut input: String, now: MonoTime, effects: &mut Vec<Effect>) {
-        match line_key(key, &mut input) {
-            Typed::Given if input.trim().is_empty() => {}
-            Typed::More => self.prompt = Some(Prompt::SaveAs { input }),
-            Typed::Given => {
+    fn save_as_key(&mut self, key: Key, mut input: LineInput, now: MonoTime, effects: &mut Vec<Effect>) {
+        match key.code {
+            KeyCode::Esc => self.close_prompt(),
+            KeyCode::Enter if input.text().trim().is_empty() => {}
+            KeyCode::Enter => {
                 self.prompt = None;
-                self.save_path = Some(input);
+                self.save_path = Some(input.text().to_owned());
                 self.save(false, now, effects);
             }
-            Typed::Cancelled => self.close_prompt(),
+            _ if self.action_of(key) == Some(Action::Paste) => {
+                self.prompt_paste(&self.clipboard.parts.join("\n"));
+            }
+            _ => {
+                input.key(key);
+                self.prompt = Some(Prompt::SaveAs { input });
+            }
         }
     }
 
@@ -312,29 +390,14 @@ impl Model {
                 self.prompt = None;
                 self.save(true, now, effects);
             }
-            KeyCode::Char('c' | 'C') | KeyCode::Esc => self.close_prompt(),
+            KeyCode::Char('c' | 'C') | KeyCode::Esc => match self.save_path.take() {
+                // What was typed is there to be mended.
+                Some(path) => self.ask_where_to_save(path),
+                None => self.close_prompt(),
+            },
             _ => {}
         }
     }
-}
-
-/// What a key did to a line that is being typed.
-enum Typed {
-    More,
-    Given,
-    Cancelled,
-}
-
-/// Works a key into a line that is being typed.
-fn line_key(key: Key, input: &mut String) -> Typed {
-    match key.code {
-        KeyCode::Char(c) if !key.ctrl && !key.alt && input.len() < INPUT_CHARS_MAX => input.push(c),
-        KeyCode::Backspace => _ = input.pop(),
-        KeyCode::Enter => return Typed::Given,
-        KeyCode::Esc => return Typed::Cancelled,
-        _ => {}
-    }
-    Typed::More
 }
 
 /// Reads `LINE` or `LINE:COL`, from 1 (0 is taken for 1).
@@ -355,7 +418,7 @@ mod tests {
         assert_eq!(Prompt::Quit.question(false, 40), "[s]ave [d]iscard [c]ancel");
         assert_eq!(Prompt::Quit.question(false, 20), "[s]av [d]is [c]an");
         assert_eq!(Prompt::Exists { may_merge: true }.question(false, 12), "[m] [o] [c]");
-        assert_eq!(Prompt::Goto { input: String::new() }.question(false, 20), "Line: ");
+        assert_eq!(Prompt::Goto { input: LineInput::default() }.question(false, 20), "Line: ");
         assert_eq!(answer_at("[s]av [d]is [c]an", 9), Some('d'));
     }
 

@@ -122,11 +122,10 @@ impl Model {
         let at = at.clamp(all.start, all.end);
         let piece = at..(at + matcher.piece_chars()).min(all.end);
         let found = matcher.matches_in_piece(self.document.rope(), piece.clone(), all.end);
-        let (n, end) = found
-            .take(COUNT_MAX - self.find.n)
-            .fold((0, piece.end), |(n, end), found| (n + 1, found.end.max(end)));
-        self.find.n += n;
-        if self.find.n < COUNT_MAX && piece.end < all.end {
+        let found: Vec<Range<usize>> = found.take(COUNT_MAX - self.find.starts.len()).collect();
+        let end = found.last().map_or(piece.end, |last| last.end.max(piece.end));
+        self.find.starts.extend(found.into_iter().map(|found| found.start));
+        if self.find.n() < COUNT_MAX && piece.end < all.end {
             self.find.scan.count_from = Some(end);
         }
     }
@@ -177,15 +176,15 @@ mod tests {
         let mut model = model(&text);
         model.select(Selection::caret(10));
         find(&mut model, "needle");
-        assert_eq!((model.selection.range(), model.find.n), (10..10, 0), "a key searches nothing");
+        assert_eq!((model.selection.range(), model.find.n()), (10..10, 0), "a key searches nothing");
         model.search_on();
-        assert_eq!((model.selection.range(), model.find.n), (piece - 3..piece + 3, 0));
+        assert_eq!((model.selection.range(), model.find.n()), (piece - 3..piece + 3, 0));
         let mut n_pieces = 0;
         while model.is_searching() {
             model.search_on();
             n_pieces += 1;
         }
-        assert_eq!((model.find.n, n_pieces), (3, 3));
+        assert_eq!((model.find.n(), n_pieces), (3, 3));
     }
 
     #[test]
@@ -215,7 +214,7 @@ mod tests {
             model.search_on();
             n_pieces += 1;
         }
-        assert_eq!((model.selection.range(), model.find.n), (10..10, 0));
+        assert_eq!((model.selection.range(), model.find.n()), (10..10, 0));
         assert!(n_pieces <= 3 + 1 + 3, "{n_pieces}");
     }
 
@@ -232,6 +231,6 @@ mod tests {
         while model.is_searching() {
             model.search_on();
         }
-        assert_eq!(model.find.n, 0, "y+x");
+        assert_eq!(model.find.n(), 0, "y+x");
     }
 }

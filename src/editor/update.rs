@@ -10,6 +10,7 @@ use super::edit::Kind;
 use super::hidden::Hidden;
 use super::key::{Key, KeyCode, Mouse, MouseKind};
 use super::keymap::{self, Found};
+use super::line_input::LineInput;
 use super::panes::Arrange;
 use super::picker::{Picker, PickerKind};
 use super::prompt::Prompt;
@@ -64,7 +65,7 @@ impl Model {
             Msg::Mouse(mouse) if self.picker.is_some() => self.picker_mouse(mouse, now, effects),
             Msg::Mouse(mouse) => self.overlay_mouse(mouse),
             Msg::Paste(text) if self.picker.is_some() => {
-                self.picker.iter_mut().for_each(|picker| picker.type_text(&text));
+                self.picker.iter_mut().for_each(|picker| picker.paste(&text));
             }
             Msg::Paste(text) if self.prompt.is_some() => self.prompt_paste(&text),
             Msg::Paste(text) => self.paste(&text, now),
@@ -282,17 +283,17 @@ impl Model {
             Action::AddCaretDown => self.add_caret(false),
             Action::Replace => {
                 self.start_find();
-                self.prompt = Some(if self.find.needle.is_empty() { Prompt::Find } else { Prompt::Replace });
                 self.find.wants_replacement = true;
+                if self.find.needle.is_empty() { self.ask_what_to_find() } else { self.ask_for_replacement() }
             }
             Action::Find => {
-                self.prompt = Some(Prompt::Find);
                 self.find.wants_replacement = false;
                 self.start_find();
+                self.ask_what_to_find();
             }
             Action::FindNext => self.find_again(true, now),
             Action::FindPrevious => self.find_again(false, now),
-            Action::GotoLine => self.prompt = Some(Prompt::Goto { input: String::new() }),
+            Action::GotoLine => self.prompt = Some(Prompt::Goto { input: LineInput::default() }),
             Action::Save if matches!(self.prompt, Some(Prompt::SaveAs { .. })) => {}
             Action::Save => {
                 self.close_prompt();
@@ -310,7 +311,9 @@ impl Model {
             }
             Action::Arrange(arrange) => effects.push(Effect::Arrange(arrange)),
             Action::Palette => self.open_palette(),
-            Action::SaveAs => self.prompt = Some(Prompt::SaveAs { input: String::new() }),
+            Action::SaveAs => {
+                self.prompt = Some(Prompt::SaveAs { input: LineInput::selected(self.file.path.clone()) });
+            }
             Action::QuitFailed => effects.push(Effect::QuitAll { is_failure: true }),
             Action::SaveEncoding => self.pick_encoding(PickerKind::SaveEncodings, now),
             Action::ReopenEncoding => self.pick_encoding(PickerKind::ReopenEncodings, now),
@@ -348,7 +351,9 @@ impl Model {
     fn find_again(&mut self, forward: bool, now: MonoTime) {
         if self.find.needle.is_empty() {
             self.notify("nothing was searched for yet; Ctrl-F finds", now);
-        } else if !self.find_step(forward) {
+        } else if self.find_step(forward) {
+            self.tell_around(forward, now);
+        } else {
             self.notify("not found", now);
         }
     }
@@ -362,8 +367,7 @@ impl Model {
         }
         let path = self.save_path.clone();
         if !self.file.has_path && path.is_none() {
-            self.prompt = Some(Prompt::SaveAs { input: String::new() });
-            return;
+            return self.ask_where_to_save("");
         }
         self.tidy(now);
         (self.saving, self.saving_format) = (self.rope().clone(), self.file.format);
@@ -397,7 +401,11 @@ impl Model {
                 self.prompt = Some(Prompt::Exists { may_merge });
             }
             Err(why) => {
-                (self.quits_after_save, self.save_path) = (false, None);
+                self.quits_after_save = false;
+                // Where it was to go is there to be mended.
+                if let Some(path) = self.save_path.take() {
+                    self.ask_where_to_save(path);
+                }
                 self.notify(why, now);
             }
         }

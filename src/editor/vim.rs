@@ -309,12 +309,12 @@ impl Model {
         let Some(at) = (0..keys.len()).find(begins) else { return };
         let KeyCode::Char(first) = keys[at].code else { return };
         let Some((line, _)) = keys::typed_line(&keys[at + 1..]) else { return };
-        self.prompt = Some(Prompt::CommandLine { input: format!("{first}{line}") });
-        let (pattern, _) = pattern::with_offset(&line, first);
+        let (pattern, _) = pattern::with_offset(line.text(), first);
         if first != ':' && !pattern.is_empty() {
             let (needle, options) = self.vim_needle(pattern, "");
             self.find.is_lit = self.search_for(needle, options).is_ok();
         }
+        self.prompt = Some(Prompt::CommandLine { first, input: line });
     }
 
     /// A new step of undo, unless what runs is one as a whole.

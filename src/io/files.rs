@@ -170,7 +170,12 @@ pub fn load_in_pieces(
 ) -> Result<Option<Loaded>, FileError> {
     let refused = |error| FileError::Read { path: path.to_owned(), error };
     check_name(path)?;
-    let mut meta = FileMeta { name: name_of(path), has_path: true, ..FileMeta::default() };
+    let mut meta = FileMeta {
+        name: name_of(path),
+        path: path.to_string_lossy().into_owned(),
+        has_path: true,
+        ..FileMeta::default()
+    };
     let settings = editorconfig::of(path);
     let said = settings.clone().unwrap_or_default();
     let about = match fs::metadata(path) {

@@ -11,7 +11,7 @@ use crate::editor::prompt::Prompt;
 
 use super::screen::{Screen, source_of};
 use super::theme::Theme;
-use super::{put, safe};
+use super::{line_input, put, safe};
 
 /// Draws the file's name, whether it is modified, and who is here.
 pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
@@ -84,6 +84,9 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mu
     let with = model.link.as_ref().map_or("", |link| &link.server.host);
     let mode = if model.settings.is_vim { format!("{} · ", model.vim.words()) } else { String::new() };
     let mut left = format!(" {}{}", safe::line(&mode), safe::line(&model.connection.words(with, now)));
+    if !model.others.is_empty() {
+        left.push_str(&format!(" · {} carets", model.others.len() + 1));
+    }
     if !model.people.is_empty() {
         left.push_str(&format!(" · {} here", model.people.len() + 1));
     }
@@ -135,26 +138,16 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) -> Op
         &format!(" {}", prompt.question(model.is_kept_elsewhere(), width)),
         theme.prompt,
     );
-    let input = match prompt {
-        Prompt::Find => &model.find.needle,
-        Prompt::Replace => &model.find.replacement,
-        Prompt::CommandLine { input } => input,
-        Prompt::Goto { input } | Prompt::SaveAs { input } => input,
-        Prompt::Quit | Prompt::Conflict | Prompt::Exists { .. } | Prompt::Recovered => {
-            return Some(Position::new(x.min(width.saturating_sub(1)), row));
-        }
+    let Some(input) = prompt.input() else {
+        return Some(Position::new(x.min(width.saturating_sub(1)), row));
     };
-    // The end of the input stays in view.
-    let mut shown = safe::line(input);
     // Beside it there is something to read, where there is room for both.
     let beside = if width < 2 * ABOUT_CELLS { 1 } else { ABOUT_CELLS };
-    let room = usize::from(width.saturating_sub(x).saturating_sub(beside));
-    while room < shown.width() && !shown.is_empty() {
-        shown.remove(0);
-    }
-    x = put(screen, x, width, row, &shown, theme.text);
-    let cursor = Position::new(x.min(width.saturating_sub(1)), row);
-    if matches!(prompt, Prompt::Find | Prompt::Replace) {
+    let end = width.saturating_sub(beside).max(x);
+    let (after, caret) = line_input(input, x..end, row, theme.text, theme, screen);
+    x = after;
+    let cursor = Position::new(caret.min(width.saturating_sub(1)), row);
+    if matches!(prompt, Prompt::Find { .. } | Prompt::Replace { .. }) {
         let mut x = x + 2;
         // Whole or not at all, but for the first.
         for (n, part) in about_find(model, prompt).into_iter().enumerate() {
@@ -170,15 +163,19 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) -> Op
 /// How many matches there are, how they are searched for, and which keys change that.
 fn about_find(model: &Model, prompt: &Prompt) -> Vec<String> {
     let find = &model.find;
-    let plus = if COUNT_MAX <= find.n { "+" } else { "" };
-    let count = match (&find.error, find.n) {
+    let plus = if COUNT_MAX <= find.n() { "+" } else { "" };
+    let number = find.number_of(model.selection.range().start);
+    let count = match (&find.error, find.n()) {
         _ if find.needle.is_empty() => String::new(),
         (Some(why), _) => why.clone(),
         (None, 0) if find.is_counting() => "searching …".to_owned(),
         (None, n) if find.is_counting() => format!("{n} so far"),
         (None, 0) => "not found".to_owned(),
-        (None, 1) => "1 match".to_owned(),
-        (None, n) => format!("{n}{plus} matches"),
+        (None, n) => match number {
+            Some(number) => format!("{number} of {n}{plus}"),
+            None if n == 1 => "1 match".to_owned(),
+            None => format!("{n}{plus} matches"),
+        },
     };
     let options = find.options;
     let switch =
@@ -191,13 +188,13 @@ fn about_find(model: &Model, prompt: &Prompt) -> Vec<String> {
         switch(options.is_regex, "Alt-R", "regex"),
     ];
     let keys: &[&str] = match prompt {
-        Prompt::Replace => &["Enter one", "Ctrl-A all", "Tab back"],
-        _ => &["Tab replace"],
+        Prompt::Replace { .. } => &["Enter one", "Ctrl-A all", "Tab back"],
+        _ => &["Tab replace", "Alt-S stay", "Esc back"],
     };
     let keys = keys.iter().map(|&key| key.to_owned());
     // What is done with the matches matters more than what they are, where there is no room for both.
     match prompt {
-        Prompt::Replace => [count].into_iter().chain(keys).chain(switches).collect(),
+        Prompt::Replace { .. } => [count].into_iter().chain(keys).chain(switches).collect(),
         _ => [count].into_iter().chain(switches).chain(keys).collect(),
     }
 }

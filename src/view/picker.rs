@@ -7,7 +7,7 @@ use crate::editor::picker::Picker;
 
 use super::screen::Screen;
 use super::theme::Theme;
-use super::{boxed, put, safe};
+use super::{boxed, line_input, put, safe};
 
 /// Where the cursor may be: behind what is typed, or at the chosen row.
 pub struct Places {
@@ -17,6 +17,9 @@ pub struct Places {
     pub chosen: Position,
 }
 
+/// Cells for what is typed, at least, where how many rows match is shown beside it.
+const TYPED_CELLS_MIN: u16 = 8;
+
 /// Draws a list at the top of the screen and returns where the cursor may be.
 pub fn draw(picker: &Picker, is_spoken: bool, theme: &Theme, screen: &mut Screen) -> Places {
     let place = picker.place(screen.width(), screen.height());
@@ -24,14 +27,13 @@ pub fn draw(picker: &Picker, is_spoken: bool, theme: &Theme, screen: &mut Screen
     let (x, end) = (place.rows.x, place.rows.x + place.rows.columns);
     let count = format!("{}/{}", picker.found.len(), picker.items.len());
     let count_at = end.saturating_sub(count.width() as u16 + 1);
-    // The end of what was typed stays in view.
-    let typed = safe::line(&picker.input);
-    let room = usize::from(count_at.saturating_sub(x + 5));
-    let n_cut = typed.width().saturating_sub(room).min(typed.chars().count());
-    let typed: String = typed.chars().skip(n_cut).collect();
-    let input = format!("{}: {typed}", picker.kind.title());
-    let cursor = put(screen, x + 1, end, place.input_y, &input, theme.overlay.patch(theme.title));
-    if cursor + 1 < count_at {
+    let style = theme.overlay.patch(theme.title);
+    let typed_at = put(screen, x + 1, end, place.input_y, &format!("{}: ", picker.kind.title()), style);
+    // Where there is no room for both, there is no count.
+    let typed_end = if typed_at + TYPED_CELLS_MIN < count_at { count_at } else { end };
+    let (after, cursor) =
+        line_input(&picker.input, typed_at..typed_end.max(typed_at), place.input_y, style, theme, screen);
+    if after < count_at {
         put(screen, count_at, end, place.input_y, &count, theme.overlay);
     }
     let shown = picker.found.iter().enumerate().skip(place.first).take(place.rows.rows.into());

@@ -319,8 +319,8 @@ fn a_text_without_a_file_is_asked_for_a_name_and_comes_back_after_a_kill() {
     screen.type_text("taken.txt\r");
     screen.wait_for_text("[o]verwrite");
     screen.type_text("c");
-    screen.press("ctrl-s");
-    screen.wait_for_text("Save as:");
+    screen.wait_for_text("Save as: taken.txt");
+    screen.press("ctrl-u");
     screen.type_text("thought.txt\r");
     screen.wait_for_status("saved thought.txt");
     assert_eq!((ana.read("thought.txt").as_str(), ana.read("taken.txt").as_str()), ("a thought", "theirs\n"));

@@ -342,6 +342,7 @@ impl Buffer {
     fn move_to(&mut self, file: OpenFile) -> anyhow::Result<()> {
         let path = file.canonical()?;
         self.model.set_file_name(files::name_of(&path));
+        self.model.file_mut().path = path.to_string_lossy().into_owned();
         self.model.set_file_settings(editorconfig::of(&path).unwrap_or_default());
         self.session.moved(path);
         self.file = Some(file);

@@ -58,15 +58,19 @@ fn finding_counts_walks_and_goes_back() {
     check("|a b a", "<Ctrl-F>a<Enter><Enter>", "^a| b a");
     check("a b |a", "<Ctrl-F>a<Up>", "^a| b a");
     check("|a b a", "<Ctrl-F>b<Esc>", "|a b a");
-    check("|a b a", "<Ctrl-F>b<Left>", "a |b a");
+    check("|a b a", "<Ctrl-F>b<Alt-S>", "a ^b| a");
+    check("|a ab a", "<Ctrl-F>b<Left>a", "a ^ab| a");
+    check("|a b a", "<Ctrl-F>bx<Ctrl-W>b<Home><End><PageDown><Ctrl-Home><Alt-S>c", "a c| a");
     check("|abc ab1", "<Ctrl-F><Alt-R>b.$", "abc a^b1|");
     check("|ab b", "<Ctrl-F>b<Alt-W>", "ab ^b|");
     check("|B b", "<Ctrl-F>b<Alt-C>", "B ^b|");
     check("|a(", "<Ctrl-F><Alt-R>(", "|a(");
     check("|ab ab", "<Ctrl-F>ab<Alt-A>x", "x| x|");
+    check("|ab abc ab", "<Ctrl-F>ab<Alt-W><Alt-A>x", "x| abc x|");
+    check("|ab AB ab", "<Ctrl-F>ab<Alt-A>x", "x| x| x|");
     let mut bench = Bench::new("|a a a", Settings::default());
     bench.press("<Ctrl-F>a");
-    assert_eq!(bench.model.find.n, 3);
+    assert_eq!((bench.model.find.n(), bench.model.find.number_of(0)), (3, Some(1)));
     bench.press("<Alt-R>(");
     assert_eq!(bench.model.find.error.as_deref(), Some("no regular expression: unclosed group"));
 }
@@ -80,6 +84,12 @@ fn matches_are_replaced_one_by_one_or_all_as_one_step() {
     check("a|\nb\n", "<Alt-H><Alt-R>^<Tab>- <Ctrl-A>", "- a\n- |b\n- ");
     check("a\n^a\na|\na", "<Alt-H>a<Tab>x<Ctrl-A>", "a\n^x|\nx\na");
     check("|a a", "<Alt-H>a<Tab><Ctrl-A><Ctrl-Z>", "a a|");
+    check("|a b a", "<Alt-H>a<Tab>xy<Esc><Alt-H>z<Ctrl-A>", "^z| b z");
+    check("|a b a", "<Alt-H>a<Tab>xz<Left>y<Ctrl-A>", "^xyz| b xyz");
+    check("|a,b", r"<Alt-H>,<Alt-R><Tab>\n\t\\n\d<Ctrl-A>", "a^\n\t\\n\\d|b");
+    check("|a,b", r"<Alt-H>,<Tab>\n<Ctrl-A>", r"a^\n|b");
+    // Nothing was replaced: what is taken back would be what was typed before.
+    check("|", "keep <Alt-H>zzz<Tab>x<Ctrl-A><Esc>.", "keep .|");
     let mut bench = Bench::new("|a b a", Settings::default());
     bench.press("<Alt-H>a<Tab>bb<Ctrl-A><Ctrl-Z>");
     assert_eq!(bench.model.rope().to_string(), "a b a");

@@ -54,6 +54,8 @@ fn the_next_place_with_the_same_text_is_selected_as_well() {
     check("f|oo Foo foo foo", "<Ctrl-D><Ctrl-D>", "^foo| Foo ^foo| foo");
     check("f|oo Foo foo foo", "<Ctrl-D><Ctrl-D><Ctrl-D><Ctrl-D>x", "x| Foo x| x|");
     check("a ^a| a", "<Ctrl-D><Ctrl-D>", "^a| ^a| ^a|");
+    check("f|oo foobar foo", "<Ctrl-D><Ctrl-D><Ctrl-D>x", "x| foobar x|");
+    check("^foo| foobar foo", "<Ctrl-D><Ctrl-D>x", "x| x|bar x|");
     check("a|b ab ab", "<Alt-A>x", "x| x| x|");
 }
 

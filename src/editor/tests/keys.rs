@@ -42,11 +42,12 @@ fn seen(name: &str) -> Seen {
         "redo" => Text("|a", "x<Ctrl-Z>", "x|a"),
         "cut" => text("a^b|c", "a|c"),
         "paste" => Text("a^b|c", "<Ctrl-C><End>", "abcb|"),
-        "find" => Seen::Model("", |model| matches!(model.prompt, Some(Prompt::Find))),
+        "find" => Seen::Model("", |model| matches!(model.prompt, Some(Prompt::Find { .. }))),
         "find-next" => Text("|x b a b", "<Ctrl-F>b<Esc>", "x ^b| a b"),
         "find-previous" => Text("|x b a b", "<Ctrl-F>b<Esc>", "x b a ^b|"),
         "replace" => Seen::Model("", |model| {
-            matches!(model.prompt, Some(Prompt::Find | Prompt::Replace)) && model.find.wants_replacement
+            matches!(model.prompt, Some(Prompt::Find { .. } | Prompt::Replace { .. }))
+                && model.find.wants_replacement
         }),
         "goto-line" => Seen::Model("", |model| matches!(model.prompt, Some(Prompt::Goto { .. }))),
         "save-as" => Seen::Model("", |model| matches!(model.prompt, Some(Prompt::SaveAs { .. }))),

@@ -1,6 +1,7 @@
 //! Vim's commands as values, read from the keys pressed so far.
 
 use crate::editor::key::{Key, KeyCode};
+use crate::editor::line_input::LineInput;
 
 /// Counts are cut here: nobody means more.
 const COUNT_MAX: usize = 100_000;
@@ -161,7 +162,7 @@ impl Reader<'_> {
         match typed_line(&self.keys[self.at..]) {
             Some((line, true)) => {
                 self.at = self.keys.len();
-                Ok(line)
+                Ok(line.text().to_owned())
             }
             Some((_, false)) => Err(Stop::More),
             None => Err(Stop::Nothing),
@@ -170,21 +171,15 @@ impl Reader<'_> {
 }
 
 /// Returns the line that keys type and whether Enter ended it; `None` if it was left with Esc or with Backspace.
-pub fn typed_line(keys: &[Key]) -> Option<(String, bool)> {
-    let mut line = String::new();
+pub fn typed_line(keys: &[Key]) -> Option<(LineInput, bool)> {
+    let mut line = LineInput::default();
     for key in keys {
         match key.code {
             KeyCode::Enter => return Some((line, true)),
             KeyCode::Esc => return None,
-            KeyCode::Backspace => drop(line.pop()?),
-            KeyCode::Char('u') if key.ctrl => line.clear(),
-            KeyCode::Char('w') if key.ctrl => {
-                let kept = line.trim_end().trim_end_matches(|c: char| !c.is_whitespace()).len();
-                line.truncate(kept);
-            }
-            KeyCode::Char(c) if !key.ctrl && !key.alt => line.push(c),
-            KeyCode::Tab => line.push('\t'),
-            _ => {}
+            KeyCode::Backspace if line.text().is_empty() => return None,
+            KeyCode::Tab => drop(line.key(Key::plain(KeyCode::Char('\t')))),
+            _ => drop(line.key(*key)),
         }
     }
     Some((line, false))

@@ -7,7 +7,6 @@ use crate::document::Bias;
 use crate::editor::Model;
 use crate::editor::column::line_end;
 use crate::editor::edits::Edit;
-use crate::editor::prompt::Prompt;
 use crate::editor::search::{Matcher, Options};
 use crate::editor::selection::Selection;
 
@@ -75,7 +74,8 @@ impl Model {
         }
         let rope = self.rope();
         let span = rope.line_to_char(lines.start)..line_end(rope, lines.end - 1);
-        self.find.replacement = pattern::replacement(with);
+        // There, a backslash is written twice.
+        self.find.replacement = pattern::replacement(with).replace('\\', "\\\\");
         self.find.origin = Selection::caret(span.start);
         let start = span.start;
         self.find.scope = Some(span);
@@ -85,7 +85,7 @@ impl Model {
         }
         self.find.is_lit = true;
         self.find_from_origin();
-        self.prompt = Some(Prompt::Replace);
+        self.ask_for_replacement();
         true
     }
 
