@@ -38,6 +38,7 @@ mod scan;
 pub mod search;
 pub mod selection;
 pub mod settings;
+mod steps;
 mod update;
 pub mod views;
 pub mod vim;
@@ -159,6 +160,8 @@ pub struct Model {
     pub(crate) link: Option<LinkUrl>,
     seen: LastSeen,
     activity: Activity,
+    /// What is remembered of steps of undo, the oldest first.
+    steps: Vec<steps::Step>,
     clipboard: Clipboard,
     run: Option<Run>,
     clicks: Clicks,
@@ -228,6 +231,7 @@ impl Model {
             link: None,
             seen: LastSeen::default(),
             activity: Activity::Idle,
+            steps: Vec::new(),
             clipboard: Clipboard::default(),
             run: None,
             clicks: Clicks::default(),

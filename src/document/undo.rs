@@ -135,6 +135,11 @@ impl Document {
         self.undo = UndoStack::default();
     }
 
+    /// Returns how many groups of local edits there are to be taken back.
+    pub fn n_undo_groups(&self) -> usize {
+        self.undo.undo.groups.len()
+    }
+
     /// Takes back the last group of local edits that still shows; `None` when there is none. Never touches
     /// what others wrote.
     pub fn undo(&mut self) -> Option<Applied> {

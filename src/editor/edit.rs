@@ -66,11 +66,15 @@ impl Model {
     /// Those of the document; what was to go may then be gone already.
     pub(crate) fn change(&mut self, range: Range<usize>, text: &str) -> Result<(), EditError> {
         let change = TextChange { at: range.start, n_deleted: range.len(), n_inserted: text.chars().count() };
+        let n_groups = self.document.n_undo_groups();
         if !range.is_empty() {
             self.document.delete(range)?;
         }
         if !text.is_empty() {
             self.document.insert(change.at, text)?;
+        }
+        if n_groups < self.document.n_undo_groups() {
+            self.forget_steps_from(n_groups + 1);
         }
         self.highlights.shift(&change);
         self.watch_hidden(&[change]);
@@ -236,8 +240,8 @@ impl Model {
             self.highlights.shift(change);
             self.others.iter_mut().for_each(|other| other.shift(change));
         }
-        if let Some(last) = changes.last() {
-            self.selection = Selection::caret(last.at + last.n_inserted);
+        if let Some(last) = changes.last().filter(|_| !self.restore_carets(redo)) {
+            self.select(Selection::caret(last.at + last.n_inserted));
         }
         self.clamp_selections();
         if self.is_as_saved() {

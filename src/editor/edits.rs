@@ -80,9 +80,11 @@ impl Model {
             goal: None,
         };
         let (primary, others) = (carried(&self.selection), self.others.iter().map(carried).collect());
+        let (before, n_groups) = (self.marks_before(edits), self.document.n_undo_groups());
         self.make(edits, now);
         (self.selection, self.others) = (primary, others);
         self.clamp_selections();
+        self.note_step(before, n_groups);
     }
 
     /// Makes one edit for each selection and leaves a caret behind what came. Edits that would overlap share what they
@@ -108,6 +110,7 @@ impl Model {
         }
         let Edit { range, text } = &edits[primary];
         self.group(range, text, kind, now);
+        let (before, n_groups) = (self.marks_before(&edits), self.document.n_undo_groups());
         self.make(&edits, now);
         let mut shift = 0_isize;
         let carets = edits.iter().map(|Edit { range, text }| {
@@ -119,6 +122,7 @@ impl Model {
         let carets = carets.collect();
         self.set_selections(carets, primary);
         self.clamp_selections();
+        self.note_step(before, n_groups);
     }
 }
 

@@ -49,6 +49,29 @@ fn carets_move_together_and_join_when_they_meet() {
 }
 
 #[test]
+fn undo_and_redo_put_several_carets_back() {
+    for (before, keys, n_steps) in [
+        ("^foo| bar ^foo|\n^foo|", "X", 1),
+        ("^foo| bar ^foo|\n^foo|", "Xyz w", 2),
+        ("|foo^ bar |foo^", "<Delete>", 1),
+        ("|foo^ bar |foo^", "<Enter>", 1),
+        ("foo| bar|", "<Backspace><Backspace>", 1),
+        ("f|oo b|ar", "<Delete>x", 2),
+        ("f|oo\nb|ar\n", "<Alt-I>", 1),
+    ] {
+        let mut bench = Bench::new(before, Settings::default());
+        bench.press(keys);
+        let after = bench.drawn();
+        bench.press(&"<Ctrl-Z>".repeat(n_steps));
+        assert_eq!(bench.drawn(), before, "{keys} taken back");
+        bench.press(&"<Ctrl-Y>".repeat(n_steps));
+        assert_eq!(bench.drawn(), after, "{keys} again");
+    }
+    check("^a| ^a|", "x<Ctrl-Z>y", "y| y|");
+    check("^a| ^a|", "x<Ctrl-Z><Esc>yz<Ctrl-Z>", "a a|");
+}
+
+#[test]
 fn the_next_place_with_the_same_text_is_selected_as_well() {
     check("f|oo Foo foo foo", "<Ctrl-D>", "^foo| Foo foo foo");
     check("f|oo Foo foo foo", "<Ctrl-D><Ctrl-D>", "^foo| Foo ^foo| foo");
