@@ -115,19 +115,33 @@ pub fn is_hidden(c: char) -> bool {
         || c as u32 & 0xfffe == 0xfffe
 }
 
+/// What stands for a blank that is no space.
+const ODD_BLANK: &str = "␣";
+
 /// Joiners and variation selectors: they have a meaning only inside a cluster, after a base.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
+/// Blanks that look like a space and are none: those that do not break a line, of other widths, and of Braille. The wide one of
+/// Chinese and Japanese is ordinary text.
+fn is_odd_blank(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}')
+}
+
 /// Draws a cluster that is more than one plain ASCII character.
 fn composed(cluster: &str) -> Glyph<'_> {
+    if cluster.chars().all(is_odd_blank) {
+        return Glyph { text: ODD_BLANK.into(), cells: 1, kind: GlyphKind::Mark };
+    }
+    // After a letter of ASCII, a joiner or a variation selector has no use but to make two names look like one.
+    let hides = |c: char| is_joiner(c) && cluster.starts_with(|base: char| base.is_ascii_alphabetic());
     let mut kept = String::new();
     let mut marks = String::new();
     let (mut n_marks, mut n_cut) = (0, 0);
     for (i, c) in cluster.chars().enumerate() {
         let extends = 0 < i && (is_joiner(c) || c.width() == Some(0));
-        if c.is_control() || is_hidden(c) || (i == 0 && is_joiner(c)) {
+        if c.is_control() || is_hidden(c) || hides(c) || (i == 0 && is_joiner(c)) {
             marks.push_str(&written_out(c));
         } else if extends && MARKS_MAX <= n_marks {
             n_cut += 1;
@@ -193,6 +207,12 @@ mod tests {
         check("\u{200d}", "<U+200D>", 8);
         check("\u{fe0f}", "<U+FE0F>", 8);
         check("a\u{e0041}", "a<U+E0041>", 10);
+        check("a\u{200d}", "a<U+200D>", 9);
+        check("a\u{fe0f}", "a<U+FE0F>", 9);
+        check("1\u{fe0f}\u{20e3}", "1\u{fe0f}\u{20e3}", 2);
+        check("\u{a0}", "␣", 1);
+        check("\u{2003}", "␣", 1);
+        check("\u{3000}", "\u{3000}", 2);
         check("\r\n", "^M^J", 4);
     }
 

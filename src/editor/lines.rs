@@ -291,7 +291,7 @@ impl Model {
             }
         }
         if edits.is_empty() {
-            return self.notify("select lines that are not sorted yet", now);
+            return self.notify("nothing was sorted: select two or more lines that are not in order", now);
         }
         let (anchor, head) = (self.selection.range().start, self.selection.range().end);
         self.make_whole(&edits, now);
