@@ -15,7 +15,7 @@ pub mod find;
 mod format;
 pub mod glyph;
 pub mod grapheme;
-mod help;
+pub mod help;
 pub mod hidden;
 pub mod highlight;
 pub mod indentation;
@@ -28,6 +28,7 @@ pub mod lines;
 pub mod merge;
 mod message;
 pub mod mouse;
+mod notice;
 mod outline;
 pub mod pair;
 pub mod panes;
@@ -69,6 +70,7 @@ use key::Key;
 use layout::Layout;
 pub use message::{Effect, Msg, SaveDone};
 use mouse::Clicks;
+pub use notice::{NOTICE_MS, Notice};
 use people::{LastSeen, Peer};
 use picker::Picker;
 use prompt::Prompt;
@@ -76,18 +78,6 @@ use selection::Selection;
 use settings::{Chosen, FileSettings, Settings};
 pub use update::update;
 use vim::Vim;
-
-/// How long a message stays on the status line, in milliseconds.
-pub const NOTICE_MS: u64 = 6_000;
-
-/// A message on the status line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// What it says. Made safe when drawn.
-    pub text: String,
-    /// When it goes away.
-    pub until: MonoTime,
-}
 
 /// A box over the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +89,8 @@ pub enum Overlay {
     Help(usize),
     /// Who is here.
     People,
+    /// The last messages; scrolled down by so many rows.
+    Messages(usize),
 }
 
 /// What part of the text is on the screen.
@@ -133,6 +125,8 @@ pub struct Model {
     word: Option<String>,
     pub(crate) scroll: Scroll,
     size: (u16, u16),
+    /// The columns and rows of the whole screen, of which this text may have a part.
+    screen: (u16, u16),
     pub(crate) prompt: Option<Prompt>,
     pub(crate) overlay: Overlay,
     pub(crate) picker: Option<Picker>,
@@ -148,6 +142,7 @@ pub struct Model {
     /// The keys of a chord that is not finished.
     pub(crate) chord: Vec<Key>,
     pub(crate) notice: Option<Notice>,
+    told: notice::Told,
     pub(crate) find: Find,
     pub(crate) language: &'static Language,
     pub(crate) highlights: Highlights,
@@ -208,6 +203,7 @@ impl Model {
             word: None,
             scroll: Scroll::default(),
             size: (80, 24),
+            screen: (80, 24),
             prompt: None,
             overlay: Overlay::None,
             picker: None,
@@ -219,6 +215,7 @@ impl Model {
             tab_width,
             chord: Vec::new(),
             notice: None,
+            told: notice::Told::default(),
             find: Find::default(),
             language,
             highlights: Highlights::default(),
@@ -351,7 +348,7 @@ impl Model {
 
     /// Returns when a `Msg::Tick` is due; `None` when nothing on the screen changes by itself.
     pub fn deadline(&self, now: MonoTime) -> Option<MonoTime> {
-        let notice = self.notice.as_ref().map(|notice| notice.until);
+        let notice = self.notice.as_ref().and_then(|notice| notice.until);
         let labels = self.people.iter().filter_map(|peer| peer.label_until).filter(|&until| now < until);
         let activity = self.link.as_ref().and_then(|_| self.seen.next_change(now));
         labels.chain(notice).chain(self.connection.next_change(now)).chain(activity).min()
@@ -368,6 +365,21 @@ impl Model {
         self.size
     }
 
+    /// Sets the columns and rows of the whole screen: lists, boxes, questions and long messages are drawn over all of it.
+    pub fn set_screen(&mut self, columns: u16, rows: u16) {
+        self.screen = (columns, rows);
+    }
+
+    /// Returns the columns and rows of the whole screen.
+    pub fn screen(&self) -> (u16, u16) {
+        self.screen
+    }
+
+    /// Returns whether a list or a box is open, which takes what the mouse does anywhere on the screen.
+    pub fn is_covered(&self) -> bool {
+        self.overlay != Overlay::None || self.picker.is_some()
+    }
+
     /// Returns how the screen is divided.
     pub fn layout(&self) -> Layout {
         let (n_lines, is_spoken) = (self.rope().len_lines(), self.settings.is_spoken);
@@ -376,10 +388,5 @@ impl Model {
         let has_scrollbar = self.settings.scrollbar && !is_spoken;
         let layout = if has_scrollbar { layout.with_scrollbar(n_lines) } else { layout };
         if is_spoken || !self.has_numbers() { layout.without_numbers() } else { layout }
-    }
-
-    pub(crate) fn notify(&mut self, text: impl Into<String>, now: MonoTime) {
-        let until = MonoTime(now.0 + NOTICE_MS);
-        self.notice = Some(Notice { text: text.into(), until });
     }
 }

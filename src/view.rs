@@ -34,32 +34,69 @@ const BOX_MIN: (u16, u16) = (4, 3);
 /// Draws the model into a screen that held an earlier picture of it, or nothing. Returns where the terminal's cursor belongs. O(rows)
 /// and what changed.
 pub fn draw(model: &Model, theme: &Theme, now: MonoTime, screen: &mut Screen) -> Option<Position> {
+    let cursor = draw_pane(model, theme, now, true, screen);
+    draw_over(model, theme, now, (0, 0), cursor, screen).0
+}
+
+/// Draws a text with its title and its status line into a part of the screen. Returns where the cursor is in it. What there is to say
+/// is said where the keyboard is.
+pub fn draw_pane(
+    model: &Model,
+    theme: &Theme,
+    now: MonoTime,
+    has_keyboard: bool,
+    screen: &mut Screen,
+) -> Option<Position> {
     let layout = model.layout();
     text::draw(model, &layout, theme, now, screen);
     scrollbar::draw(model, &layout, theme, screen);
-    let mut cursor = text::cursor(model, &layout);
     if let Some(row) = layout.title {
         bars::title(model, theme, row, screen);
     }
     if let Some(row) = layout.status {
-        bars::status(model, theme, now, row, screen);
+        let notice = model.notice.as_ref().filter(|_| has_keyboard && !model.settings.is_spoken);
+        let notice = notice.filter(|_| bars::notice_rows(model, &layout, now).is_empty());
+        bars::status(model, notice.map_or("", |notice| notice.text.as_str()), theme, now, row, screen);
     }
-    if let Some(row) = layout.prompt {
-        match &model.prompt {
-            Some(_) => cursor = bars::prompt(model, theme, row, screen),
-            None => bars::notice(model, theme, row, screen),
-        }
+    match layout.prompt {
+        Some(row) if model.prompt.is_some() => screen.clear(row, theme.text),
+        Some(row) => bars::notice(model, theme, row, screen),
+        None => {}
     }
+    text::cursor(model, &layout).filter(|at| screen.contains(*at))
+}
+
+/// Draws what is over all of the screen: the question, a long message, the box, the list. `corner` is where the text begins that has
+/// the keyboard, `cursor` where its cursor is. Returns where the cursor belongs, and whether anything was drawn.
+pub fn draw_over(
+    model: &Model,
+    theme: &Theme,
+    now: MonoTime,
+    corner: (u16, u16),
+    cursor: Option<Position>,
+    screen: &mut Screen,
+) -> (Option<Position>, bool) {
+    let layout = model.layout();
+    let mut cursor = cursor;
+    let row = layout.prompt.filter(|_| model.prompt.is_some());
+    if let Some(row) = row {
+        cursor = bars::prompt(model, theme, corner.1 + row, screen);
+    }
+    let rows = bars::notice_rows(model, &layout, now);
+    let first = corner.1 + layout.text_top;
+    bars::notice_over(&rows, (first, first + layout.text_rows), cursor, theme, screen);
     match model.overlay {
         Overlay::None => {}
         Overlay::Help(first) => overlay::help(model, first, theme, screen),
+        Overlay::Messages(first) => overlay::messages(model, first, theme, screen),
         Overlay::People => overlay::people(model, theme, screen),
     }
     if let Some(open) = &model.picker {
         let at = picker::draw(open, model.settings.is_spoken, theme, screen);
         cursor = Some(if model.settings.is_spoken { at.chosen } else { at.input });
     }
-    cursor.filter(|at| screen.contains(*at))
+    let is_any = row.is_some() || !rows.is_empty() || model.is_covered();
+    (cursor.filter(|at| screen.contains(*at)), is_any)
 }
 
 /// Draws an empty box over whatever is there, with a title in its upper edge. Returns the part inside. A box for somebody who hears

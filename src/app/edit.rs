@@ -168,6 +168,8 @@ struct Shell {
     screen: Screen,
     /// Where the panes were drawn last; none for a text that has all of the screen.
     areas: Vec<Area>,
+    /// Whether a box, a list, a question or a message was drawn over the panes.
+    is_drawn_over: bool,
     painter: Painter,
     theme: Theme,
     /// That of the command line, which the configuration does not change.
@@ -201,6 +203,7 @@ impl Shell {
             terminal: Terminal::take().context("coedit needs a terminal for its screen; run it in one")?,
             screen: Screen::new(0, 0),
             areas: Vec::new(),
+            is_drawn_over: false,
             painter,
             theme,
             fixed_theme: setting.theme.clone(),

@@ -15,7 +15,7 @@ impl Model {
     /// Returns every command with the keys that are in force, as rows for this screen. What has no room beside the words goes below
     /// them.
     pub fn help_rows(&self) -> Vec<String> {
-        let cells = usize::from(self.size.0.saturating_sub(CELLS_BESIDE)).max(1);
+        let cells = usize::from(self.screen.0.saturating_sub(CELLS_BESIDE)).max(1);
         let entries = COMMANDS.iter().map(|command| (command.about, self.settings.keymap.keys_of(command)));
         let entries: Vec<(&str, String)> = entries.map(|(about, keys)| (about, keys.join("  "))).collect();
         let both = |(about, keys): &(&str, String)| about.width() + 2 + keys.width();
@@ -34,14 +34,25 @@ impl Model {
         rows
     }
 
-    /// Returns how many rows of the help the screen shows at once.
+    /// Returns the last messages as rows for this screen, the newest first.
+    pub fn message_rows(&self) -> Vec<String> {
+        let cells = usize::from(self.screen.0.saturating_sub(CELLS_BESIDE)).max(3);
+        let mut rows = Vec::new();
+        for text in self.told() {
+            let parts = broken(text, cells - 2).into_iter().enumerate();
+            rows.extend(parts.map(|(n, part)| format!("{}{part}", if n == 0 { "- " } else { "  " })));
+        }
+        rows
+    }
+
+    /// Returns how many rows of the help, or of messages, the screen shows at once.
     pub fn help_rows_shown(&self) -> usize {
-        usize::from(self.size.1.saturating_sub(ROWS_BESIDE)).max(1)
+        usize::from(self.screen.1.saturating_sub(ROWS_BESIDE)).max(1)
     }
 }
 
 /// Breaks words into rows of so many cells; a word that is longer has a row of its own.
-fn broken(text: &str, cells: usize) -> Vec<String> {
+pub fn broken(text: &str, cells: usize) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match rows.last_mut() {

@@ -1,6 +1,6 @@
 //! A list that is narrowed by typing: the palette of commands, files, open texts.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::base::text_format::encoding::Encoding;
@@ -115,7 +115,12 @@ impl Picker {
             return;
         }
         let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
-        let pattern = Pattern::parse(self.input.text(), CaseMatching::Smart, Normalization::Smart);
+        // Names of files are guessed at by their letters; of the words of a command one types some.
+        let kind = match self.kind {
+            PickerKind::Commands => AtomKind::Substring,
+            _ => AtomKind::Fuzzy,
+        };
+        let pattern = Pattern::new(self.input.text(), CaseMatching::Smart, Normalization::Smart, kind);
         let mut chars = Vec::new();
         let mut scored: Vec<(u32, usize)> = Vec::new();
         for (idx, item) in self.items.iter().enumerate() {
@@ -174,7 +179,7 @@ impl Model {
 
     /// Works the mouse into the open list: a click picks, one beside the list closes it.
     pub(crate) fn picker_mouse(&mut self, mouse: Mouse, now: MonoTime, effects: &mut Vec<Effect>) {
-        let (width, height) = self.size;
+        let (width, height) = self.screen;
         let Some(picker) = &mut self.picker else { return };
         let place = picker.place(width, height);
         match mouse.kind {
@@ -243,7 +248,7 @@ mod tests {
 
     fn list(rows: &[&str]) -> Picker {
         let item = |text: &&str| Item { text: (*text).to_owned(), detail: String::new() };
-        Picker::new(PickerKind::Commands, rows.iter().map(item).collect())
+        Picker::new(PickerKind::Files, rows.iter().map(item).collect())
     }
 
     #[test]
@@ -255,6 +260,18 @@ mod tests {
         list.paste(" sed");
         assert_eq!(list.found, [0]);
         list.paste("zzz");
+        assert_eq!(list.picked(), None);
+    }
+
+    #[test]
+    fn commands_are_found_by_parts_of_their_words() {
+        let mut list =
+            list(&["Save the file (save)", "Save to another file (save-as)", "Discard, and end (quit)"]);
+        list.kind = PickerKind::Commands;
+        list.paste("fil oth");
+        assert_eq!(list.found, [1]);
+        list.input = LineInput::default();
+        list.paste("dnd");
         assert_eq!(list.picked(), None);
     }
 

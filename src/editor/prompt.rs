@@ -143,7 +143,7 @@ impl Model {
     /// Works a click on the question's row in: an answer that is clicked is given.
     pub(crate) fn prompt_press(&mut self, x: u16, now: MonoTime, effects: &mut Vec<Effect>) {
         let Some(prompt) = &self.prompt else { return };
-        let question = prompt.question(self.is_kept_elsewhere(), self.size.0);
+        let question = prompt.question(self.is_kept_elsewhere(), self.screen.0);
         if let Some(answer) = answer_at(&question, usize::from(x).saturating_sub(1)) {
             self.prompt_key(Key::plain(KeyCode::Char(answer)), now, effects);
         }

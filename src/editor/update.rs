@@ -27,7 +27,15 @@ pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
         model.seen.input = now;
         model.wanted_place = None;
     }
+    let is_done = match &msg {
+        Msg::Mouse(mouse) => mouse.kind == MouseKind::Press,
+        msg => matches!(msg, Msg::Key(_) | Msg::Paste(_)),
+    };
+    if is_done {
+        model.wear_notice();
+    }
     let keeps_view = model.dispatch(msg, now, &mut effects);
+    model.drop_worn_notice(is_done && revision != model.revision);
     model.join_selections();
     if model.closes_only {
         let own = |effect| if matches!(effect, Effect::Quit) { Effect::Close } else { effect };
@@ -69,7 +77,7 @@ impl Model {
             }
             Msg::Paste(text) if self.prompt.is_some() => self.prompt_paste(&text),
             Msg::Paste(text) => self.paste(&text, now),
-            Msg::Resize(columns, rows) => self.size = (columns, rows),
+            Msg::Resize(columns, rows) => (self.size, self.screen) = ((columns, rows), (columns, rows)),
             Msg::Tick => return self.tick(now),
             Msg::RemoteApplied(applied) => return self.remote(&applied),
             Msg::People(people) => {
@@ -106,7 +114,7 @@ impl Model {
             Msg::Theirs(Err(why))
             | Msg::Reopened(Err(why))
             | Msg::Reverted(Err(why))
-            | Msg::Inserted { text: Err(why), .. } => self.notify(why, now),
+            | Msg::Inserted { text: Err(why), .. } => self.complain(why, now),
             Msg::Shared { is_copied } => {
                 self.overlay = Overlay::People;
                 let words = if is_copied { "shared; the link is on the clipboard" } else { "shared" };
@@ -117,7 +125,7 @@ impl Model {
                     self.set_settings(settings);
                     self.notify("the configuration was read again", now);
                 }
-                Err(why) => self.notify(why, now),
+                Err(why) => self.complain(why, now),
             },
             Msg::Painted(painted) => {
                 self.painted(painted);
@@ -136,7 +144,7 @@ impl Model {
     }
 
     fn tick(&mut self, now: MonoTime) -> bool {
-        self.notice.take_if(|notice| notice.until <= now);
+        self.notice.take_if(|notice| notice.until.is_some_and(|until| until <= now));
         for peer in &mut self.people {
             peer.label_until.take_if(|until| *until <= now);
         }
@@ -203,7 +211,7 @@ impl Model {
         self.chord.push(key);
         let found = self.settings.keymap.find(&self.chord);
         match found {
-            Found::Chord => self.notify(format!("{} …", keymap::shown(&self.chord)), now),
+            Found::Chord => self.hint(format!("{} …", keymap::shown(&self.chord)), now),
             _ if self.chord.len() == 1 => self.chord.clear(),
             // What ends no chord is not typed, either.
             Found::Nothing => {
@@ -221,15 +229,25 @@ impl Model {
 
     /// Works a key into the open box. Returns whether it was meant for it: any other key closes the box and acts.
     fn overlay_key(&mut self, key: Key) -> bool {
-        let last = || self.help_rows().len().saturating_sub(self.help_rows_shown());
-        let scrolled = match (self.overlay, key.code) {
-            (Overlay::Help(row), KeyCode::Down) => Some(row + 1),
-            (Overlay::Help(row), KeyCode::PageDown) => Some(row + 10),
-            (Overlay::Help(row), KeyCode::Up) => Some(row.saturating_sub(1)),
-            (Overlay::Help(row), KeyCode::PageUp) => Some(row.saturating_sub(10)),
+        let rows = match self.overlay {
+            Overlay::Help(_) => self.help_rows(),
+            Overlay::Messages(_) => self.message_rows(),
+            Overlay::None | Overlay::People => Vec::new(),
+        };
+        let last = rows.len().saturating_sub(self.help_rows_shown());
+        let scrolled = |row: usize| match key.code {
+            KeyCode::Down => Some(row + 1),
+            KeyCode::PageDown => Some(row + 10),
+            KeyCode::Up => Some(row.saturating_sub(1)),
+            KeyCode::PageUp => Some(row.saturating_sub(10)),
             _ => None,
         };
-        self.overlay = scrolled.map_or(Overlay::None, |row| Overlay::Help(row.min(last())));
+        let scrolled = match self.overlay {
+            Overlay::Help(row) => scrolled(row).map(|row| Overlay::Help(row.min(last))),
+            Overlay::Messages(row) => scrolled(row).map(|row| Overlay::Messages(row.min(last))),
+            Overlay::None | Overlay::People => None,
+        };
+        self.overlay = scrolled.unwrap_or_default();
         scrolled.is_some() || matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::F(1 | 2))
     }
 
@@ -340,6 +358,7 @@ impl Model {
             }
             Action::Help => self.overlay = Overlay::Help(0),
             Action::People => self.overlay = Overlay::People,
+            Action::Messages => self.overlay = Overlay::Messages(0),
             Action::Suspend => effects.push(Effect::Suspend),
             Action::RetryNow => effects.push(Effect::RetryNow),
             // The first time the other carets go, then what is selected.
@@ -406,7 +425,7 @@ impl Model {
                 if let Some(path) = self.save_path.take() {
                     self.ask_where_to_save(path);
                 }
-                self.notify(why, now);
+                self.complain(why, now);
             }
         }
     }

@@ -78,6 +78,7 @@ impl Model {
     /// Goes on where a model of the first part of the same text was, in all that the user sees and does.
     pub fn go_on_from(&mut self, before: &mut Model) {
         (self.selection, self.scroll, self.size) = (before.selection, before.scroll, before.size);
+        self.screen = before.screen;
         self.others = std::mem::take(&mut before.others);
         (self.overlay, self.picker) = (before.overlay, before.picker.take());
         self.chord = std::mem::take(&mut before.chord);

@@ -7,6 +7,8 @@ use unicode_width::UnicodeWidthStr;
 use crate::base::time::MonoTime;
 use crate::editor::Model;
 use crate::editor::find::COUNT_MAX;
+use crate::editor::help::broken;
+use crate::editor::layout::Layout;
 use crate::editor::prompt::Prompt;
 
 use super::screen::{Screen, source_of};
@@ -59,9 +61,28 @@ pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
     screen.ends(row, source);
 }
 
-/// Draws the state in words: messages and the connection at the left, the place and the file at the right.
-pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mut Screen) {
+/// Draws the state in words: the connection and `notice` at the left, the place and the file at the right.
+pub fn status(model: &Model, notice: &str, theme: &Theme, now: MonoTime, row: u16, screen: &mut Screen) {
     let width = screen.width();
+    screen.clear(row, theme.text.patch(theme.status));
+    let right = place_and_file(model, width);
+    let start = width.saturating_sub(right.width() as u16);
+    let mut left = state(model, now);
+    if !notice.is_empty() {
+        left.push_str(" · ");
+        left.push_str(&safe::line(notice));
+    }
+    let fits = left.width() < usize::from(start);
+    let end = if fits { start } else { start.saturating_sub(2) };
+    let x = put(screen, 0, end, row, &left, theme.status);
+    if !fits {
+        put(screen, x, start, row, "…", theme.status);
+    }
+    put(screen, start, width, row, &right, theme.status);
+}
+
+/// The right part of a status line of so many columns.
+fn place_and_file(model: &Model, width: u16) -> String {
     let line = model.line();
     let column = model.caret() - model.rope().line_to_char(line);
     let place = format!("{}:{}", line + 1, column + 1);
@@ -77,10 +98,13 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mu
         format!("{place} │ F1 help "),
         format!("{place} "),
     ];
-    let right = right.map(|text| if model.settings.is_spoken { text.replace(" │", ",") } else { text });
-    let right = right.iter().find(|text| text.width() * 2 <= usize::from(width)).unwrap_or(&right[2]);
-    let start = width.saturating_sub(right.width() as u16);
-    // The state first: it is always in words, whatever else there is to say.
+    let mut right = right.map(|text| if model.settings.is_spoken { text.replace(" │", ",") } else { text });
+    let fits = right.iter().position(|text| text.width() * 2 <= usize::from(width));
+    std::mem::take(&mut right[fits.unwrap_or(2)])
+}
+
+/// The left part of the status line, which is always in words, whatever else there is to say.
+fn state(model: &Model, now: MonoTime) -> String {
     let with = model.link.as_ref().map_or("", |link| &link.server.host);
     let mode = if model.settings.is_vim { format!("{} · ", model.vim.words()) } else { String::new() };
     let mut left = format!(" {}{}", safe::line(&mode), safe::line(&model.connection.words(with, now)));
@@ -95,22 +119,47 @@ pub fn status(model: &Model, theme: &Theme, now: MonoTime, row: u16, screen: &mu
         left.push_str(" · ");
         left.push_str(&hidden);
     }
-    if let Some(notice) = model.notice.as_ref().filter(|_| !model.settings.is_spoken) {
-        left.push_str(" · ");
-        left.push_str(&safe::line(&notice.text));
+    left
+}
+
+/// Rows of a message that does not fit beside the state.
+const NOTICE_ROWS_MAX: usize = 3;
+
+/// Returns a message as rows of its own, none if it fits on the status line or there is no room for rows.
+pub fn notice_rows(model: &Model, layout: &Layout, now: MonoTime) -> Vec<String> {
+    let Some(notice) = model.notice.as_ref().filter(|_| !model.settings.is_spoken) else { return Vec::new() };
+    let width = model.size().0;
+    let text = safe::line(&notice.text);
+    let room = usize::from(width).saturating_sub(place_and_file(model, width).width());
+    if state(model, now).width() + 3 + text.width() < room {
+        return Vec::new();
     }
-    let source = source_of(("status", &left, right, theme.status));
-    if !screen.starts(row, source, theme.text.patch(theme.status)) {
-        return;
+    let cells = usize::from(model.screen().0.saturating_sub(4));
+    let mut rows = broken(&text, cells);
+    if NOTICE_ROWS_MAX < rows.len() {
+        rows.truncate(NOTICE_ROWS_MAX);
+        rows[NOTICE_ROWS_MAX - 1].push_str(" …");
     }
-    let fits = left.width() < usize::from(start);
-    let end = if fits { start } else { start.saturating_sub(2) };
-    let x = put(screen, 0, end, row, &left, theme.status);
-    if !fits {
-        put(screen, x, start, row, "…", theme.status);
+    let has_room = layout.status.is_some() && rows.len() + 1 < usize::from(layout.text_rows);
+    if has_room { rows } else { Vec::new() }
+}
+
+/// Draws a message in rows over the text, of which `first..end` are its rows: above the status line, or at the top where the cursor
+/// is there.
+pub fn notice_over(
+    rows: &[String],
+    (first, end): (u16, u16),
+    cursor: Option<Position>,
+    theme: &Theme,
+    screen: &mut Screen,
+) {
+    let n_rows = rows.len() as u16;
+    let below = end.saturating_sub(n_rows);
+    let start = if cursor.is_some_and(|at| below <= at.y && at.y < end) { first } else { below };
+    for (y, text) in (start..screen.height()).zip(rows) {
+        screen.clear(y, theme.text.patch(theme.overlay));
+        put(screen, 1, screen.width(), y, text, theme.overlay.patch(theme.prompt));
     }
-    put(screen, start, width, row, right, theme.status);
-    screen.ends(row, source);
 }
 
 /// Draws what there is to say on a row of its own.

@@ -21,6 +21,18 @@ pub fn help(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
     panel(title, &rows[first..], model.settings.is_spoken, theme, screen);
 }
 
+/// Draws the last messages.
+pub fn messages(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
+    let rows = match model.message_rows() {
+        rows if rows.is_empty() => vec!["nothing was said yet".to_owned()],
+        rows => rows,
+    };
+    let rows: Vec<_> = rows.into_iter().map(|row| (row, theme.overlay)).collect();
+    let first = first.min(rows.len().saturating_sub(model.help_rows_shown()));
+    let title = title_for(screen, "Messages (Up and Down scroll, Esc closes)", "Messages");
+    panel(title, &rows[first..], model.settings.is_spoken, theme, screen);
+}
+
 /// Draws who is here, each with colour and what they do.
 pub fn people(model: &Model, theme: &Theme, screen: &mut Screen) {
     let you = if model.own_name.is_empty() {

@@ -186,7 +186,9 @@ impl Screen {
     /// Waits until the status line holds `words`.
     #[track_caller]
     pub fn wait_for_status(&self, words: &str) -> View {
-        self.wait_for(&format!("{words:?} on the status line"), |view| view.status().contains(words))
+        self.wait_for(&format!("{words:?} on the status line"), |view| {
+            view.status().contains(words) || view.told().contains(words)
+        })
     }
 
     /// Returns the screen as it is.
@@ -376,6 +378,12 @@ impl View {
     /// Returns the status line: the last row.
     pub fn status(&self) -> &str {
         self.rows.last().map_or("", |row| row.as_str())
+    }
+
+    /// Returns what may be a message that is too long for the status line: the rows above it, as one line.
+    pub fn told(&self) -> String {
+        let rows = self.rows.iter().rev().skip(1).take(3).rev();
+        rows.map(|row| row.trim()).collect::<Vec<_>>().join(" ")
     }
 
     /// Returns the text of the document that is on the screen, line by line, without the line numbers.

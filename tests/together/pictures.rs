@@ -128,11 +128,10 @@ fn pictures_are_what_the_program_draws() {
     screen.wait_for_color("let", vt100::Color::Rgb(0xc7, 0x92, 0xea));
     screen.send(b"\x06");
     screen.type_text("word");
-    screen.wait_for_text("Find: word");
-    screen.wait_for_text(" matches");
+    screen.wait_for_text("Find: word  1 of ");
     check("editor.svg", &screen);
     screen.press("esc");
-    screen.wait_for("the search is closed", |view| !view.contains(" matches"));
+    screen.wait_for("the search is closed", |view| !view.contains("Find: "));
     screen.send(b"\x10");
     screen.type_text("line");
     screen.wait_for_text("Run: line");

@@ -33,6 +33,10 @@ impl Shell {
     /// Gives the keyboard to the pane that was clicked, and counts its cells from its corner.
     fn aimed(&mut self, mouse: Mouse) -> anyhow::Result<Option<Mouse>> {
         let is_press = mouse.kind == MouseKind::Press;
+        // What covers the screen counts its cells from there.
+        if self.buffers[self.current()].model.is_covered() {
+            return Ok(Some(mouse));
+        }
         if self.has_tabs() && mouse.y == 0 && mouse.kind != MouseKind::Drag {
             let tab = view::tab_at(&self.tabs(), self.current(), self.terminal.size().0, mouse.x)
                 .filter(|_| is_press);
@@ -41,7 +45,14 @@ impl Shell {
             }
             return Ok(None);
         }
+        let model = &self.buffers[self.current()].model;
         let areas = self.panes.areas(self.area_of_panes());
+        let asks_at = model.layout().prompt.filter(|_| model.is_asking() && is_press);
+        if let Some(area) = areas.get(self.panes.focus())
+            && asks_at.is_some_and(|row| area.y + row == mouse.y)
+        {
+            return Ok(Some(Mouse { y: mouse.y - area.y, ..mouse }));
+        }
         let under = areas.iter().position(|area| area.contains(mouse.x, mouse.y));
         if let Some(under) = under.filter(|&under| is_press && under != self.panes.focus()) {
             self.focus(|panes| panes.set_focus(under))?;
@@ -74,7 +85,11 @@ impl Shell {
             self.terminal.set_title(&format!("{name} · coedit"))?;
             self.title = name;
         }
-        self.tell(Msg::Resize(area.columns, area.rows))
+        self.tell(Msg::Resize(area.columns, area.rows))?;
+        let (columns, rows) = self.terminal.size();
+        let current = self.current();
+        self.buffers[current].model.set_screen(columns, rows);
+        Ok(())
     }
 
     /// The terminal has another size, or had one for a moment: then it has lost what it showed outside of that.
@@ -115,7 +130,8 @@ impl Shell {
     fn draw_panes(&mut self, now: MonoTime) -> Option<Position> {
         let (current, focus) = (self.current(), self.panes.focus());
         let areas = self.panes.areas(self.area_of_panes());
-        if self.areas != areas {
+        // What was drawn over the panes is on none of them.
+        if self.areas != areas || std::mem::take(&mut self.is_drawn_over) {
             self.screen.forget();
             self.panes.all_mut().into_iter().for_each(|pane| pane.screen.forget());
             self.areas.clone_from(&areas);
@@ -138,13 +154,18 @@ impl Shell {
             };
             model.show(&view, (area.columns, area.rows));
             pane.screen.fit(area.columns, area.rows);
-            cursor = view::draw(model, &self.theme, now, &mut pane.screen);
+            cursor = view::draw_pane(model, &self.theme, now, n == focus, &mut pane.screen);
             self.screen.paste(&mut pane.screen, area.x, area.y);
             if 0 < area.x && !model.settings().is_spoken {
                 view::border(area.x - 1, area.y..area.y + area.rows, &self.theme, &mut self.screen);
             }
         }
         let area = areas[focus];
-        cursor.map(|at| Position::new(area.x + at.x, area.y + at.y))
+        let cursor = cursor.map(|at| Position::new(area.x + at.x, area.y + at.y));
+        let model = &self.buffers[current].model;
+        let (cursor, is_any) =
+            view::draw_over(model, &self.theme, now, (area.x, area.y), cursor, &mut self.screen);
+        self.is_drawn_over = is_any;
+        cursor
     }
 }

@@ -76,6 +76,27 @@ fn finding_counts_walks_and_goes_back() {
 }
 
 #[test]
+fn messages_go_at_the_next_edit_or_after_some_keys_and_can_be_read_again() {
+    let told = |bench: &Bench| bench.model.notice.as_ref().map(|notice| notice.text.clone());
+    let mut bench = Bench::new("|a b", Settings::default());
+    bench.press("<Ctrl-G>zz<Enter>");
+    assert!(told(&bench).is_some_and(|text| text.contains("is not a line")));
+    bench.press("<Right>");
+    assert!(told(&bench).is_some(), "a key is not enough");
+    bench.press("x");
+    assert_eq!(told(&bench), None);
+    bench.press("<Ctrl-G>zz<Enter><Right><Right><Right>");
+    assert_eq!(told(&bench), None);
+    let failed = Msg::Theirs(Err("it cannot be read".to_owned()));
+    update(&mut bench.model, failed, bench.now);
+    assert_eq!(bench.model.deadline(bench.now), None, "it stays");
+    bench.press("<Right>");
+    assert_eq!(told(&bench), None);
+    assert_eq!(bench.model.told().next(), Some("it cannot be read"));
+    assert_eq!(bench.model.told().count(), 2, "the same is kept once");
+}
+
+#[test]
 fn matches_are_replaced_one_by_one_or_all_as_one_step() {
     check("|a b a", "<Ctrl-F>a<Tab>xy<Enter>", "xy b ^a|");
     check("|a b a", "<Ctrl-F>a<Tab>xy<Down><Enter>", "^a| b xy");

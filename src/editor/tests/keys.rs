@@ -76,6 +76,7 @@ fn seen(name: &str) -> Seen {
         "wrap" => Seen::Model("", Model::is_wrapped),
         "line-numbers" => Seen::Model("", |model| model.layout().gutter == 0),
         "show-blanks" => Seen::Model("", Model::shows_blanks),
+        "messages" => Seen::Model("", |model| matches!(model.overlay, Overlay::Messages(_))),
         "people" => Seen::Model("", |model| model.overlay == Overlay::People),
         "help" => Seen::Model("", |model| matches!(model.overlay, Overlay::Help(_))),
         "cancel" => text("a^b|", "ab|"),
