@@ -95,7 +95,8 @@ impl Document {
         let ([op], Some(deps)) = (&part.ops[..], part.deps_at_start()) else { return None };
         let r = part.author as usize;
         let is_next = part.start == self.logs[r].end() && self.waiting.is_empty() && self.behind.is_empty();
-        if !is_next || LARGE_BYTES <= part.text.len() {
+        let is_large = LARGE_BYTES <= part.text.len() || part.large(op, op.seq..op.end()).is_some();
+        if !is_next || is_large {
             return None;
         }
         let lamport = self.lamport_after(part.author, op.seq, deps).ok().flatten()?;

@@ -124,3 +124,32 @@ fn a_large_text_at_once_is_like_one_in_pieces() {
         two.check();
     });
 }
+
+/// As a relay does that keeps authors out who are here themselves: what is left of a history may be one large text.
+#[test]
+fn a_large_text_that_is_left_of_a_history_comes_whole() {
+    let text = "漢 line\n".repeat(LARGE / 4);
+    let (ana, ben) = (ReplicaId::new(1), ReplicaId::new(2));
+    let mut writer = Document::new(ana);
+    writer.insert(0, &text).expect("in range");
+    let mut carol = Document::new(ben);
+    carol.apply(&writer.changes_since(&VersionVector::default())).expect("valid");
+    for n in 0..200 {
+        carol.insert(n * 7, "x").expect("in range");
+    }
+    let n_chars = text.chars().count();
+    let mut room = Document::new(ReplicaId::new(3));
+    room.insert(0, "x").expect("in range");
+    room.apply_snapshot(&carol.save()).expect("valid");
+    room.check_invariants();
+    assert_eq!(room.len_chars(), n_chars + 200 + 1);
+    let mut alone = Document::new(ReplicaId::new(5));
+    alone.insert(0, "x").expect("in range");
+    let history = carol.changes_since(&VersionVector::default());
+    alone.apply_named(&history, &Default::default(), &|author| author == ana).expect("valid");
+    alone.check_invariants();
+    assert_eq!(alone.len_chars(), n_chars + 1);
+    let mut late = Document::new(ReplicaId::new(6));
+    late.apply(&alone.changes_since(&VersionVector::default())).expect("valid");
+    assert_eq!(late.to_string(), alone.to_string());
+}
