@@ -6,7 +6,7 @@ use crate::base::time::MonoTime;
 use crate::document::{Applied, EditError, TextChange};
 
 use super::edits::Edit;
-use super::grapheme::{Class, class_of};
+use super::grapheme::{self, Class, class_of};
 use super::line_input::with_line_feeds;
 use super::selection::Selection;
 use super::{Clipboard, Effect, Model, lines};
@@ -143,8 +143,23 @@ impl Model {
         self.end_run();
     }
 
+    /// Deletes to the left: of the blanks that indent a line, those of one step. Vim deletes one.
+    pub(crate) fn delete_back(&mut self, now: MonoTime) {
+        let is_one = self.indentation.is_tab || self.settings.is_vim;
+        let n_step = if is_one { 1 } else { usize::from(self.indentation.n_blanks) };
+        let target = |rope: &ropey::Rope, at| {
+            lines::step_back(rope, at, n_step).unwrap_or_else(|| grapheme::prev(rope, at))
+        };
+        self.delete(target, Kind::Back, now);
+    }
+
     /// Deletes every selection, or from its caret to where `target` says.
-    pub(crate) fn delete(&mut self, target: fn(&ropey::Rope, usize) -> usize, kind: Kind, now: MonoTime) {
+    pub(crate) fn delete(
+        &mut self,
+        target: impl Fn(&ropey::Rope, usize) -> usize,
+        kind: Kind,
+        now: MonoTime,
+    ) {
         let kind = if self.selection.is_empty() { kind } else { Kind::Whole };
         self.edit_each(kind, now, |rope, selection, _| {
             if !selection.is_empty() {

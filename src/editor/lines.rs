@@ -50,6 +50,14 @@ pub(crate) fn outdented(rope: &Rope, at: usize, c: char) -> Option<Edit> {
     Some(Edit { range: start..at, text: format!("{indent}{c}") })
 }
 
+/// Returns where the step of indentation before a place begins, if nothing but blanks are before it in its line.
+pub(crate) fn step_back(rope: &Rope, at: usize, n_step: usize) -> Option<usize> {
+    let n_before = at - rope.line_to_char(rope.char_to_line(at));
+    let is_indent = (1..=INDENT_CHARS_MAX).contains(&n_before)
+        && rope.chars_at(at).reversed().take(n_before).all(|c| c == ' ');
+    is_indent.then(|| at - ((n_before - 1) % n_step + 1))
+}
+
 /// Returns whether a part of a line ends with `opener`, which is a word of its own if it is one at all. Blanks behind it do
 /// not count.
 fn ends_with(rope: &Rope, part: Range<usize>, opener: &str) -> bool {

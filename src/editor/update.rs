@@ -271,7 +271,7 @@ impl Model {
             Action::Enter => self.enter(now),
             Action::Indent => self.indent(now),
             Action::Outdent => self.outdent(now),
-            Action::DeleteBack => self.delete(grapheme::prev, Kind::Back, now),
+            Action::DeleteBack => self.delete_back(now),
             Action::DeleteForward => self.delete(grapheme::next, Kind::Forward, now),
             Action::DeleteWordBack => self.delete(grapheme::prev_word, Kind::Whole, now),
             Action::DeleteWordForward => self.delete(grapheme::next_word, Kind::Whole, now),

@@ -4,6 +4,9 @@ use super::{Bench, Settings, check, check_with};
 fn keys_edit_at_the_caret() {
     check("ab|c", "<Delete>", "ab|");
     check("ab|c", "<Backspace>x", "ax|c");
+    check("        |a", "<Backspace>", "    |a");
+    check("      |a", "<Backspace><Backspace>", "|a");
+    check("a    |", "<Backspace>", "a   |");
     check("^ab|c", "x", "x|c");
     check("one two| x", "<Ctrl-W>", "one | x");
     check("|one two", "<Ctrl-Delete>", "|two");
