@@ -3,7 +3,8 @@
 use ratatui::layout::Position;
 use unicode_width::UnicodeWidthStr;
 
-use crate::editor::picker::Picker;
+use crate::editor::grapheme::clusters;
+use crate::editor::picker::{Picker, PickerKind};
 
 use super::screen::Screen;
 use super::theme::Theme;
@@ -47,7 +48,12 @@ pub fn draw(picker: &Picker, is_spoken: bool, theme: &Theme, screen: &mut Screen
         let detail_at = end.saturating_sub(detail.width() as u16 + 1);
         // Colour is never the only sign.
         let mark = if is_chosen { ">" } else { " " };
-        let text = format!("{mark}{}", safe::line(&item.text));
+        let room = usize::from(place.rows.columns.saturating_sub(1));
+        let text = match picker.kind {
+            PickerKind::Files | PickerKind::Texts => end_of(&safe::line(&item.text), room),
+            _ => safe::line(&item.text),
+        };
+        let text = format!("{mark}{text}");
         let after = put(screen, x, end, y, &text, style);
         if after < detail_at {
             put(screen, detail_at, end, y, &detail, style);
@@ -64,5 +70,30 @@ pub fn draw(picker: &Picker, is_spoken: bool, theme: &Theme, screen: &mut Screen
     Places {
         input: Position::new(cursor.min(end.saturating_sub(1)), place.input_y),
         chosen: Position::new(x, row),
+    }
+}
+
+/// Returns the end of a path that is wider than so many cells: that is where paths differ.
+fn end_of(path: &str, cells: usize) -> String {
+    if path.width() <= cells {
+        return path.to_owned();
+    }
+    let mut rest = path;
+    while cells < rest.width() + 1 && !rest.is_empty() {
+        rest = &rest[clusters(rest).next().map_or(rest.len(), str::len)..];
+    }
+    format!("…{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_path_the_end_is_seen() {
+        assert_eq!(end_of("/opt/walk/a.txt", 15), "/opt/walk/a.txt");
+        assert_eq!(end_of("/opt/walk/a.txt", 8), "…k/a.txt");
+        assert_eq!(end_of("漢字漢字", 4), "…字");
+        assert_eq!(end_of("abc", 0), "…");
     }
 }
