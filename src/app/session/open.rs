@@ -321,6 +321,10 @@ fn share_again_at(plan: &mut Plan, server: ServerUrl) -> anyhow::Result<()> {
     let Some(linked) = &mut plan.record.linked else { return Ok(()) };
     let link = LinkUrl::parse(&linked.url)?;
     if link.server == server {
+        // Whoever has the link that writes may make the document anew, with all of its history, where the relay lost it.
+        if linked.role == Role::Guest && link.secret.access().is_some() {
+            linked.role = Role::Owner;
+        }
         return Ok(());
     }
     if linked.role != Role::Owner || !plan.record.acknowledged.is_empty() {

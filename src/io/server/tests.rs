@@ -160,6 +160,19 @@ async fn a_link_by_a_lower_way_ends_once_a_websocket_leads_there_and_that_is_rem
 }
 
 #[tokio::test]
+async fn a_new_connection_tries_a_websocket_first_unless_it_would_carry_nothing() {
+    let server = start_default();
+    let (network, addr) = (Arc::new(Network::default()), link_addr(server.addr));
+    let name = server.addr.to_string();
+    network.ways.led(&name, 2);
+    let dialed = dial(&network, &addr).await.expect("it listens");
+    assert_eq!(dialed.via(), Via::WebSocket);
+    network.ways.carried_nothing(&name, 0);
+    let dialed = dial(&network, &addr).await.expect("it listens");
+    assert_eq!(dialed.via(), Via::EventStream);
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
     let bounds = Bounds { request_timeout: Duration::from_millis(50), ..Bounds::default() };
     let server = start(bounds, Desk::default());

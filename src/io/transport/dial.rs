@@ -18,6 +18,9 @@ use crate::sync::Via;
 /// How long name lookup, TCP, TLS and the WebSocket handshake may take together.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a WebSocket may take where a lower way led before: a network that holds upgrades back costs this much each time.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long the answer to a WebSocket's handshake may take once there is a connection.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -160,8 +163,8 @@ impl DialError {
     }
 }
 
-/// Connects to the document at `addr` by the first way that leads there: what worked last, or from the top of the ladder
-/// (a WebSocket, an event stream, long polls). Each way gets [`DIAL_TIMEOUT`].
+/// Connects to the document at `addr` by the first way that leads there: a WebSocket, tried for [`PROBE_TIMEOUT`] where another way
+/// worked last; then what worked last, or down the ladder (a WebSocket, an event stream, long polls). Each way gets [`DIAL_TIMEOUT`].
 ///
 /// # Errors
 /// What went wrong on the first way, if none leads there; see [`DialError`].
@@ -180,6 +183,17 @@ pub async fn dial_within(
 ) -> Result<Connection, DialError> {
     let server = addr.authority();
     let start = network.ways.first_step(&server);
+    if 0 < start && network.ways.may_probe(&server) {
+        // What held it up before may have been a stall, not the network.
+        match dial_by(network, addr, Via::WebSocket, limit.min(PROBE_TIMEOUT)).await {
+            Ok(connection) => {
+                network.ways.led(&server, 0);
+                return Ok(connection);
+            }
+            Err(error) if !error.is_of_the_way() => return Err(error),
+            Err(_) => {}
+        }
+    }
     let mut first_error = None;
     for step in (start..LADDER.len()).chain(0..start) {
         match dial_by(network, addr, LADDER[step], limit).await {

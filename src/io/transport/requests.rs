@@ -156,10 +156,17 @@ pub(super) async fn run(task: &LinkTask, mut link: Requests) -> String {
     }
 }
 
+/// After how long a WebSocket is tried beside a lower way: what held it up may have been a stall. Then after twice as long, and so on.
+const FIRST_LOOK_AFTER: Duration = Duration::from_secs(20);
+
 /// Returns once a WebSocket leads to the server again.
 async fn better_way(link: &Requests) {
+    let ways = &link.network.ways;
+    let is_mute = !ways.may_probe(&link.addr.authority());
+    let mut pause = if is_mute { ways.climb_after } else { ways.climb_after.min(FIRST_LOOK_AFTER) };
     loop {
-        sleep(link.network.ways.climb_after).await;
+        sleep(pause).await;
+        pause = (2 * pause).min(ways.climb_after);
         if super::dial::try_websocket(&link.network, &link.addr).await.is_ok() {
             return link.network.ways.led(&link.addr.authority(), 0);
         }

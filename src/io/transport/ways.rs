@@ -27,6 +27,9 @@ struct Known {
     step: usize,
     /// Until when, in milliseconds since 1970.
     until: u64,
+    /// Whether a WebSocket opens and then carries nothing, so that trying one tells nothing.
+    #[serde(default)]
+    is_mute: bool,
     /// After how many milliseconds of silence something must be sent, so that nothing between cuts the connection.
     ping_ms: Option<u64>,
 }
@@ -91,14 +94,24 @@ impl Ways {
                 }
                 let entry = known.entry(server.to_owned()).or_default();
                 (entry.step, entry.until) = (step, until);
+                entry.is_mute &= 0 < step;
             }
             ((), is_news)
         });
     }
 
     /// Notes that a connection of this step stood and carried nothing: the next step is tried next time.
-    pub(super) fn carried_nothing(&self, server: &str, step: usize) {
+    pub(in crate::io) fn carried_nothing(&self, server: &str, step: usize) {
         self.led(server, (step + 1) % LADDER.len());
+        if step == 0 {
+            self.with(|known| (known.get_mut(server).map(|known| known.is_mute = true), true));
+        }
+    }
+
+    /// Returns whether a WebSocket is worth a try although a lower way led there: not if it would open and carry nothing.
+    pub(super) fn may_probe(&self, server: &str) -> bool {
+        let now = clock::wall_now().0;
+        self.with(|known| (known.get(server).is_none_or(|known| !known.is_mute || known.until <= now), false))
     }
 
     /// Notes that a connection was cut after this much silence.

@@ -22,6 +22,9 @@ use crate::sync::wire::Wire;
 
 use live::{Live, learn_ack, learn_names};
 
+/// What is said where a server that had the document says that it has not.
+const GONE: &str = "the relay does not have this document under this link any more; whoever shared it brings it back, or you do: coedit share FILE --relay URL";
+
 /// The upstream and how it stands with it.
 #[derive(Debug)]
 pub(super) struct Joining {
@@ -222,6 +225,15 @@ impl Room {
                 joining.backoff.reset();
                 joining.dial(step.out);
             }
+            // A better way may be open by now: a new connection looks for it first.
+            State::Live(live) if live.via != Via::WebSocket => {
+                step.out.push(Output::Close { link: live.wire.link });
+                joining.unseen_since.get_or_insert_with(|| step.doc.version());
+                joining.backoff.reset();
+                joining.reason = "connecting anew, as you asked".to_owned();
+                step.people_changed |= self.people.clear();
+                joining.dial(step.out);
+            }
             // The machine may have slept: what is not answered soon is dead.
             State::Live(live) => {
                 live.ping(step);
@@ -318,7 +330,7 @@ impl Room {
             return self.upstream_lost(refuse.sentence, refuse.retry_after, step);
         }
         if refuse.code == RefuseCode::GoingAway && joining.live().is_some() {
-            joining.elsewhere = refuse.elsewhere;
+            joining.elsewhere = refuse.elsewhere.clone();
         }
         if matches!(refuse.code, RefuseCode::Denied | RefuseCode::Dismissed) {
             step.out.push(Output::LinkDenied);
@@ -328,16 +340,17 @@ impl Room {
         }
         // A server that knew the document a while ago may know it again: its data was lost, and whoever shared it will
         // bring it back.
-        if joining.was_welcomed && refuse.code == RefuseCode::Denied {
-            let reason =
-                "the server does not know the document any more; your edits are kept, and it is tried again";
-            return self.upstream_lost(reason.to_owned(), Some(Millis(limits::BACKOFF_MAX_MS)), step);
+        let was_there = joining.was_welcomed && refuse.code == RefuseCode::Denied;
+        let refuse = if was_there { Refuse { sentence: GONE.to_owned(), ..refuse } } else { refuse };
+        if was_there {
+            joining.unseen_since.get_or_insert_with(|| step.doc.version());
         }
         joining.state = State::denied_for_good(refuse.sentence.clone());
         step.people_changed |= self.people.clear();
         // Whoever makes the document may be on the way: the link came faster than the text.
         if refuse.code == RefuseCode::Denied {
-            let retry_at = step.now.after(joining.backoff.next_delay(None));
+            let at_least = was_there.then_some(Millis(limits::BACKOFF_MAX_MS));
+            let retry_at = step.now.after(joining.backoff.next_delay(at_least));
             joining.denied = Some(refuse.sentence.clone());
             joining.state = State::Denied { sentence: refuse.sentence, retry_at: Some(retry_at) };
             self.wake_at(retry_at);
