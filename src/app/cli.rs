@@ -93,12 +93,31 @@ pub enum Command {
         #[arg(value_name = "LINK|FILE")]
         target: String,
     },
-    /// Make a shared text equal standard input
+    /// Make a shared text equal standard input; without --base, what others typed since you read it goes
     #[command(after_help = "Example:\n  coedit put 'http://192.168.1.7:7878/d/…#…' < notes.txt")]
     Put {
         /// A link, or a file that is shared
         #[arg(value_name = "LINK|FILE")]
         target: String,
+        /// The text as it was when you read it: only what differs from that is changed, so what others typed since stays
+        #[arg(long, value_name = "FILE")]
+        base: Option<PathBuf>,
+        /// Let the text become empty
+        #[arg(long)]
+        allow_empty: bool,
+    },
+    /// Run a command on a shared text: it gets the text, and what it changes is changed; what others type meanwhile stays
+    #[command(after_help = "Example:\n  coedit edit 'http://192.168.1.7:7878/d/…#…' -- sort")]
+    Edit {
+        /// A link, or a file that is shared
+        #[arg(value_name = "LINK|FILE")]
+        target: String,
+        /// Let the text become empty
+        #[arg(long)]
+        allow_empty: bool,
+        /// The command and its arguments, after --
+        #[arg(last = true, required = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
     },
     /// List the documents that this machine knows
     #[command(after_help = "Example:\n  coedit docs")]

@@ -1,31 +1,184 @@
-//! `coedit put`: makes a document equal a text, as few and small edits, and waits until they are acknowledged.
+//! `coedit put` and `coedit edit`: change a document as few and small edits, and wait until they are acknowledged.
 
-use anyhow::{anyhow, bail};
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, anyhow, bail};
 
 use crate::app::cat::{self, Target, Working};
-use crate::app::session::Ending;
+use crate::app::session::{Ending, Session};
 use crate::app::setting::Setting;
-use crate::app::{diff, share};
+use crate::app::{diff, share, text};
+use crate::document::Document;
+use crate::editor::merge::merge;
 
-/// Makes the document equal `text`.
+/// What to make of a document.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its text.
+    pub text: String,
+    /// The text as it was read before, if that is known: then only what differs from it is changed, and what others wrote since stays.
+    pub base: Option<String>,
+    /// Whether it may become empty.
+    pub may_be_empty: bool,
+}
+
+/// Makes the document what is wanted.
 ///
 /// # Errors
-/// In one sentence: not a link, not reachable, refused, read only.
-pub async fn put(setting: &Setting, named: &str, text: &str) -> anyhow::Result<()> {
+/// In one sentence: not a link, not reachable, refused, read only, nothing in place of something.
+pub async fn put(setting: &Setting, named: &str, wanted: Wanted) -> anyhow::Result<()> {
+    let Working { mut session, mut doc, is_kept } = open(setting, named).await?;
+    let mut done = session.settle(&mut doc, share::PATIENCE).await;
+    // The edits to a file are kept in its journal, so they can be made offline, too.
+    if done.is_ok() || is_kept {
+        match change(&mut doc, &wanted) {
+            Ok(false) => {}
+            Ok(true) => {
+                session.edited(&mut doc, &mut Vec::new());
+                done = session.settle(&mut doc, share::PATIENCE).await;
+            }
+            Err(error) => {
+                session.end(&mut doc, Ending::Abrupt).await;
+                return Err(error);
+            }
+        }
+    }
+    session.end(&mut doc, Ending::Abrupt).await;
+    done.map_err(|sentence| failure(sentence, named, is_kept))
+}
+
+/// Hands the text to a command, and puts back what the command changed; what others type meanwhile stays.
+///
+/// # Errors
+/// As [`put`], and if the command fails: then nothing is changed.
+pub async fn edit(
+    setting: &Setting,
+    named: &str,
+    command: Vec<OsString>,
+    may_be_empty: bool,
+) -> anyhow::Result<()> {
+    let Working { mut session, mut doc, is_kept } = open(setting, named).await?;
+    let settled = session.settle(&mut doc, share::PATIENCE).await;
+    let edited = match settled {
+        Err(sentence) if !is_kept => Err(anyhow!(sentence)),
+        _ => run_beside(&mut session, &mut doc, command, may_be_empty).await,
+    };
+    let done = match edited {
+        Ok(true) => {
+            session.settle(&mut doc, share::PATIENCE).await.map_err(|why| failure(why, named, is_kept))
+        }
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
+    session.end(&mut doc, Ending::Abrupt).await;
+    done
+}
+
+/// Runs the command while the session goes on. Returns whether it changed anything.
+async fn run_beside(
+    session: &mut Session,
+    doc: &mut Document,
+    command: Vec<OsString>,
+    may_be_empty: bool,
+) -> anyhow::Result<bool> {
+    let base = Document::to_string(doc);
+    let input = base.clone();
+    let mut running = tokio::task::spawn_blocking(move || run(&command, input));
+    let text = loop {
+        tokio::select! {
+            ended = &mut running => break ended.context("the command could not be run")??,
+            event = session.next_event() => session.handle(event, doc, &mut Vec::new()),
+        }
+    };
+    let is_changed = change(doc, &Wanted { text, base: Some(base), may_be_empty })?;
+    if is_changed {
+        session.edited(doc, &mut Vec::new());
+    }
+    Ok(is_changed)
+}
+
+/// Returns what the command makes of the text.
+fn run(command: &[OsString], input: String) -> anyhow::Result<String> {
+    let (program, arguments) = command.split_first().context("no command was given")?;
+    let name = program.to_string_lossy();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| anyhow!("{name} could not be run: {}", error.kind()))?;
+    // Beside the reading: a command may answer before it has read all. One that needs no input may close it.
+    let stdin = child.stdin.take();
+    let writing = std::thread::spawn(move || drop(stdin.map(|mut stdin| stdin.write_all(input.as_bytes()))));
+    let output = child.wait_with_output().with_context(|| format!("{name} broke off"))?;
+    let _ = writing.join();
+    if !output.status.success() {
+        bail!("{name} failed ({}); nothing was changed", output.status);
+    }
+    text::decode(output.stdout, &format!("what {name} printed"))
+}
+
+/// Opens what a user named, if it is shared.
+async fn open(setting: &Setting, named: &str) -> anyhow::Result<Working> {
     let target = cat::target(setting, named)?;
     if let Target::File(_, false) = target {
         bail!("{named} is not shared; share it first with coedit share {named}");
     }
-    let Working { mut session, mut doc, is_kept } = cat::open(setting, target).await?;
-    let mut done = session.settle(&mut doc, share::PATIENCE).await;
-    // The edits to a file are kept in its journal, so they can be made offline, too.
-    if (done.is_ok() || is_kept) && diff::make_equal(&mut doc, text)? != 0 {
-        session.edited(&mut doc, &mut Vec::new());
-        done = session.settle(&mut doc, share::PATIENCE).await;
+    cat::open(setting, target).await
+}
+
+/// Makes the edits. Returns whether there were any.
+fn change(doc: &mut Document, wanted: &Wanted) -> anyhow::Result<bool> {
+    let now = Document::to_string(doc);
+    if wanted.text.is_empty() && !wanted.may_be_empty && !now.is_empty() {
+        bail!(
+            "there is nothing to put in place of the text; if it is to become empty, say so with --allow-empty"
+        );
     }
-    session.end(&mut doc, Ending::Abrupt).await;
-    done.map_err(|sentence| match is_kept {
+    let Some(base) = &wanted.base else { return Ok(diff::make_equal(doc, &wanted.text)? != 0) };
+    let mut merged = ropey::Rope::from_str(&now);
+    for edit in merge(base, &now, &wanted.text).into_iter().rev() {
+        merged.remove(edit.at..edit.at + edit.n_deleted);
+        merged.insert(edit.at, &edit.text);
+    }
+    Ok(diff::make_equal(doc, &merged.to_string())? != 0)
+}
+
+fn failure(sentence: String, named: &str, is_kept: bool) -> anyhow::Error {
+    match is_kept {
         true => anyhow!("not sent yet: {sentence}; the edits are kept and sent when {named} is opened again"),
         false => anyhow!(sentence),
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crdt::ReplicaId;
+
+    #[track_caller]
+    fn check(now: &str, base: Option<&str>, text: &str, after: Option<&str>) {
+        let mut doc = Document::new(ReplicaId::new(1));
+        doc.insert(0, now).expect("it fits");
+        let wanted = Wanted { text: text.to_owned(), base: base.map(str::to_owned), may_be_empty: false };
+        let done = change(&mut doc, &wanted);
+        assert_eq!(done.is_ok(), after.is_some(), "{done:?}");
+        assert_eq!(Document::to_string(&doc), after.unwrap_or(now));
+    }
+
+    #[test]
+    fn with_a_base_only_what_differs_from_it_is_changed() {
+        check("one\ntwo\nben's\n", Some("one\ntwo\n"), "ONE\ntwo\n", Some("ONE\ntwo\nben's\n"));
+        check("one\ntwo\nben's\n", None, "ONE\ntwo\n", Some("ONE\ntwo\n"));
+        check("ben's one\n", Some("one\n"), "my one\n", Some("ben's one\nmy one\n"));
+    }
+
+    #[test]
+    fn nothing_never_takes_the_place_of_a_text_unasked() {
+        check("one\n", None, "", None);
+        check("one\n", Some("one\n"), "", None);
+        check("", None, "", Some(""));
+    }
 }

@@ -99,9 +99,13 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
         }
         Some(Command::Relay { action: Some(action), .. }) => ask_relay(&setting, action),
         Some(Command::Cat { target }) => print(block_on(cat::text_of(&setting, &target))?.as_bytes()),
-        Some(Command::Put { target }) => {
+        Some(Command::Put { target, base, allow_empty }) => {
+            let base = base.map(|file| text::read_file(&file)).transpose()?;
             let text = text::read_standard_input()?;
-            block_on(put::put(&setting, &target, &text))
+            block_on(put::put(&setting, &target, put::Wanted { text, base, may_be_empty: allow_empty }))
+        }
+        Some(Command::Edit { target, allow_empty, command }) => {
+            block_on(put::edit(&setting, &target, command, allow_empty))
         }
         Some(Command::Link { options }) => print(block_on(manage::links(&setting, &options))?.as_bytes()),
         Some(Command::People { options }) => print(block_on(manage::people(&setting, &options))?.as_bytes()),
@@ -147,7 +151,10 @@ fn ask_relay(setting: &Setting, action: RelayAction) -> anyhow::Result<()> {
             relay::upkeep::check(&path, |line| drop(print(format!("{line}\n").as_bytes())))
         }
         RelayAction::Backup { file, store } => relay::upkeep::backup(&folder(&store)?, &file),
-        RelayAction::Restore { file, store } => relay::upkeep::restore(&file, &folder(&store)?),
+        RelayAction::Restore { file, store } => {
+            relay::upkeep::restore(&file, &folder(&store)?)?;
+            print(b"restored; links that were revoked or replaced since that backup are as they were then: end them again\n")
+        }
     }
 }
 

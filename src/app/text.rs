@@ -1,6 +1,7 @@
 //! Text from standard input.
 
 use std::io::Read;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
@@ -20,11 +21,28 @@ pub fn read_standard_input() -> anyhow::Result<String> {
     if bytes.len() as u64 == n_bytes_max {
         bail!("standard input is longer than a text can be, which is {n_bytes_max} characters; split it");
     }
+    decode(bytes, "standard input")
+}
+
+/// Reads a file that has to be there, with `\n` ends of line.
+///
+/// # Errors
+/// In one sentence, if it cannot be read or is not text.
+pub fn read_file(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    decode(bytes, &path.display().to_string())
+}
+
+/// Reads text in any encoding, with `\n` ends of line. `what` it is begins the sentence if it cannot be read.
+///
+/// # Errors
+/// In one sentence, if it is not text.
+pub fn decode(bytes: Vec<u8>, what: &str) -> anyhow::Result<String> {
     let mut meta = FileMeta::default();
     let text = files::decode(bytes, Reading::Guess, &mut meta);
     if meta.read_only.is_some() {
         bail!(
-            "standard input is not text in an encoding that can be told; convert it to UTF-8 first, with iconv for example"
+            "{what} is not text in an encoding that can be told; convert it to UTF-8 first, with iconv for example"
         );
     }
     // Where both ends of line occur, those of two characters are ends of line, too.
