@@ -78,6 +78,8 @@ pub struct Session {
     keep: Option<Keep>,
     accepting: Option<tokio::task::JoinHandle<()>>,
     is_caught_up: bool,
+    /// Whether the journal was told once what the other side has.
+    has_noted: bool,
     name: Option<String>,
     warning: Option<String>,
     network: Arc<Network>,
@@ -139,6 +141,7 @@ impl Session {
             keep,
             accepting: None,
             is_caught_up: false,
+            has_noted: false,
             name: None,
             warning: None,
             network,
@@ -436,7 +439,10 @@ impl Session {
                 Output::Dial { elsewhere } => self.dial(elsewhere),
                 Output::TextChanged(applied) => news.push(News::TextChanged(applied)),
                 Output::PeopleChanged => news.push(News::People),
-                Output::StatusChanged => news.push(News::Status),
+                Output::StatusChanged => {
+                    self.note_acknowledged();
+                    news.push(News::Status);
+                }
                 Output::EpochAdopted(epoch) => self.adopt(epoch),
                 Output::CaughtUp => self.is_caught_up = true,
                 Output::LinkDenied => is_denied = true,
@@ -454,6 +460,19 @@ impl Session {
         }
         if is_denied {
             self.follow_link(doc, news);
+        }
+    }
+
+    /// Leaves in the journal what the other side has, for the count of what it lacks after a crash: once it is known, and whenever the
+    /// connection is gone. Between the two the next connection knows better.
+    fn note_acknowledged(&mut self) {
+        let is_due = match self.room.status() {
+            Status::Synced { .. } => !self.has_noted,
+            Status::Offline { .. } => true,
+            _ => false,
+        };
+        if let Some(keep) = self.keep.as_mut().filter(|_| is_due) {
+            self.has_noted = keep.note_acknowledged(&self.room.acknowledged());
         }
     }
 

@@ -162,6 +162,27 @@ fn a_connection_that_is_refused_is_tried_again_and_the_status_line_says_when() {
 }
 
 #[test]
+fn what_is_kept_is_counted_after_a_crash_as_before_it() {
+    let mut relay = Relay::start();
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("ana.txt", "a text of some length\n");
+    let link = ana.share("ana.txt", &relay.url());
+    let mut on_ben = ben.join(&link, "ben.txt");
+    on_ben.wait_for_text("a text of some length");
+    on_ben.save();
+    on_ben.wait_for_status("synced");
+    relay.kill9();
+    on_ben.wait_for_status("offline");
+    on_ben.type_text("XY");
+    on_ben.wait_for_status("2 edits kept");
+    // A second is what a journal may take to have them.
+    std::thread::sleep(Duration::from_millis(1_000));
+    on_ben.kill9();
+    let on_ben = ben.open(&["ben.txt"]);
+    on_ben.wait_for_status("2 edits kept");
+}
+
+#[test]
 fn cat_and_put_work_on_what_this_machine_has() {
     let mut relay = Relay::start();
     let ana = Home::new("ana");

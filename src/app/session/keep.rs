@@ -250,6 +250,12 @@ impl Keep {
         let _ = self.journal.prune();
     }
 
+    /// Writes down what the other side has. Returns whether there is a record to do so in.
+    pub(super) fn note_acknowledged(&mut self, acknowledged: &VersionVector) -> bool {
+        self.head.acknowledged = acknowledged.clone();
+        self.is_begun && self.put_state(acknowledged).is_ok()
+    }
+
     pub(super) fn end(mut self, doc: &mut Document, acknowledged: &VersionVector, ending: Ending) {
         let is_linked = self.head.linked.is_some();
         // A guest who never got in has nothing to come back to.
