@@ -54,6 +54,7 @@ use crate::base::limits::PRESENCE_SELECTIONS_MAX;
 use crate::base::text_format::{LineEnding, TextFormat};
 use crate::base::time::MonoTime;
 use crate::document::{Anchor, Bias, Document};
+use crate::protocol::ConnectionId;
 use crate::protocol::link_url::LinkUrl;
 use crate::protocol::presence::{Activity, Presence};
 use crate::sync::Status;
@@ -87,8 +88,8 @@ pub enum Overlay {
     None,
     /// The keys; scrolled down by so many rows.
     Help(usize),
-    /// Who is here.
-    People,
+    /// The link, and who is here; scrolled down by so many rows.
+    People(usize),
     /// The last messages; scrolled down by so many rows.
     Messages(usize),
 }
@@ -149,10 +150,18 @@ pub struct Model {
     pub(crate) hidden: Hidden,
     pub(crate) vim: Vim,
     pub(crate) people: Vec<Peer>,
+    /// Whose cursor this one goes along with. Set by its user, cleared with the next key, or when they leave.
+    following: Option<ConnectionId>,
+    /// Whom the rows of the open list mean.
+    listed_people: Vec<ConnectionId>,
     pub(crate) connection: Status,
     pub(crate) own_name: String,
     own_color: u8,
     pub(crate) link: Option<LinkUrl>,
+    /// Whether others can join by the link, as far as is known here: whoever serves it has been reached.
+    pub(crate) is_shared_yet: bool,
+    /// When its user was told that quitting ends the visit of others.
+    warned_of_guests: Option<MonoTime>,
     seen: LastSeen,
     activity: Activity,
     /// What is remembered of steps of undo, the oldest first.
@@ -222,10 +231,14 @@ impl Model {
             hidden,
             vim: Vim::default(),
             people: Vec::new(),
+            following: None,
+            listed_people: Vec::new(),
             connection: Status::Alone,
             own_name: String::new(),
             own_color: 0,
             link: None,
+            is_shared_yet: false,
+            warned_of_guests: None,
             seen: LastSeen::default(),
             activity: Activity::Idle,
             steps: Vec::new(),
@@ -312,6 +325,11 @@ impl Model {
     /// Sets the name and the colour (of 16) that others see, and the link to show, if the document is shared.
     pub fn set_identity(&mut self, name: String, color: u8, link: Option<LinkUrl>) {
         (self.own_name, self.own_color, self.link) = (name, color, link);
+    }
+
+    /// Says that the text was shared before: others may be there already.
+    pub fn set_shared_before(&mut self) {
+        self.is_shared_yet = true;
     }
 
     /// Sets the link to show.

@@ -89,7 +89,7 @@ pub fn draw_over(
         Overlay::None => {}
         Overlay::Help(first) => overlay::help(model, first, theme, screen),
         Overlay::Messages(first) => overlay::messages(model, first, theme, screen),
-        Overlay::People => overlay::people(model, theme, screen),
+        Overlay::People(first) => overlay::people(model, first, theme, screen),
     }
     if let Some(open) = &model.picker {
         let at = picker::draw(open, model.settings.is_spoken, theme, screen);

@@ -129,6 +129,8 @@ enum Wanted {
     New,
     /// The session of a text that was closed ends.
     End(Box<Buffer>),
+    /// Open the shared text anew in the place of one that has what nobody else will get.
+    Anew(BufferId),
     /// All of a file was read whose first part is shown.
     Whole(BufferId, Box<Loaded>),
 }
@@ -410,6 +412,7 @@ impl Shell {
                         self.notify("too long for the terminal's clipboard; Ctrl-V pastes it within coedit")?;
                     }
                 }
+                Effect::DropMine => self.wanted.push(Wanted::Anew(self.buffers[self.current()].id)),
                 Effect::Outline { text, grammar } => self.list_symbols(text, grammar),
                 Effect::Arrange(arrange) => self.arrange(arrange)?,
                 Effect::Open(path) => self.wanted.push(Wanted::Open(files::at_home(&path))),

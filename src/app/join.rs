@@ -45,7 +45,7 @@ fn file_name(shared: &str) -> Option<String> {
 }
 
 /// Returns the name, or `name-2`, `name-3` and so on: the first that is no file in `folder`.
-fn unused(folder: &Path, name: &str) -> PathBuf {
+pub fn unused(folder: &Path, name: &str) -> PathBuf {
     let (stem, extension) = split(name);
     let others = (2..1_000).map(|n| folder.join(format!("{stem}-{n}{extension}")));
     let mut names = std::iter::once(folder.join(name)).chain(others);

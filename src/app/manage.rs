@@ -49,18 +49,18 @@ pub struct LinkOptions {
 pub struct PeopleOptions {
     /// The link that the document was shared with
     pub link: String,
-    /// End the visit of this number; it may come again
-    #[arg(long, value_name = "NUMBER", group = "act")]
-    pub kick: Option<u32>,
-    /// End the visit of this number, and let that program in no more
-    #[arg(long, value_name = "NUMBER", group = "act")]
-    pub block: Option<u32>,
-    /// Let this number only read
-    #[arg(long, value_name = "NUMBER", group = "act")]
-    pub demote: Option<u32>,
-    /// Let this number write
-    #[arg(long, value_name = "NUMBER", group = "act")]
-    pub promote: Option<u32>,
+    /// End the visit of this person; they may come again
+    #[arg(long, value_name = "NUMBER|NAME", group = "act")]
+    pub kick: Option<String>,
+    /// End the visit of this person until they open coedit again; --replace of `coedit link` keeps people out
+    #[arg(long, value_name = "NUMBER|NAME", group = "act")]
+    pub block: Option<String>,
+    /// Let this person only read until they open coedit again
+    #[arg(long, value_name = "NUMBER|NAME", group = "act")]
+    pub demote: Option<String>,
+    /// Let this person write
+    #[arg(long, value_name = "NUMBER|NAME", group = "act")]
+    pub promote: Option<String>,
 }
 
 /// Reads `30s`, `15m`, `8h`, `7d`.
@@ -139,24 +139,55 @@ async fn replace(setting: &Setting, old: &LinkUrl) -> anyhow::Result<String> {
 pub async fn people(setting: &Setting, options: &PeopleOptions) -> anyhow::Result<String> {
     let link = parse(&options.link)?;
     let acts = [
-        ("kick", options.kick),
-        ("block", options.block),
-        ("demote", options.demote),
-        ("promote", options.promote),
+        ("kick", &options.kick),
+        ("block", &options.block),
+        ("demote", &options.demote),
+        ("promote", &options.promote),
     ];
-    let act = acts.into_iter().find_map(|(act, number)| Some((act, number?)));
-    let order = match act {
-        Some((act, number)) => json!({ "do": act, "connection": number }),
-        None => json!({ "do": "people" }),
-    };
-    let report = ask(setting, &link, &order).await?;
+    let act = acts.into_iter().find_map(|(act, whom)| Some((act, whom.as_deref()?)));
+    let mut report = ask(setting, &link, &json!({ "do": "people" })).await?;
+    if let Some((act, whom)) = act {
+        let order = json!({ "do": act, "connection": number_of(&report, whom)? });
+        report = ask(setting, &link, &order).await?;
+    }
     let mut out = String::new();
     for person in report["people"].as_array().into_iter().flatten() {
         let (name, mode) = (person["name"].as_str().unwrap_or(""), person["mode"].as_str().unwrap_or(""));
-        let line = safe::line(&format!("{:>6}  {mode:<5}  {name}", person["connection"]));
+        let number = person["connection"].as_u64().unwrap_or(0);
+        let name = safe::name(name, u32::try_from(number).unwrap_or(u32::MAX));
+        let line = format!("{number:>6}  {mode:<5}  {name}");
         let _ = writeln!(out, "{}", line.trim_end());
     }
     Ok(out)
+}
+
+/// Returns the number of the person that was meant: by that number, or by a name that nobody else here has.
+fn number_of(report: &Value, whom: &str) -> anyhow::Result<u64> {
+    let people: Vec<&Value> = report["people"].as_array().into_iter().flatten().collect();
+    let number = |person: &&Value| person["connection"].as_u64();
+    let asked = whom.parse().ok().filter(|_| !whom.starts_with('+'));
+    if let Some(asked) = asked.filter(|&asked| people.iter().any(|person| number(person) == Some(asked))) {
+        return Ok(asked);
+    }
+    let is_called = |person: &&Value| {
+        person["name"].as_str().is_some_and(|name| name == whom || safe::line(name).trim() == whom)
+    };
+    let found: Vec<u64> = people.iter().filter(|person| is_called(person)).filter_map(number).collect();
+    match found[..] {
+        [number] => Ok(number),
+        [] => bail!(
+            "nobody here has the number or the name {}; without options, people lists who is here",
+            safe::line(whom)
+        ),
+        _ => {
+            let numbers: Vec<String> = found.iter().map(u64::to_string).collect();
+            bail!(
+                "several people here are called {}; give a number: {}",
+                safe::line(whom),
+                numbers.join(", ")
+            )
+        }
+    }
 }
 
 fn parse(link: &str) -> anyhow::Result<LinkUrl> {
@@ -193,6 +224,21 @@ async fn ask(setting: &Setting, link: &LinkUrl, order: &Value) -> anyhow::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_is_meant_by_number_or_by_a_name_that_only_one_has() {
+        let person = |number: u64, name: &str| json!({ "connection": number, "name": name });
+        let report =
+            json!({ "people": [person(10, "ana"), person(16, "ben"), person(17, "ben"), person(18, "10")] });
+        assert_eq!(number_of(&report, "16").ok(), Some(16));
+        assert_eq!(number_of(&report, "ana").ok(), Some(10));
+        assert_eq!(number_of(&report, "10").ok(), Some(10), "a number comes before a name");
+        let two = number_of(&report, "ben").unwrap_err().to_string();
+        assert!(two.contains("16, 17"), "{two}");
+        for nobody in ["0010x", "11", "an", ""] {
+            assert!(number_of(&report, nobody).is_err(), "{nobody}");
+        }
+    }
 
     #[test]
     fn spans_are_a_number_and_a_unit() {

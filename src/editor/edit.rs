@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use crate::base::time::MonoTime;
 use crate::document::{Applied, EditError, TextChange};
+use crate::protocol::capability::Mode;
+use crate::sync::Status;
 
 use super::edits::Edit;
 use super::grapheme::{self, Class, class_of};
@@ -13,6 +15,9 @@ use super::{Clipboard, Effect, Model, lines};
 
 /// A pause after which typing starts a new group for undo, in milliseconds.
 pub const UNDO_PAUSE_MS: u64 = 500;
+
+/// What somebody is told who wants to write and may only read.
+const READ_ONLY: &str = "read only: you may look";
 
 /// What kind of edit it is, which decides whether it joins the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +56,18 @@ impl Model {
 
     /// Returns whether the text may be edited; says why when not.
     pub(crate) fn may_edit(&mut self, now: MonoTime) -> bool {
-        match self.file.read_only.clone() {
-            Some(why) => {
-                self.notify(why, now);
-                false
+        let is_reader = self.link.as_ref().is_some_and(|link| link.secret.mode() == Mode::Read);
+        let why = match (self.file.read_only.clone(), &self.connection) {
+            (Some(why), _) => why,
+            (None, Status::ReadOnly { n_kept, .. }) if 0 < *n_kept => {
+                "read only: you may look; `drop-mine` shows the shared text again".to_owned()
             }
-            None => true,
-        }
+            (None, Status::ReadOnly { .. }) => READ_ONLY.to_owned(),
+            _ if is_reader => READ_ONLY.to_owned(),
+            _ => return true,
+        };
+        self.notify(why, now);
+        false
     }
 
     /// Replaces `range` by `text` in the document. Every edit made here comes through this.

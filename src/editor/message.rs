@@ -174,6 +174,8 @@ pub enum Effect {
     DocumentEdited,
     /// What others are shown of this user changed: see `Model::presence`.
     PresenceChanged,
+    /// Write the text to a file beside its own, and open the shared text anew in its place.
+    DropMine,
     /// Try to connect at once.
     RetryNow,
 }

@@ -2,12 +2,19 @@
 
 use crate::base::time::MonoTime;
 use crate::protocol::ConnectionId;
+use crate::protocol::capability::Mode;
 use crate::protocol::presence::{Activity, Presence};
+use crate::sync::Status;
 
-use super::Model;
+use super::picker::{Item, Picker, PickerKind};
+use super::selection::Selection;
+use super::{Effect, Model, NOTICE_MS};
 
 /// How long a name is shown beside a cursor that moved, in milliseconds.
 pub const LABEL_MS: u64 = 2_000;
+
+/// Characters of a usual link and of what is said around it.
+const LINK_CHARS: usize = 320;
 
 /// How long after an edit its author counts as typing, in milliseconds.
 const TYPING_MS: u64 = 3_000;
@@ -57,6 +64,14 @@ impl LastSeen {
     }
 }
 
+impl Peer {
+    /// Returns the name, or what stands for one. Untrusted: made safe when drawn.
+    fn name(&self) -> String {
+        let name = self.presence.name.trim();
+        if name.is_empty() { format!("(unnamed) {}", self.id.0) } else { name.to_owned() }
+    }
+}
+
 impl Model {
     /// Takes in who is here now. A cursor that moved shows its name for a while.
     pub(crate) fn set_people(&mut self, people: Vec<(ConnectionId, Presence)>, now: MonoTime) {
@@ -74,6 +89,127 @@ impl Model {
                 Peer { id, presence, label_until, at }
             })
             .collect();
+    }
+
+    /// Opens the list of who else is here.
+    pub(crate) fn list_people(&mut self, kind: PickerKind, now: MonoTime) {
+        if self.people.is_empty() {
+            return self.notify("nobody else is here", now);
+        }
+        let item = |peer: &Peer| {
+            let line = self.place_of_peer(peer).map(|at| self.rope().char_to_line(at) + 1);
+            let line = line.map_or(String::new(), |line| format!("  line {line}"));
+            Item { text: peer.name(), detail: format!("{}{line}", peer.id.0) }
+        };
+        let items = self.people.iter().map(item).collect();
+        self.listed_people = self.people.iter().map(|peer| peer.id).collect();
+        self.picker = Some(Picker::new(kind, items));
+    }
+
+    /// Goes to where the person of a row of the list is now.
+    pub(crate) fn go_to_person(&mut self, n: usize, now: MonoTime) {
+        let peer = self.listed_people.get(n).and_then(|id| self.people.iter().find(|peer| peer.id == *id));
+        match peer.and_then(|peer| self.place_of_peer(peer)) {
+            Some(at) => {
+                self.end_run();
+                self.select(Selection::caret(at));
+                self.center();
+            }
+            None => self.notify("they are not here any more", now),
+        }
+    }
+
+    /// Goes along with the person of a row of the list from now on.
+    pub(crate) fn follow_listed(&mut self, n: usize, now: MonoTime) {
+        let peer = self.listed_people.get(n).and_then(|id| self.people.iter().find(|peer| peer.id == *id));
+        let Some((id, name)) = peer.map(|peer| (peer.id, peer.name())) else {
+            return self.notify("they are not here any more", now);
+        };
+        self.go_to_person(n, now);
+        self.following = Some(id);
+        self.notify(format!("following {name} until the next key"), now);
+    }
+
+    /// About how many rows of the box with the link and the people are more than a screen shows.
+    pub(crate) fn people_rows_beyond(&self) -> usize {
+        let cells = usize::from(self.screen.0.saturating_sub(4)).max(1);
+        let n_above = self.link.as_ref().map_or(0, |_| LINK_CHARS / cells + 4);
+        (self.people.len() + 1 + n_above).saturating_sub(self.help_rows_shown())
+    }
+
+    /// Puts the caret where the followed person is. Returns whether it is to be brought into view.
+    pub(crate) fn follow(&mut self, now: MonoTime) -> bool {
+        let Some(id) = self.following else { return false };
+        match self.people.iter().find(|peer| peer.id == id) {
+            Some(peer) => match self.place_of_peer(peer).filter(|&at| at != self.caret()) {
+                Some(at) => self.select(Selection::caret(at)),
+                None => return false,
+            },
+            None => {
+                self.following = None;
+                self.notify("whom you followed has left", now);
+            }
+        }
+        true
+    }
+
+    /// The user does something of their own.
+    pub(crate) fn stop_following(&mut self, now: MonoTime) {
+        if self.following.take().is_some() {
+            self.notify("following nobody any more", now);
+        }
+    }
+
+    /// Puts the link on the clipboard that others join with, to write or to read.
+    pub(crate) fn copy_link(&mut self, mode: Mode, now: MonoTime, effects: &mut Vec<Effect>) {
+        let Some(mut link) = self.link.clone() else {
+            let words = "this text is not shared; quit, and share it with: coedit share FILE";
+            return self.notify(words, now);
+        };
+        let may_write = link.secret.mode() == Mode::Write;
+        if mode == Mode::Read {
+            link.secret = link.secret.read_only();
+        }
+        let words = match mode {
+            Mode::Write if may_write => "the link is on the clipboard; whoever has it may write",
+            Mode::Write => "the link is on the clipboard; whoever has it may only read, as you",
+            Mode::Read => "a link that can only read is on the clipboard",
+        };
+        self.notify(words, now);
+        effects.push(Effect::CopyToClipboard(link.to_string()));
+    }
+
+    /// Asks once whether whoever is here as a guest of this machine is to be left. Returns whether it did.
+    pub(crate) fn asks_for_guests(&mut self, now: MonoTime) -> bool {
+        let Status::Hosting { n_links } = self.connection else { return false };
+        let was_told = self.warned_of_guests.is_some_and(|at| now.since(at).0 < NOTICE_MS);
+        if n_links == 0 || was_told {
+            return false;
+        }
+        self.warned_of_guests = Some(now);
+        let who = if n_links == 1 { "1 guest is" } else { &format!("{n_links} guests are") };
+        self.notify(format!("{who} here and cannot stay without you; once more to quit"), now);
+        true
+    }
+
+    /// Asks the shell to drop what only this user has.
+    pub(crate) fn drop_mine(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
+        let n_kept = match &self.connection {
+            Status::ReadOnly { n_kept, .. } | Status::Paused { n_kept, .. } => *n_kept,
+            Status::Offline { .. } | Status::Denied { .. } => {
+                return self.notify("the shared text cannot be had at the moment; F5 tries to connect", now);
+            }
+            _ => 0,
+        };
+        match n_kept {
+            0 => self.notify("there is nothing that only you have", now),
+            _ => effects.push(Effect::DropMine),
+        }
+    }
+
+    fn place_of_peer(&self, peer: &Peer) -> Option<usize> {
+        let at = peer.presence.cursor.and_then(|anchor| self.document().resolve(anchor)).or(peer.at)?;
+        Some(at.min(self.rope().len_chars()))
     }
 }
 

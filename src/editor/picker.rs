@@ -25,6 +25,10 @@ pub enum PickerKind {
     Texts,
     /// Something that the text defines, to be gone to.
     Symbols,
+    /// Somebody who is here, to be gone to.
+    People,
+    /// Somebody who is here, to be gone along with.
+    Follow,
     /// An encoding, to be saved in.
     SaveEncodings,
     /// An encoding, to read the file again in.
@@ -49,6 +53,8 @@ impl PickerKind {
             PickerKind::Files => "Open",
             PickerKind::Texts => "Show",
             PickerKind::Symbols => "Go to",
+            PickerKind::People => "Go to",
+            PickerKind::Follow => "Follow",
             PickerKind::SaveEncodings => "Save in",
             PickerKind::ReopenEncodings => "Read again as",
             PickerKind::TabWidths => "A tab is so wide",
@@ -230,6 +236,8 @@ impl Model {
             PickerKind::Files => effects.push(Effect::Open(picker.items[idx].text.clone())),
             PickerKind::Texts => effects.push(Effect::Show(idx)),
             PickerKind::Symbols => self.go_to_listed(idx),
+            PickerKind::People => self.go_to_person(idx, now),
+            PickerKind::Follow => self.follow_listed(idx, now),
             PickerKind::Marks => self.go_to_listed_mark(idx),
             PickerKind::Options => self.pick_option(idx, now),
             PickerKind::Registers => self.put_listed(&picker.items[idx].text, now, effects),

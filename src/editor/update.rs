@@ -4,6 +4,8 @@ use ropey::Rope;
 
 use crate::base::time::MonoTime;
 use crate::document::Applied;
+use crate::protocol::capability::Mode;
+use crate::sync::Status;
 
 use super::command::Action;
 use super::edit::Kind;
@@ -26,6 +28,7 @@ pub fn update(model: &mut Model, msg: Msg, now: MonoTime) -> Vec<Effect> {
     if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
         model.seen.input = now;
         model.wanted_place = None;
+        model.stop_following(now);
     }
     let is_done = match &msg {
         Msg::Mouse(mouse) => mouse.kind == MouseKind::Press,
@@ -71,9 +74,12 @@ impl Model {
                 return self.mouse(mouse, now, effects);
             }
             Msg::Mouse(mouse) if self.picker.is_some() => self.picker_mouse(mouse, now, effects),
-            Msg::Mouse(mouse) => self.overlay_mouse(mouse),
+            Msg::Mouse(mouse) => self.overlay_mouse(mouse, now, effects),
             Msg::Paste(text) if self.picker.is_some() => {
                 self.picker.iter_mut().for_each(|picker| picker.paste(&text));
+            }
+            Msg::Paste(_) if self.overlay != Overlay::None => {
+                self.notify("nothing was pasted; Esc closes the box", now)
             }
             Msg::Paste(text) if self.prompt.is_some() => self.prompt_paste(&text),
             Msg::Paste(text) => self.paste(&text, now),
@@ -82,9 +88,16 @@ impl Model {
             Msg::RemoteApplied(applied) => return self.remote(&applied),
             Msg::People(people) => {
                 self.set_people(people, now);
-                return true;
+                return !self.follow(now);
             }
             Msg::Connection(connection) => {
+                self.is_shared_yet |= matches!(
+                    connection,
+                    Status::Synced { .. }
+                        | Status::Sending { .. }
+                        | Status::ReadOnly { .. }
+                        | Status::Hosting { .. }
+                );
                 self.connection = connection;
                 return true;
             }
@@ -116,8 +129,14 @@ impl Model {
             | Msg::Reverted(Err(why))
             | Msg::Inserted { text: Err(why), .. } => self.complain(why, now),
             Msg::Shared { is_copied } => {
-                self.overlay = Overlay::People;
-                let words = if is_copied { "shared; the link is on the clipboard" } else { "shared" };
+                self.overlay = Overlay::People(0);
+                // A relay has not taken it yet: the link leads nowhere before.
+                let words = match (&self.connection, is_copied) {
+                    (Status::Hosting { .. }, true) => "shared; the link is on the clipboard",
+                    (Status::Hosting { .. }, false) => "shared",
+                    (_, true) => "the link is on the clipboard; it works once the relay has the text",
+                    (_, false) => "the link works once the relay has the text",
+                };
                 self.notify(words, now);
             }
             Msg::Settings(settings) => match *settings {
@@ -136,7 +155,11 @@ impl Model {
                 return true;
             }
             Msg::Command(action) => self.act(action, false, now, effects),
-            Msg::List(kind, items) => self.picker = Some(Picker::new(kind, items)),
+            Msg::List(kind, items) => {
+                // That it was looked for is over.
+                self.notice = None;
+                self.picker = Some(Picker::new(kind, items));
+            }
             Msg::Symbols(symbols) => self.list_symbols(symbols, now),
             Msg::Notice(text) => self.notify(text, now),
         }
@@ -169,9 +192,8 @@ impl Model {
     }
 
     pub(crate) fn key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
-        // Under a box there may be a question: its answer is not what was pressed to close the box.
-        if self.overlay != Overlay::None && (self.overlay_key(key) || self.prompt.is_some()) {
-            return;
+        if self.overlay != Overlay::None {
+            return self.overlay_key(key, now, effects);
         }
         if self.picker.is_some() {
             return self.picker_key(key, now, effects);
@@ -227,35 +249,58 @@ impl Model {
         found
     }
 
-    /// Works a key into the open box. Returns whether it was meant for it: any other key closes the box and acts.
-    fn overlay_key(&mut self, key: Key) -> bool {
-        let rows = match self.overlay {
-            Overlay::Help(_) => self.help_rows(),
-            Overlay::Messages(_) => self.message_rows(),
-            Overlay::None | Overlay::People => Vec::new(),
+    /// Works a key into the open box. None of them reaches the text below, or a question there; the commands that have nothing to do
+    /// with the text close the box and act.
+    fn overlay_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        let (row, n_rows) = match self.overlay {
+            Overlay::None => return,
+            Overlay::Help(row) => (row, self.help_rows().len().saturating_sub(self.help_rows_shown())),
+            Overlay::Messages(row) => (row, self.message_rows().len().saturating_sub(self.help_rows_shown())),
+            Overlay::People(row) => (row, self.people_rows_beyond()),
         };
-        let last = rows.len().saturating_sub(self.help_rows_shown());
-        let scrolled = |row: usize| match key.code {
-            KeyCode::Down => Some(row + 1),
-            KeyCode::PageDown => Some(row + 10),
-            KeyCode::Up => Some(row.saturating_sub(1)),
-            KeyCode::PageUp => Some(row.saturating_sub(10)),
-            _ => None,
+        let scrolled = match key.code {
+            KeyCode::Down => row + 1,
+            KeyCode::PageDown => row + 10,
+            KeyCode::Up => row.saturating_sub(1),
+            KeyCode::PageUp => row.saturating_sub(10),
+            KeyCode::Home => 0,
+            KeyCode::Esc | KeyCode::Enter | KeyCode::F(1 | 2) => return self.overlay = Overlay::None,
+            _ => return self.overlay_command(key, now, effects),
         };
-        let scrolled = match self.overlay {
-            Overlay::Help(row) => scrolled(row).map(|row| Overlay::Help(row.min(last))),
-            Overlay::Messages(row) => scrolled(row).map(|row| Overlay::Messages(row.min(last))),
-            Overlay::None | Overlay::People => None,
+        self.overlay = match self.overlay {
+            Overlay::People(_) => Overlay::People(scrolled.min(n_rows)),
+            Overlay::Messages(_) => Overlay::Messages(scrolled.min(n_rows)),
+            _ => Overlay::Help(scrolled.min(n_rows)),
         };
-        self.overlay = scrolled.unwrap_or_default();
-        scrolled.is_some() || matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::F(1 | 2))
+    }
+
+    fn overlay_command(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        match (self.overlay, key.code) {
+            (Overlay::People(_), KeyCode::Char('c')) if key == Key::plain(KeyCode::Char('c')) => {
+                return self.copy_link(Mode::Write, now, effects);
+            }
+            (Overlay::People(_), KeyCode::Char('r')) if key == Key::plain(KeyCode::Char('r')) => {
+                return self.copy_link(Mode::Read, now, effects);
+            }
+            _ => {}
+        }
+        match self.settings.keymap.find(&[key]) {
+            Found::Action(
+                action @ (Action::Quit | Action::RetryNow | Action::Suspend | Action::Palette),
+                extend,
+            ) => {
+                self.overlay = Overlay::None;
+                self.act(action, extend, now, effects);
+            }
+            _ => self.notify("Esc closes the box; nothing was done to the text", now),
+        }
     }
 
     /// Works the mouse into the open box: the wheel scrolls it, a click closes it.
-    fn overlay_mouse(&mut self, mouse: Mouse) {
+    fn overlay_mouse(&mut self, mouse: Mouse, now: MonoTime, effects: &mut Vec<Effect>) {
         match mouse.kind {
-            MouseKind::WheelUp => _ = self.overlay_key(Key::plain(KeyCode::Up)),
-            MouseKind::WheelDown => _ = self.overlay_key(Key::plain(KeyCode::Down)),
+            MouseKind::WheelUp => self.overlay_key(Key::plain(KeyCode::Up), now, effects),
+            MouseKind::WheelDown => self.overlay_key(Key::plain(KeyCode::Down), now, effects),
             MouseKind::Press => self.overlay = Overlay::None,
             MouseKind::Drag | MouseKind::Release => {}
         }
@@ -322,6 +367,7 @@ impl Model {
                 self.close_prompt();
                 self.prompt = Some(Prompt::Quit);
             }
+            Action::Quit if self.asks_for_guests(now) => {}
             Action::Quit => effects.push(Effect::Quit),
             Action::Arrange(Arrange::Close) => {
                 self.closes_only = true;
@@ -357,10 +403,20 @@ impl Model {
                 );
             }
             Action::Help => self.overlay = Overlay::Help(0),
-            Action::People => self.overlay = Overlay::People,
+            Action::People => self.overlay = Overlay::People(0),
             Action::Messages => self.overlay = Overlay::Messages(0),
+            Action::CopyLink => self.copy_link(Mode::Write, now, effects),
+            Action::CopyReadLink => self.copy_link(Mode::Read, now, effects),
+            Action::GoToPerson => self.list_people(PickerKind::People, now),
+            Action::Follow => self.list_people(PickerKind::Follow, now),
             Action::Suspend => effects.push(Effect::Suspend),
-            Action::RetryNow => effects.push(Effect::RetryNow),
+            Action::DropMine => self.drop_mine(now, effects),
+            Action::RetryNow => {
+                if self.link.is_none() {
+                    self.notify("this text is not shared: there is nothing to connect to", now);
+                }
+                effects.push(Effect::RetryNow);
+            }
             // The first time the other carets go, then what is selected.
             Action::Cancel if !self.others.is_empty() => self.others.clear(),
             Action::Cancel => self.select(Selection::caret(self.selection.head)),

@@ -1,11 +1,12 @@
 //! Boxes over the text: the keys, and who is here.
 
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::editor::Model;
 use crate::editor::panes::Area;
 use crate::editor::people::Peer;
+use crate::protocol::capability::Mode;
 use crate::protocol::presence::Activity;
 use crate::sync::Status;
 
@@ -33,14 +34,57 @@ pub fn messages(model: &Model, first: usize, theme: &Theme, screen: &mut Screen)
     panel(title, &rows[first..], model.settings.is_spoken, theme, screen);
 }
 
-/// Draws who is here, each with colour and what they do.
-pub fn people(model: &Model, theme: &Theme, screen: &mut Screen) {
+/// Draws the link, which is always in view, and below it who is here, each with colour and what they do.
+pub fn people(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
+    let cells = usize::from(screen.width()).saturating_sub(4).max(1);
+    let mut rows = Vec::new();
+    let mut add = |text: &str| {
+        rows.extend(wrapped(&safe::line(text), cells).into_iter().map(|row| (row, theme.overlay)));
+    };
+    match &model.connection {
+        Status::Offline { reason, .. } if !reason.is_empty() => add(&format!("offline: {reason}")),
+        Status::Denied { sentence, .. } => add(&format!("denied: {sentence}; F5 tries again")),
+        Status::Paused { sentence, .. } => add(&format!("waiting: {sentence}")),
+        _ => {}
+    }
+    if let Some(link) = &model.link {
+        if !model.is_shared_yet {
+            add("Not shared yet: the relay was not reached, and the link leads nowhere before.");
+        }
+        add("Others join with: coedit join LINK (c copies it, r one that can only read)");
+        // Cut into rows, never short: half a link leads nowhere.
+        add(&link.to_string());
+        if link.secret.mode() == Mode::Write {
+            add(
+                "Whoever has the link that the text was shared with may write, invite, remove people and replace the link.",
+            );
+        }
+    }
+    if !rows.is_empty() {
+        rows.push((String::new(), theme.overlay));
+    }
+    let here = people_here(model, theme);
+    let rows_shown = usize::from(screen.height()).saturating_sub(4).max(1);
+    // What does not fit below the link goes over it, a row at a time.
+    let first = first.min((rows.len() + here.len()).saturating_sub(rows_shown));
+    rows.extend(here);
+    let long = if rows_shown < rows.len() {
+        "Who is here (Up and Down scroll, Esc closes)"
+    } else {
+        "Who is here (Esc closes)"
+    };
+    let title = title_for(screen, long, "Who is here");
+    panel(title, &rows[first..], model.settings.is_spoken, theme, screen);
+}
+
+/// A row for the user and for each of the others.
+fn people_here(model: &Model, theme: &Theme) -> Vec<(String, Style)> {
     let you = if model.own_name.is_empty() {
         "you".to_owned()
     } else {
         format!("{} (you)", safe::name(&model.own_name, 0))
     };
-    let mut rows = vec![(you, theme.overlay)];
+    let mut rows = vec![(format!("{:>6}  {you}", ""), theme.overlay)];
     for Peer { id, presence, .. } in &model.people {
         let name = safe::name(&presence.name, id.0);
         let line = presence.cursor.and_then(|cursor| model.document().resolve(cursor));
@@ -50,28 +94,36 @@ pub fn people(model: &Model, theme: &Theme, screen: &mut Screen) {
             Activity::Idle => "idle",
             Activity::Away => "away",
         };
-        let row = format!("{name:<34} #{:04x}  {activity:<7} {line}", id.0 & 0xffff);
+        let row = format!("{:>6}  {name:<34} {activity:<7} {line}", id.0);
         rows.push((row, theme.overlay.fg(theme.person(presence.color))));
     }
-    let cells = usize::from(screen.width()).saturating_sub(4).max(1);
-    let mut wrapped = |text: &str| {
-        let text: Vec<char> = safe::line(text).chars().collect();
-        rows.push((String::new(), theme.overlay));
-        rows.extend(text.chunks(cells).map(|part| (part.iter().collect(), theme.overlay)));
-    };
-    match &model.connection {
-        Status::Offline { reason, .. } if !reason.is_empty() => wrapped(&format!("offline: {reason}")),
-        Status::Denied { sentence, .. } => wrapped(&format!("denied: {sentence}; F5 tries again")),
-        Status::Paused { sentence, .. } => wrapped(&format!("waiting: {sentence}")),
-        _ => {}
+    rows
+}
+
+/// Cuts a line into rows of at most so many cells, between words where it can.
+fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    let mut room = cells;
+    for word in text.split_inclusive(' ') {
+        if room < word.trim_end().width() && room < cells {
+            rows.push(String::new());
+            room = cells;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if room < wide {
+                // The blank between two words needs no cell of its own.
+                if c == ' ' {
+                    continue;
+                }
+                rows.push(String::new());
+                room = cells;
+            }
+            rows.last_mut().into_iter().for_each(|row| row.push(c));
+            room = room.saturating_sub(wide);
+        }
     }
-    if let Some(link) = &model.link {
-        // Cut into rows, never short: half a link leads nowhere.
-        wrapped("Others join with: coedit join LINK");
-        wrapped(&link.to_string());
-    }
-    let title = title_for(screen, "Who is here (Esc closes)", "Who is here");
-    panel(title, &rows, model.settings.is_spoken, theme, screen);
+    rows
 }
 
 /// Cells beside a box, at both sides together, that are too few for the text there to be made out.
@@ -94,5 +146,19 @@ fn panel(title: &str, rows: &[(String, Style)], is_spoken: bool, theme: &Theme, 
     let inside = boxed(area, title, is_spoken, theme, screen);
     for (row, (text, style)) in (inside.y..inside.y + inside.rows).zip(rows) {
         put(screen, inside.x + 1, inside.x + inside.columns, row, text, *style);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn rows_end_between_words_and_a_longer_word_is_cut_but_never_short() {
+        assert_eq!(wrapped("it was tried again", 10), ["it was ", "tried ", "again"]);
+        assert_eq!(wrapped("see http://a/d/xyz", 8), ["see ", "http://a", "/d/xyz"]);
+        assert_eq!(wrapped("12345678 9", 8), ["12345678", "9"]);
+        assert_eq!(wrapped("", 8), [""]);
+        assert_eq!(wrapped("日本語", 5), ["日本", "語"]);
     }
 }

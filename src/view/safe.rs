@@ -58,7 +58,7 @@ pub fn name(text: &str, id: u32) -> String {
         out.push_str(&shown);
         cells += wide;
     }
-    if out.trim().is_empty() { format!("(unnamed) #{:04x}", id & 0xffff) } else { out }
+    if out.trim().is_empty() { format!("(unnamed) {id}") } else { out }
 }
 
 fn name_cluster(cluster: &str) -> String {
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn names_are_cut_and_never_empty() {
         assert_eq!(name("ana", 1), "ana");
-        assert_eq!(name("", 0x1a2b), "(unnamed) #1a2b");
-        assert_eq!(name("   ", 0x1a2b), "(unnamed) #1a2b");
+        assert_eq!(name("", 0x1a2b), "(unnamed) 6699");
+        assert_eq!(name("   ", 0x1a2b), "(unnamed) 6699");
         let long = name(&"n".repeat(65_536), 1);
         assert_eq!(long, "n".repeat(31) + "…");
         let wide = name(&"漢".repeat(100), 1);

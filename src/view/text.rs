@@ -80,8 +80,12 @@ pub fn draw(model: &Model, layout: &Layout, theme: &Theme, now: MonoTime, screen
             screen[cell].set_style(Style::new().add_modifier(Modifier::REVERSED));
         }
     }
+    let own_lines: Vec<usize> =
+        model.selections().0.iter().map(|selection| rope.char_to_line(selection.head)).collect();
+    let is_own = |line: &&Line| own_lines.contains(&rope.char_to_line(line.chars.start));
+    let own_rows: Vec<u16> = lines.iter().filter(is_own).map(|line| line.y).collect();
     for peer in &model.people {
-        cursor_of(model, layout, theme, now, peer, screen);
+        cursor_of(model, layout, theme, now, peer, &own_rows, screen);
     }
 }
 
@@ -330,13 +334,14 @@ pub fn cursor(model: &Model, layout: &Layout) -> Option<Position> {
     cell_of(model, layout, model.selection.head)
 }
 
-/// Draws somebody's cursor, and the name beside it while it is fresh.
+/// Draws somebody's cursor, and the name beside it while it is fresh: above or below, but never over `own_rows`, where one types.
 fn cursor_of(
     model: &Model,
     layout: &Layout,
     theme: &Theme,
     now: MonoTime,
     peer: &crate::editor::people::Peer,
+    own_rows: &[u16],
     screen: &mut Screen,
 ) {
     let Some(anchor) = peer.presence.cursor else { return };
@@ -348,9 +353,10 @@ fn cursor_of(
     if peer.label_until.is_none_or(|until| until <= now) {
         return;
     }
-    let last = layout.text_top + layout.text_rows;
-    let y = if layout.text_top < cell.y { cell.y - 1 } else { cell.y + 1 };
-    if y < last {
+    let rows = layout.text_top..layout.text_top + layout.text_rows;
+    let beside = [cell.y.checked_sub(1), cell.y.checked_add(1)];
+    let free = beside.into_iter().flatten().find(|y| rows.contains(y) && !own_rows.contains(y));
+    if let Some(y) = free {
         let label = format!(" {} ", safe::name(&peer.presence.name, peer.id.0));
         let cells = unicode_width::UnicodeWidthStr::width(label.as_str()) as u16;
         let x = cell.x.min(screen.width().saturating_sub(cells)).max(layout.gutter);

@@ -276,6 +276,9 @@ impl Screen {
             if self.view().contains("[d]iscard") {
                 self.send(b"d");
             }
+            if self.view().contains("once more to quit") {
+                self.press("ctrl-q");
+            }
             assert!(Instant::now() < give_up_at, "{} did not end", self.what);
             std::thread::sleep(Duration::from_millis(20));
         }

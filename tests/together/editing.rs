@@ -1,6 +1,7 @@
 //! Two people in one text, with a relay between them.
 
 use crate::support::home::{Home, assert_document_becomes, assert_saves_as};
+use crate::support::proxy::Proxy;
 use crate::support::relay::Relay;
 use crate::support::screen::Screen;
 use crate::support::{PATIENCE, eventually};
@@ -253,4 +254,66 @@ fn the_outline_lists_what_a_text_defines_and_goes_there() {
     screen.wait_for_status("Text");
     screen.send(b"\x1bg");
     screen.wait_for_status("there is no outline for Text");
+}
+
+#[test]
+fn who_may_only_read_types_nothing_and_gives_up_what_nobody_gets() {
+    let relay = Relay::start();
+    let way = Proxy::start(relay.port());
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("plan.txt", "plan\n");
+    let link = ana.share("plan.txt", &relay.url());
+    let on_ben = ben.join(&way.link_through(&link), "mine.txt");
+    on_ben.wait_for_text("plan");
+    on_ben.wait_for_status("synced");
+    eventually("ben is made a reader", PATIENCE, || {
+        let done = ana.run(&["people", &link, "--demote", "ben"]);
+        (done.code == Some(0)).then_some(())
+    });
+    on_ben.wait_for_status("read only");
+    on_ben.type_text("not to be ");
+    on_ben.wait_for_status("you may look");
+    way.cut();
+    on_ben.wait_for_status("offline");
+    on_ben.type_text("unsent ");
+    on_ben.wait_for_text("unsent plan");
+    way.restore();
+    on_ben.press("ctrl-r");
+    on_ben.wait_for_status("7 edits kept here only");
+    on_ben.press("ctrl-p");
+    on_ben.type_text("drop-mine\r");
+    on_ben.wait_for_status("what you had is in");
+    on_ben.wait_for("the shared text is shown", |view| {
+        view.text_lines().first().is_some_and(|line| line == "plan")
+    });
+    assert_eq!(ben.read("mine-mine.txt"), "unsent plan\n");
+    assert_document_becomes(&link, "plan\n");
+}
+
+#[test]
+fn a_command_changes_what_it_changes_and_what_others_typed_since_stays() {
+    let relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("list.txt", "one\ntwo\n");
+    let link = ana.share("list.txt", &relay.url());
+    ana.file("read.txt", "one\ntwo\n");
+    let put =
+        |args: &[&str], text: &str| ana.run_with_input(&[&["put", &link], args].concat(), text.as_bytes());
+    assert_eq!(put(&[], "one\ntwo\nben's\n").code, Some(0));
+    assert_eq!(put(&["--base", "read.txt"], "ONE\ntwo\n").code, Some(0));
+    assert_document_becomes(&link, "ONE\ntwo\nben's\n");
+    ana.ok(&["edit", &link, "--", "sed", "s/two/TWO/"]);
+    assert_document_becomes(&link, "ONE\nTWO\nben's\n");
+    for (args, words) in [
+        (vec!["put", &link], "--allow-empty"),
+        (vec!["edit", &link, "--", "true"], "--allow-empty"),
+        (vec!["edit", &link, "--", "false"], "nothing was changed"),
+        (vec!["edit", &link, "--", "no-such-program"], "could not be run"),
+    ] {
+        let refused = ana.run(&args);
+        assert!(refused.code == Some(1) && refused.stderr.contains(words), "{args:?}: {}", refused.stderr);
+    }
+    assert_document_becomes(&link, "ONE\nTWO\nben's\n");
+    assert_eq!(put(&["--allow-empty"], "").code, Some(0));
+    assert_document_becomes(&link, "");
 }

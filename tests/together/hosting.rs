@@ -28,7 +28,11 @@ impl Hosted {
         ana.file("pair.txt", "together\n");
         let args = [&["share", "pair.txt", "--name", "ana"], args].concat();
         let on_ana = ana.open_sized(&args, 40, 160);
-        let link = link_on(&on_ana.wait_for_text("/d/"));
+        // The link alone is on the screen before the editor is.
+        on_ana.wait_for_text("Others join");
+        let link = link_on(&on_ana.view());
+        on_ana.press("esc");
+        on_ana.wait_for("the list is closed", |view| !view.contains("/d/"));
         let on_ben = ben.join(&link, "mine.txt");
         on_ben.wait_for_text("together");
         on_ben.wait_for_status("synced");
@@ -102,6 +106,9 @@ fn guest_keeps_editing_when_the_host_is_gone() {
 fn host_listens_again_where_it_was_told_to_and_its_link_goes_on_working() {
     let Hosted { ana, on_ana, on_ben, link, .. } = Hosted::open(&["--listen", "127.0.0.1:0"]);
     assert!(link.starts_with("http://127.0.0.1:"), "{link}");
+    // Asked once, as a guest is here.
+    on_ana.press("ctrl-q");
+    on_ana.wait_for_status("1 guest is here");
     on_ana.quit();
     on_ben.wait_for_status("offline");
     on_ben.type_text("meanwhile ");

@@ -114,8 +114,10 @@ fn an_owner_makes_links_that_end_and_decides_who_may_write() {
     });
     let number = people.split_whitespace().next().expect("a number");
     assert!(people.contains("write"), "{people}");
-    ana.ok(&["people", &link, "--demote", number]);
+    ana.ok(&["people", &link, "--demote", "ben"]);
     screen.wait_for_status("read only");
+    let nobody = ana.run(&["people", &link, "--promote", "bea"]);
+    assert!(nobody.code == Some(1) && nobody.stderr.contains("nobody here"), "{}", nobody.stderr);
     ana.ok(&["people", &link, "--promote", number]);
     screen.wait_for_status("synced");
     screen.type_text("mine ");

@@ -1,10 +1,13 @@
 //! Opening, showing and closing texts; splitting the screen among them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::app::docs;
+use ropey::Rope;
+
 use crate::app::session::{self, Ending, How};
+use crate::app::{docs, share};
 use crate::editor::Msg;
 use crate::editor::command::Action;
 use crate::editor::panes::{Arrange, Panes};
@@ -35,6 +38,10 @@ impl Shell {
                 }
                 Wanted::Whole(id, loaded) => {
                     self.complete(id, *loaded).await?;
+                    continue;
+                }
+                Wanted::Anew(id) => {
+                    self.open_anew(id).await?;
                     continue;
                 }
                 Wanted::New => (self.open(Loaded::untitled(String::new())).await, true),
@@ -108,6 +115,48 @@ impl Shell {
         }
         self.carry_out(effects)?;
         self.fit()
+    }
+
+    /// Puts a text in a file of its own, forgets what only this machine had of it, and joins it again.
+    async fn open_anew(&mut self, id: BufferId) -> anyhow::Result<()> {
+        let Some(n) = self.buffers.iter().position(|buffer| buffer.id == id) else { return Ok(()) };
+        let Some(link) = self.buffers[n].session.link().cloned() else { return Ok(()) };
+        let kept = match self.buffers[n].keep_copy(&self.setting.paths.data) {
+            Ok(kept) => kept,
+            Err(error) => return self.notify(format!("nothing was dropped: {error:#}")),
+        };
+        let path = self.buffers[n].path();
+        // A text has its record to itself: the former must end before the next begins.
+        let nothing = session::open_view(Arc::clone(&self.setting.network), Rope::new())?;
+        self.buffers[n].end_session(nothing).await;
+        let loaded = match &path {
+            Some(path) => files::load(path),
+            None => Ok(Loaded::untitled(String::new())),
+        };
+        let opened = match loaded {
+            Ok(loaded) => {
+                session::open(&self.setting, &loaded, How::Join(link)).await.map(|opened| (loaded, opened))
+            }
+            Err(error) => Err(error.into()),
+        };
+        let (loaded, mut opened) = match opened {
+            Ok(opened) => opened,
+            Err(why) => {
+                return self
+                    .notify(format!("what you had is in {}; the shared text: {why:#}", kept.display()));
+            }
+        };
+        let caught_up = opened.session.catch_up(&mut opened.doc, share::PATIENCE).await;
+        let (buffer, effects) = Buffer::new(id, &self.setting, loaded, opened);
+        let former = std::mem::replace(&mut self.buffers[n], buffer);
+        let shared = former.model.shared();
+        self.buffers[n].model.take_shared(shared);
+        former.end(Ending::Forget).await;
+        self.carry_out(effects)?;
+        self.fit()?;
+        let late =
+            caught_up.err().map_or(String::new(), |why| format!("; the shared text is not here yet: {why}"));
+        self.notify(format!("what you had is in {}{late}", kept.display()))
     }
 
     async fn open(&mut self, loaded: Loaded) -> anyhow::Result<usize> {

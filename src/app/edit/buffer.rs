@@ -1,10 +1,11 @@
 //! One open text: its model, its file and its session.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 
+use crate::app::join;
 use crate::app::session::{self, Ending, Event, News, Opened, Session};
 use crate::app::setting::Setting;
 use crate::document::Document;
@@ -72,6 +73,9 @@ impl Buffer {
         model.set_file_settings(settings.clone().unwrap_or_default());
         let color = setting.color.unwrap_or_else(|| (entropy::u64() % u64::from(N_COLORS)) as u8);
         model.set_identity(setting.name.clone(), color, session.link().cloned());
+        if !session.is_unknown_elsewhere() {
+            model.set_shared_before();
+        }
         // A file that is new to this document may hold its very text: then it is in step with it.
         let is_new_to_it = expected.is_none() && file.as_ref().is_some_and(|file| file.hash().is_some());
         let is_in_step = is_new_to_it && *model.rope() == text_of_file;
@@ -393,6 +397,25 @@ impl Buffer {
             event = self.session.next_event() => Happened::Session(Box::new(event)),
             answer = self.highlights.answer() => Happened::Highlights(answer),
         }
+    }
+
+    /// Writes the text to a file that was not there, beside its own or else in `folder`. Returns which.
+    pub fn keep_copy(&self, folder: &Path) -> anyhow::Result<PathBuf> {
+        let path = self.path();
+        let folder = path.as_deref().and_then(Path::parent).unwrap_or(folder);
+        let name = path.as_deref().map_or_else(|| "untitled".to_owned(), files::name_of);
+        let kept = join::unused(folder, &format!("mine-{name}"));
+        match OpenFile::new(kept.clone()).save(self.model.rope(), self.model.file().format, false)? {
+            SaveDone::Written(_) => Ok(kept),
+            _ => bail!("{} was made by another program just now; try again", kept.display()),
+        }
+    }
+
+    /// Ends the session and forgets all that it kept; `nothing` takes its place.
+    pub async fn end_session(&mut self, nothing: (Session, Document)) {
+        self.flush(&mut Vec::new());
+        let session = std::mem::replace(&mut self.session, nothing.0);
+        session.end(self.model.document_mut(), Ending::Forget).await;
     }
 
     /// Ends the session.

@@ -1,7 +1,14 @@
 use super::{Bench, Settings, check};
+use crate::base::time::MonoTime;
+use crate::document::Bias;
 use crate::editor::command::COMMANDS;
 use crate::editor::key::{Mouse, MouseKind};
-use crate::editor::{Msg, update};
+use crate::editor::keymap::{self, Found};
+use crate::editor::{Effect, Msg, Overlay, update};
+use crate::protocol::ConnectionId;
+use crate::protocol::link_url::LinkUrl;
+use crate::protocol::presence::{Activity, Presence};
+use crate::sync::{Status, Via};
 
 #[test]
 fn a_line_that_is_not_read_yet_is_gone_to_when_it_is_here() {
@@ -194,4 +201,139 @@ fn wrapping_is_switched_for_one_text_and_clicks_land_on_what_is_drawn() {
     assert!(!bench.model.is_wrapped());
     update(&mut bench.model, click(5, 1), bench.now);
     assert_eq!(bench.drawn(), "one t|wo three four five six");
+}
+
+#[test]
+fn every_key_of_the_table_runs_its_command_and_leaves_a_sound_editor() {
+    for command in COMMANDS {
+        for keys in command.keys {
+            let parsed = keymap::parse(keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
+            let found = keymap::Keymap::default().find(&parsed);
+            assert_eq!(found, Found::Action(command.action, false), "{keys} is {}", command.name);
+            let mut bench = Bench::new("a^b|c\n\tde|f\n(x)\n", Settings::default());
+            for key in parsed {
+                update(&mut bench.model, Msg::Key(key), bench.now);
+            }
+            assert!(bench.model.chord.is_empty(), "{keys} is not whole");
+            bench.press("<Esc><Esc>x<Ctrl-Z>");
+        }
+    }
+}
+
+const LINK: &str =
+    "http://127.0.0.1:7878/d/AAAAAAAAAAAAAAAAAAAAAA#AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
+/// An editor of a shared text in which ben's cursor is at `at`.
+fn shared(drawn: &str, at: usize) -> Bench {
+    let mut bench = Bench::new(drawn, Settings::default());
+    bench.model.set_link(Some(LinkUrl::parse(LINK).expect("a link")));
+    ben_is_at(&mut bench, at);
+    bench
+}
+
+fn ben_is_at(bench: &mut Bench, at: usize) {
+    let ben = Presence {
+        name: "ben".to_owned(),
+        color: 2,
+        cursor: Some(bench.model.document().anchor(at, Bias::Left)),
+        selections: Vec::new(),
+        activity: Activity::Typing,
+    };
+    update(&mut bench.model, Msg::People(vec![(ConnectionId(16), ben)]), bench.now);
+}
+
+fn effects_of(bench: &mut Bench, keys: &str) -> Vec<Effect> {
+    let keys = super::parse(keys);
+    let now = bench.now;
+    keys.into_iter().flat_map(|key| update(&mut bench.model, Msg::Key(key), now)).collect()
+}
+
+#[test]
+fn nothing_that_is_pressed_at_a_box_reaches_the_text() {
+    for open in ["<F1>", "<F2>"] {
+        let mut bench = shared("one|\ntwo", 0);
+        bench.press(open);
+        bench.press("x<Down><Down><PageDown><Up><Backspace><Delete><Ctrl-X><Ctrl-V>y");
+        update(&mut bench.model, Msg::Paste("pasted".to_owned()), bench.now);
+        assert_ne!(bench.model.overlay, Overlay::None, "{open}");
+        assert_eq!(bench.drawn(), "one|\ntwo", "{open}");
+        bench.press("<Esc>x");
+        assert_eq!(bench.drawn(), "onex|\ntwo", "{open}");
+    }
+}
+
+#[test]
+fn the_link_is_copied_from_the_box_and_by_command() {
+    let mut bench = shared("|", 0);
+    let copied = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::CopyToClipboard(text) => Some(text),
+            _ => None,
+        })
+    };
+    assert_eq!(copied(effects_of(&mut bench, "<F2>c")).as_deref(), Some(LINK));
+    let reads = copied(effects_of(&mut bench, "r")).expect("a link");
+    assert!(reads.contains("#r."), "{reads}");
+    assert_eq!(copied(effects_of(&mut bench, "<Esc><Ctrl-P>copy-link<Enter>")).as_deref(), Some(LINK));
+    bench.model.set_link(None);
+    assert_eq!(copied(effects_of(&mut bench, "<Ctrl-P>copy-link<Enter>")), None);
+    assert!(bench.model.notice.as_ref().is_some_and(|notice| notice.text.contains("not shared")));
+}
+
+#[test]
+fn somebody_is_gone_to_and_followed_until_the_next_key() {
+    let mut bench = shared("|one\ntwo\nthree", 6);
+    bench.press("<Ctrl-P>go-to-person<Enter><Enter>");
+    assert_eq!(bench.drawn(), "one\ntw|o\nthree");
+    ben_is_at(&mut bench, 9);
+    assert_eq!(bench.drawn(), "one\ntw|o\nthree", "only gone to");
+    bench.press("<Ctrl-P>follow<Enter>ben<Enter>");
+    assert_eq!(bench.drawn(), "one\ntwo\nt|hree");
+    ben_is_at(&mut bench, 0);
+    assert_eq!(bench.drawn(), "|one\ntwo\nthree");
+    bench.press("<Right>");
+    ben_is_at(&mut bench, 9);
+    assert_eq!(bench.drawn(), "o|ne\ntwo\nthree");
+    bench.press("<Ctrl-P>follow<Enter>ben<Enter>");
+    update(&mut bench.model, Msg::People(Vec::new()), bench.now);
+    assert!(bench.model.notice.as_ref().is_some_and(|notice| notice.text.contains("has left")));
+}
+
+#[test]
+fn who_may_only_read_changes_nothing_and_is_told() {
+    let mut bench = shared("one|", 0);
+    let reads = |n_kept| Msg::Connection(Status::ReadOnly { n_kept, rtt: None, via: Via::WebSocket });
+    update(&mut bench.model, reads(0), bench.now);
+    bench.press("x<Enter><Backspace><Ctrl-X><Ctrl-Z>");
+    update(&mut bench.model, Msg::Paste("pasted".to_owned()), bench.now);
+    assert_eq!(bench.drawn(), "one|");
+    assert_eq!(
+        bench.model.notice.as_ref().map(|notice| notice.text.as_str()),
+        Some("read only: you may look")
+    );
+    assert!(
+        !effects_of(&mut bench, "<Ctrl-P>drop-mine<Enter>").iter().any(|e| matches!(e, Effect::DropMine))
+    );
+    update(&mut bench.model, reads(3), bench.now);
+    assert!(effects_of(&mut bench, "<Ctrl-P>drop-mine<Enter>").iter().any(|e| matches!(e, Effect::DropMine)));
+    // By the link alone, before anybody has answered.
+    let mut bench = shared("one|", 0);
+    let mut link = LinkUrl::parse(LINK).expect("a link");
+    link.secret = link.secret.read_only();
+    bench.model.set_link(Some(link));
+    bench.press("x");
+    assert_eq!(bench.drawn(), "one|");
+}
+
+#[test]
+fn a_host_with_guests_is_asked_once_before_it_ends() {
+    let mut bench = shared("|", 0);
+    update(&mut bench.model, Msg::Connection(Status::Hosting { n_links: 2 }), bench.now);
+    let quits = |effects: Vec<Effect>| effects.iter().any(|effect| matches!(effect, Effect::Quit));
+    assert!(!quits(effects_of(&mut bench, "<Ctrl-Q>")));
+    assert!(quits(effects_of(&mut bench, "<Ctrl-Q>")));
+    bench.now = MonoTime(bench.now.0 + 60_000);
+    assert!(!quits(effects_of(&mut bench, "<Ctrl-Q>")), "long ago is not asked");
+    update(&mut bench.model, Msg::Connection(Status::Hosting { n_links: 0 }), bench.now);
+    assert!(quits(effects_of(&mut bench, "<Ctrl-Q>")));
 }

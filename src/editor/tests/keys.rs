@@ -77,7 +77,10 @@ fn seen(name: &str) -> Seen {
         "line-numbers" => Seen::Model("", |model| model.layout().gutter == 0),
         "show-blanks" => Seen::Model("", Model::shows_blanks),
         "messages" => Seen::Model("", |model| matches!(model.overlay, Overlay::Messages(_))),
-        "people" => Seen::Model("", |model| model.overlay == Overlay::People),
+        "people" => Seen::Model("", |model| matches!(model.overlay, Overlay::People(_))),
+        "copy-link" | "copy-read-link" => Seen::Model("", |model| is_told(model, "not shared")),
+        "go-to-person" | "follow" => Seen::Model("", |model| is_told(model, "nobody else is here")),
+        "drop-mine" => Seen::Model("", |model| is_told(model, "nothing that only you have")),
         "help" => Seen::Model("", |model| matches!(model.overlay, Overlay::Help(_))),
         "cancel" => text("a^b|", "ab|"),
         "left" => text("a|b", "|ab"),
@@ -106,6 +109,10 @@ fn seen(name: &str) -> Seen {
 
 const PAGED_UP: &str = "a\nb\nc\nd\ne\n|f\ng\nh\ni\nj\nk\nl\nm\nn\no\np\nq\nr\ns\nt\nu\nv\nw\nx\ny\nz\n";
 const PAGED_DOWN: &str = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\nn\no\np\nq\nr\ns\nt\nu\n|v\nw\nx\ny\nz\n";
+
+fn is_told(model: &Model, words: &str) -> bool {
+    model.notice.as_ref().is_some_and(|notice| notice.text.contains(words))
+}
 
 fn is_listed(model: &Model, kind: PickerKind) -> bool {
     model.picker.as_ref().is_some_and(|picker| picker.kind == kind)
