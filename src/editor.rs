@@ -74,7 +74,7 @@ use mouse::Clicks;
 pub use notice::{NOTICE_MS, Notice};
 use people::{LastSeen, Peer};
 use picker::Picker;
-use prompt::Prompt;
+use prompt::{Kept, Prompt};
 use selection::Selection;
 use settings::{Chosen, FileSettings, Settings};
 pub use update::update;
@@ -372,10 +372,16 @@ impl Model {
         labels.chain(notice).chain(self.connection.next_change(now)).chain(activity).min()
     }
 
-    /// Returns whether the text stays somewhere when it is not saved: shared, and not only served from here without a file.
-    pub fn is_kept_elsewhere(&self) -> bool {
-        let is_host = matches!(self.connection, Status::Hosting { .. } | Status::NotKept { is_host: true });
-        self.link.is_some() && (self.file.has_path || !is_host)
+    /// Returns where the text stays when it is not saved.
+    pub fn kept(&self) -> Kept {
+        match &self.connection {
+            Status::NotKept { .. } => Kept::Nowhere,
+            _ if self.link.is_none() => Kept::Unshared,
+            // Served from here alone, and without a file there is no way back to it.
+            Status::Hosting { .. } if !self.file.has_path => Kept::Unshared,
+            status if 0 < status.n_waiting() => Kept::Here,
+            _ => Kept::Shared,
+        }
     }
 
     /// Returns the columns and rows of the screen.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::app::theme;
 use crate::editor::command::{self, COMMANDS};
 use crate::editor::glyph::TabWidth;
 use crate::editor::keymap::{self, Binding, Keymap};
@@ -28,6 +29,10 @@ pub struct Config {
     pub keys: Vec<Binding>,
     /// In which line each option is set.
     pub lines: HashMap<&'static str, usize>,
+    /// What is wrong with the file, each in one sentence with its line: the rest counts as if it were not there.
+    pub mistakes: Vec<String>,
+    /// What is understood and may yet not do what is meant, said in the same way.
+    pub warnings: Vec<String>,
 }
 
 /// One option.
@@ -176,17 +181,28 @@ pub fn file_in(folder: &Path) -> PathBuf {
     folder.join("config.toml")
 }
 
-/// Reads `config.toml` in `folder`; a missing file is an empty one.
-///
-/// # Errors
-/// In one sentence, with the line.
-pub fn read(folder: &Path) -> Result<Config, String> {
+/// Reads `config.toml` in `folder`; a missing file is an empty one. What is wrong is left out, and told in `mistakes`.
+pub fn read(folder: &Path) -> Config {
     let file = file_in(folder);
-    match std::fs::read_to_string(&file) {
-        Ok(text) => parse(&text).map_err(|(line, what)| format!("{} line {line}: {what}", file.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-        Err(error) => Err(format!("{} cannot be read ({})", file.display(), error.kind())),
+    let mut config = match std::fs::read_to_string(&file) {
+        Ok(text) => parse(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Config::default(),
+        Err(error) => {
+            let mistakes = vec![format!("config.toml cannot be read ({})", error.kind())];
+            Config { mistakes, ..Config::default() }
+        }
+    };
+    if let Err(what) = theme::load(&config.editor.theme, folder) {
+        let line = config.lines.remove("theme").unwrap_or_default();
+        config.mistakes.push(told(line, &what));
+        config.editor.theme = Settings::default().theme;
     }
+    config
+}
+
+/// A mistake or a warning with its line.
+fn told(line: usize, what: &str) -> String {
+    format!("config.toml line {line}: {what}")
 }
 
 /// Notices that the file was written.
@@ -202,12 +218,11 @@ impl Watch {
         Watch { written: written(folder), folder: folder.to_owned() }
     }
 
-    /// Reads the file if it was written since the last call. A mistake is told without the folder: it has one line.
-    pub fn news(&mut self) -> Option<Result<Config, String>> {
+    /// Reads the file if it was written since the last call.
+    pub fn news(&mut self) -> Option<Config> {
         let now = written(&self.folder);
         let before = std::mem::replace(&mut self.written, now);
-        let folder = format!("{}{}", self.folder.display(), std::path::MAIN_SEPARATOR);
-        (before != now).then(|| read(&self.folder).map_err(|why| why.replace(&folder, "")))
+        (before != now).then(|| read(&self.folder))
     }
 }
 
@@ -222,64 +237,100 @@ impl Config {
         settings.keymap = Keymap::new(&self.keys);
         settings
     }
+
+    /// Returns what its user should know first, if anything: a mistake, else a warning.
+    pub fn remark(&self) -> Option<&str> {
+        self.mistakes.first().or(self.warnings.first()).map(String::as_str)
+    }
 }
 
-/// Reads the whole text, or says in which line the first mistake is.
-fn parse(text: &str) -> Result<Config, (usize, String)> {
+/// Reads what is sound of the text, and notes the rest, in the order of the file.
+fn parse(text: &str) -> Config {
     let line_of =
         |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|&&b| b == b'\n').count() + 1;
-    let table = DeTable::parse(text).map_err(|error| {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let of_error = |error: &toml::de::Error| {
         (line_of(error.span().map_or(0, |span| span.start)), error.message().replace('\n', " "))
-    })?;
+    };
+    let mut wrong: Vec<(usize, String)> = errors.iter().map(of_error).collect();
+    // Where a line makes no sense at all, whatever it was taken for is not what was meant.
+    let unread: Vec<usize> = wrong.iter().map(|(line, _)| *line).collect();
     let mut config = Config::default();
-    // In the order of the file, so that the first mistake is the one that is told.
-    let mut entries: Vec<_> = table.get_ref().iter().collect();
-    entries.sort_by_key(|(name, _)| name.span().start);
-    for (name, value) in entries {
+    for (name, value) in table.get_ref() {
         let line = line_of(name.span().start);
         let name: &str = name.get_ref();
         if name == "keys" {
-            keys(&mut config, value, line_of)?;
+            keys(&mut config, value, &unread, line_of, &mut wrong);
+            continue;
+        }
+        if unread.contains(&line) {
             continue;
         }
         let Some(option) = OPTIONS.iter().find(|option| option.name == name) else {
             let known = OPTIONS.iter().map(|option| option.name).chain(["keys"]);
             let words = format!("there is no option {name:?}{}", suggestion(name, known));
-            return Err((line, format!("{words}; `coedit config --show` lists all")));
+            wrong.push((line, format!("{words}; `coedit config --show` lists all")));
+            continue;
         };
-        (option.set)(&mut config, value.get_ref()).map_err(|what| (line, format!("{name}: {what}")))?;
-        config.lines.insert(option.name, line);
+        match (option.set)(&mut config, value.get_ref()) {
+            Ok(()) => _ = config.lines.insert(option.name, line),
+            Err(what) => wrong.push((line, format!("{name}: {what}"))),
+        }
     }
-    Ok(config)
+    wrong.sort();
+    config.mistakes = wrong.iter().map(|(line, what)| told(*line, what)).collect();
+    config
 }
 
 /// Reads the table of bindings.
 fn keys(
     config: &mut Config,
     value: &Spanned<DeValue>,
+    unread: &[usize],
     line_of: impl Fn(usize) -> usize,
-) -> Result<(), (usize, String)> {
-    let line = line_of(value.span().start);
+    wrong: &mut Vec<(usize, String)>,
+) {
     let DeValue::Table(table) = value.get_ref() else {
-        return Err((line, "keys is a table: [keys], then lines like \"F9\" = \"save\"".to_owned()));
+        let what = "keys is a table: [keys], then lines like \"F9\" = \"save\"".to_owned();
+        return wrong.push((line_of(value.span().start), what));
     };
+    let mut lines = Vec::new();
     for (keys, name) in table {
         let line = line_of(keys.span().start);
-        let name = string(name.get_ref()).map_err(|what| (line, what))?;
-        let keys = keymap::parse(keys.get_ref()).map_err(|error| (line, error.to_string()))?;
-        let command = command::named(&name);
-        if command.is_none() && name != "none" {
-            let known = COMMANDS.iter().map(|command| command.name).chain(["none"]);
-            let words = format!("there is no command {name:?}{}", suggestion(&name, known));
-            return Err((line, format!("{words}; `coedit keys` lists all")));
+        if unread.contains(&line) {
+            continue;
         }
-        config.keys.push((keys, command));
+        match binding(keys.get_ref(), name.get_ref()) {
+            Ok(binding) => {
+                lines.push(line);
+                config.keys.push(binding);
+            }
+            Err(what) => wrong.push((line, what)),
+        }
     }
-    Ok(())
+    let keymap = Keymap::new(&config.keys);
+    let doubts = lines.into_iter().zip(&config.keys);
+    let mut doubts: Vec<_> =
+        doubts.filter_map(|(line, binding)| Some((line, keymap.doubt(binding)?))).collect();
+    doubts.sort();
+    config.warnings = doubts.iter().map(|(line, what)| told(*line, what)).collect();
+}
+
+/// Reads one line of the table of bindings.
+fn binding(keys: &str, name: &DeValue) -> Result<Binding, String> {
+    let name = string(name)?;
+    let keys = keymap::parse(keys).map_err(|error| error.to_string())?;
+    let command = command::named(&name);
+    if command.is_none() && name != "none" {
+        let known = COMMANDS.iter().map(|command| command.name).chain(["none"]);
+        let words = format!("there is no command {name:?}{}", suggestion(&name, known));
+        return Err(format!("{words}; `coedit keys` lists all"));
+    }
+    Ok((keys, command))
 }
 
 /// `, did you mean …?` when something is near.
-fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = known.map(|other| (strsim::damerau_levenshtein(name, other), other)).min();
     match near {
         Some((n, other)) if n <= other.len() / 3 + 1 => format!(", did you mean {other:?}?"),
@@ -314,13 +365,21 @@ mod tests {
 
     #[track_caller]
     fn check_refused(text: &str, line: usize, words: &str) {
-        let (found, what) = parse(text).expect_err("a mistake");
-        assert!(found == line && what.contains(words), "line {found}: {what}");
+        let found = parse(text).mistakes;
+        let [what] = found.as_slice() else { panic!("not one mistake: {found:?}") };
+        assert!(what.starts_with(&told(line, "")) && what.contains(words), "{what}");
+    }
+
+    /// Reads a text that nothing is wrong with.
+    fn sound(text: &str) -> Config {
+        let config = parse(text);
+        assert!(config.mistakes.is_empty(), "{:?}", config.mistakes);
+        config
     }
 
     #[test]
     fn known_options_are_read_and_their_lines_kept() {
-        let config = parse("# mine\nrelay = \"http://h:1\"\ncolor = 3\n").expect("sound");
+        let config = sound("# mine\nrelay = \"http://h:1\"\ncolor = 3\n");
         assert_eq!((config.relay.as_deref(), config.color), (Some("http://h:1"), Some(3)));
         assert_eq!((config.lines["relay"], config.lines["color"]), (2, 3));
     }
@@ -338,8 +397,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_left_out_and_the_rest_is_taken() {
+        let config = parse(
+            "name = \"ana\"\nwrp = true\ncolor = 99\nwrap = \ntab_width = 8\n[keys]\n\"F9\" = \"safe\"\n\"F8\" = \"save\"\n",
+        );
+        assert_eq!((config.name.as_deref(), config.color, config.editor.wrap), (Some("ana"), None, false));
+        assert_eq!((config.editor.tab_width.cells(), config.keys.len()), (8, 1));
+        let lines: Vec<_> = config.mistakes.iter().map(|what| what.split(':').next().unwrap()).collect();
+        let expected = [2, 3, 4, 7].map(|line| format!("config.toml line {line}"));
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn themes_that_are_not_there_are_mistakes_of_their_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(file_in(folder.path()), "wrap = true\ntheme = \"drk\"\n").expect("a file");
+        let config = read(folder.path());
+        assert!(config.editor.wrap && config.editor.theme == Settings::default().theme);
+        let [what] = config.mistakes.as_slice() else { panic!("{:?}", config.mistakes) };
+        assert!(what.contains("line 2") && what.contains("did you mean \"dark\"?"), "{what}");
+    }
+
+    #[test]
+    fn keys_that_may_not_do_what_is_meant_are_warned_about() {
+        let config = sound(
+            "[keys]\n\"Ctrl-I\" = \"save\"\n\"Ctrl-K\" = \"save\"\n\"Ctrl-S F9\" = \"save\"\n\"F9\" = \"save\"\n",
+        );
+        let [tab, hides, hidden] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+        assert!(tab.contains("line 2") && tab.contains("Tab"), "{tab}");
+        assert!(hides.contains("line 3") && hides.contains("Ctrl-K Ctrl-"), "{hides}");
+        assert!(hidden.contains("line 4") && hidden.contains("Ctrl-S"), "{hidden}");
+    }
+
+    #[test]
     fn keys_are_bound_to_commands_by_name() {
-        let config = parse("[keys]\n\"F9\" = \"save\"\n\"ctrl-s\" = \"none\"\n").expect("sound");
+        let config = sound("[keys]\n\"F9\" = \"save\"\n\"ctrl-s\" = \"none\"\n");
         let keymap = config.settings().keymap;
         let find = |keys: &str| keymap.find(&keymap::parse(keys).expect("keys"));
         assert_eq!(find("F9"), Found::Action(Action::Save, false));
@@ -350,7 +442,7 @@ mod tests {
     fn options_are_named_once_and_shown_as_they_are_read() {
         let text = "name = \"ana\"\ncolor = 3\nrelay = \"http://h:1\"\nkeymap = \"vim\"\nscreen_reader = true\ntheme = \"dark\"\nscrollbar = false\n\
                     line_numbers = false\nshow_blanks = true\nwrap = true\nindent = 2\ntab_width = 8\nauto_indent = false\ntrim_blanks = true\nfinal_newline = true\nkeep_undo = false\nrestore = false\n";
-        let config = parse(text).expect("sound");
+        let config = sound(text);
         for option in OPTIONS {
             assert_eq!(OPTIONS.iter().filter(|other| other.name == option.name).count(), 1);
             let shown = (option.get)(&config).expect("set");

@@ -17,12 +17,13 @@ pub fn all(paths: &Paths) -> Result<Vec<ListedDocument>, StorageError> {
     Journal::start(paths.data.clone(), Box::new(|_| {}))?.list()
 }
 
-/// Returns one line for each document: file, link without its secret, size, and whether any of that is damaged.
+/// Returns one line for each document: file, link, size, and whether any of that is damaged. Links are without their secrets
+/// unless `has_secrets`, and then they can be opened.
 ///
 /// # Errors
 /// If the journal cannot be read.
-pub fn lines(paths: &Paths) -> Result<Vec<String>, StorageError> {
-    Ok(all(paths)?.iter().map(line).collect())
+pub fn lines(paths: &Paths, has_secrets: bool) -> Result<Vec<String>, StorageError> {
+    Ok(all(paths)?.iter().map(|known| line(known, has_secrets)).collect())
 }
 
 /// Writes another link into the records of a document that are under a link, whoever has them open.
@@ -43,10 +44,14 @@ pub fn repoint(paths: &Paths, from: &LinkUrl, to: &LinkUrl) -> Result<(), Storag
     journal.flush_and_close()
 }
 
-fn line(known: &ListedDocument) -> String {
+fn line(known: &ListedDocument, has_secrets: bool) -> String {
     let path = known.path.as_ref().map_or_else(|| "(no file)".to_owned(), |path| path.display().to_string());
     let link = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());
-    let link = link.map_or_else(|| "not shared".to_owned(), |link| link.public_text());
+    let link = match link {
+        Some(link) if has_secrets => link.to_string(),
+        Some(link) => link.public_text(),
+        None => "not shared".to_owned(),
+    };
     let damage = if known.is_damaged { "  damaged: this is not what was written" } else { "" };
     safe::line(&format!("{path}  {link}  {} kB{damage}", known.bytes.div_ceil(1024)))
 }

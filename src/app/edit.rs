@@ -11,9 +11,9 @@ use anyhow::{Context as _, anyhow, bail};
 use futures_util::future::select_all;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::cli::Files;
+use crate::app::cli::{Files, Named};
 use crate::app::config::Watch;
-use crate::app::run::{Launch, Usage};
+use crate::app::run::Launch;
 use crate::app::session::{self, Ending, How};
 use crate::app::setting::Setting;
 use crate::app::{share, text, theme};
@@ -42,6 +42,10 @@ use buffer::{Buffer, BufferId, Happened};
 pub fn launch(setting: Setting, launch: Launch) -> anyhow::Result<()> {
     if !std::io::stdout().is_terminal() {
         bail!("coedit needs a terminal for its screen; run it in one, or use `coedit cat` and `coedit put`");
+    }
+    let is_bare = launch.files == Files::default() && matches!(launch.how, How::Edit);
+    if is_bare && !std::io::stdin().is_terminal() {
+        bail!("coedit edits what is piped into it when that is named as -, as in: git diff | coedit -");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(edit(&setting, launch))
@@ -91,8 +95,8 @@ enum First {
 }
 
 /// Reads the first text, and returns which files come beside it.
-fn load(files: &Files, may_be_part: bool) -> anyhow::Result<(First, Vec<PathBuf>)> {
-    let mut paths = files.paths.iter().cloned();
+fn load(files: &Files, may_be_part: bool) -> anyhow::Result<(First, Vec<Named>)> {
+    let mut paths = files.named.iter().cloned();
     let whole = |loaded| First::Whole(Box::new(loaded));
     let first = match (files.is_standard_input, paths.next()) {
         (true, first) => {
@@ -100,7 +104,7 @@ fn load(files: &Files, may_be_part: bool) -> anyhow::Result<(First, Vec<PathBuf>
             return Ok((whole(Loaded::untitled(text::read_standard_input()?)), rest));
         }
         (false, None) => whole(Loaded::untitled(String::new())),
-        (false, Some(path)) => match loading::begin(&path).filter(|_| may_be_part) {
+        (false, Some(Named { path, .. })) => match loading::begin(&path).filter(|_| may_be_part) {
             Some((loaded, loading)) => First::Part(Box::new(loaded), loading),
             None => whole(files::load(&path)?),
         },
@@ -124,7 +128,7 @@ enum Wanted {
     /// Open a file and show it.
     Open(PathBuf),
     /// Open a file, and leave on the screen what is there.
-    Beside(PathBuf),
+    Beside(Named),
     /// Begin a new text.
     New,
     /// The session of a text that was closed ends.
@@ -133,6 +137,8 @@ enum Wanted {
     Anew(BufferId),
     /// All of a file was read whose first part is shown.
     Whole(BufferId, Box<Loaded>),
+    /// Edit what another process had until now, if it has let go.
+    Taken(BufferId),
 }
 
 /// What a thread lists, because it may take long.
@@ -176,9 +182,13 @@ struct Shell {
     theme: Theme,
     /// That of the command line, which the configuration does not change.
     fixed_theme: Option<String>,
+    /// What is wrong with the configuration: told once, at the start.
+    remark: Option<String>,
     /// The title of the terminal's window.
     title: String,
     config: Watch,
+    /// When it was last looked at what other programs did.
+    looked: MonoTime,
     places: Places,
     wanted: Vec<Wanted>,
     on_listed: UnboundedSender<Listed>,
@@ -196,7 +206,11 @@ impl Shell {
         if !terminal::has_cursor_shapes() {
             painter.leave_shape();
         }
-        let theme = theme::load(wanted_theme, &setting.paths.config).map_err(Usage)?;
+        // A theme that is not there must not keep anybody from editing.
+        let (theme, remark) = match theme::load(wanted_theme, &setting.paths.config) {
+            Ok(theme) => (theme, setting.remark.clone()),
+            Err(why) => (theme::by_default(), Some(why)),
+        };
         Ok(Shell {
             setting: setting.clone(),
             panes: Panes::new(Pane::new(first.id)),
@@ -209,8 +223,10 @@ impl Shell {
             painter,
             theme,
             fixed_theme: setting.theme.clone(),
+            remark,
             title: String::new(),
             config: Watch::new(&setting.paths.config),
+            looked: clock::mono_now(),
             places: Places::load(&setting.paths.data),
             wanted: Vec::new(),
             on_listed,
@@ -221,14 +237,20 @@ impl Shell {
     }
 
     /// Edits until the user quits.
-    async fn live(mut self, files: &Files, more: Vec<PathBuf>, effects: Vec<Effect>) -> anyhow::Result<()> {
+    async fn live(mut self, files: &Files, more: Vec<Named>, effects: Vec<Effect>) -> anyhow::Result<()> {
         self.carry_out(effects)?;
         self.wanted.extend(more.into_iter().map(Wanted::Beside));
         self.begin(files.line_col)?;
-        let is_bare = files.paths.is_empty() && !files.is_standard_input;
+        if let Some(remark) = self.remark.take() {
+            self.notify(remark)?;
+        }
+        let is_bare = files.named.is_empty() && !files.is_standard_input;
         // What came back from a crash is looked at first.
         if is_bare && self.setting.editor.restores && !self.buffers[0].model.is_modified() {
             self.restore().await?;
+        }
+        if is_bare {
+            self.recover_rest().await?;
         }
         let done = self.run().await;
         self.end(done).await
@@ -252,8 +274,13 @@ impl Shell {
         let is_failure = self.is_failure;
         let is_unsaved = self.buffers.iter().any(|buffer| buffer.model.is_modified());
         self.note_places();
+        let unsent: Vec<String> = self.buffers.iter().filter_map(Buffer::unsent).collect();
         // The terminal first: whatever the journal has to say is then seen.
         terminal::give_back();
+        for line in unsent {
+            // Whoever closed the terminal reads nothing any more.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
         for mut buffer in std::mem::take(&mut self.buffers) {
             buffer.flush(&mut Vec::new());
             buffer.end(ending).await;
@@ -328,6 +355,7 @@ impl Shell {
         match woken {
             Woken::Terminal(None) => self.ending = Some(Ending::Abrupt),
             Woken::Terminal(Some(msgs)) => {
+                self.look_outside()?;
                 for msg in msgs {
                     self.input(msg)?;
                     if self.ending.is_some() {
@@ -392,11 +420,16 @@ impl Shell {
             match effect {
                 Effect::CheckConfig => {
                     if let Some(config) = self.config.news() {
-                        let settings = config.map(|config| config.settings());
-                        let settings =
-                            settings.and_then(|settings| self.take_theme(&settings).map(|()| settings));
+                        // What was in force stays so until the file is right again.
+                        let settings = match config.mistakes.first() {
+                            Some(mistake) => Err(mistake.clone()),
+                            None => self.take_theme(&config.settings()).map(|()| config.settings()),
+                        };
                         for buffer in &mut self.buffers {
                             buffer.handle(Msg::Settings(Box::new(settings.clone())), &mut Vec::new());
+                        }
+                        if let Some(warning) = config.remark() {
+                            self.notify(warning)?;
                         }
                     }
                 }

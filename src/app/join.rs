@@ -22,17 +22,27 @@ pub async fn default_file(setting: &Setting, link: &LinkUrl, folder: &Path) -> a
         let linked = known.link.as_ref().and_then(|link| LinkUrl::parse(link).ok());
         linked.is_some_and(|known| known.document == link.document)
     });
-    if let Some(path) = known.filter_map(|known| known.path).next() {
+    let known: Vec<_> = known.collect();
+    if let Some(path) = known.iter().find_map(|known| known.path.clone()) {
         return Ok(path);
+    }
+    // Without a file, but with all that was typed into it: nobody needs to be asked.
+    if let Some(known) = known.first() {
+        return Ok(unused(folder, &named(file_name(&known.name), link)));
     }
     let (mut session, mut doc) = session::open_link(Arc::clone(&setting.network), link.clone());
     let greeted = session.greet(&mut doc, share::PATIENCE).await;
     let name = session.name().and_then(file_name);
     session.end(&mut doc, Ending::Clean).await;
     greeted.map_err(|sentence| anyhow!("could not join {}: {sentence}", link.server))?;
+    Ok(unused(folder, &named(name, link)))
+}
+
+/// Returns the name, or one made of the link.
+fn named(name: Option<String>, link: &LinkUrl) -> String {
     let id =
-        link.document.to_string().chars().filter(char::is_ascii_alphanumeric).take(6).collect::<String>();
-    Ok(unused(folder, &name.unwrap_or_else(|| format!("shared-{id}.txt"))))
+        || link.document.to_string().chars().filter(char::is_ascii_alphanumeric).take(6).collect::<String>();
+    name.unwrap_or_else(|| format!("shared-{}.txt", id()))
 }
 
 /// Makes a file name of what somebody else calls a document: no folder, nothing hidden, nothing that a terminal obeys.

@@ -215,8 +215,12 @@ async fn ask(setting: &Setting, link: &LinkUrl, order: &Value) -> anyhow::Result
     let text = String::from_utf8_lossy(&answer.body);
     match answer.status {
         200 => Ok(serde_json::from_str(&text)?),
-        403 | 400 | 503 => bail!("{}", safe::line(text.trim())),
-        404 => bail!("{} is no relay: a host's editor has no other links", link.server),
+        403 => bail!("{}; only the link that `coedit share` printed may do this", safe::line(text.trim())),
+        400 | 503 => bail!("{}", safe::line(text.trim())),
+        404 => bail!(
+            "{} is an editor that hosts the text: only a relay knows links and people by command; F2 there shows them",
+            link.server
+        ),
         status => bail!("{} answered with HTTP {status}", link.server),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -17,6 +17,7 @@ use crate::editor::command::keys_page;
 use crate::io::paths::Paths;
 use crate::io::transport::connect::Network;
 use crate::protocol::link_url::{LinkUrl, ServerUrl};
+use crate::view::safe;
 
 /// The command line asks for something that makes no sense: the program ends with 2 instead of 1.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,7 @@ pub struct Launch {
 /// # Errors
 /// In one sentence, for people.
 pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(cli::arranged(std::env::args_os()));
     match cli.command.clone() {
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -52,8 +53,14 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
         Some(Command::Keys) => return print(keys_page().as_bytes()),
         Some(Command::Config { .. }) => {
             let paths = Paths::of_user()?;
-            let config = config::read(&paths.config).map_err(|error| anyhow!(error))?;
-            return print(settings::shown(&paths, &config, &cli.global).as_bytes());
+            let config = config::read(&paths.config);
+            print(settings::shown(&paths, &config, &cli.global).as_bytes())?;
+            let Some((last, mistakes)) = config.mistakes.split_last() else {
+                config.warnings.iter().for_each(|warning| say(warning));
+                return Ok(());
+            };
+            mistakes.iter().for_each(|mistake| say(mistake));
+            return Err(anyhow!("{last}"));
         }
         Some(Command::Simulate { seed, seeds, repeat }) => {
             return print(simulate::simulate(seed, seeds, repeat)?.as_bytes());
@@ -61,8 +68,17 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
         _ => {}
     }
     let mut setting = setting(&cli.global)?;
+    // On a screen the status line says it.
+    let has_screen =
+        matches!(cli.command, None | Some(Command::Join { .. } | Command::Share { detach: false, .. }));
+    if let Some(remark) = setting.remark.as_ref().filter(|_| !has_screen) {
+        say(remark);
+    }
     match cli.command {
-        None => edit(setting, Launch { files: cli::files(&cli.files), how: How::Edit }),
+        None => match joined(&cli.files)? {
+            Some((link, file)) => edit_link(edit, setting, link, file),
+            None => edit(setting, Launch { files: cli::files(&cli.files), how: How::Edit }),
+        },
         Some(Command::Share { file, relay, detach: true, create_token, .. }) => {
             setting.take_create_token(create_token);
             let Some(file) = file else {
@@ -81,12 +97,7 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
         }
         Some(Command::Join { link, file }) => {
             let link = LinkUrl::parse(&link).map_err(|error| Usage(error.to_string()))?;
-            let file = match file {
-                Some(file) => file,
-                None => block_on(join::default_file(&setting, &link, Path::new(".")))?,
-            };
-            let files = cli::Files { paths: vec![file], ..cli::Files::default() };
-            edit(setting, Launch { files, how: How::Join(link) })
+            edit_link(edit, setting, link, file)
         }
         Some(Command::Relay { action: None, options }) => {
             let settings =
@@ -117,8 +128,9 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             print(lines.as_bytes())?;
             if is_reached { Ok(()) } else { Err(anyhow!("no way leads to {}", link.server)) }
         }
-        Some(Command::Docs) => {
-            let lines: String = docs::lines(&setting.paths)?.iter().map(|line| format!("{line}\n")).collect();
+        Some(Command::Docs { links }) => {
+            let lines: String =
+                docs::lines(&setting.paths, links)?.iter().map(|line| format!("{line}\n")).collect();
             print(lines.as_bytes())
         }
         Some(
@@ -129,6 +141,44 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             | Command::Simulate { .. },
         ) => Ok(()),
     }
+}
+
+/// Returns the link, and the file for it, if that is what stands where files are expected.
+fn joined(names: &[OsString]) -> Result<Option<(LinkUrl, Option<PathBuf>)>, Usage> {
+    let is_link = |name: &&str| name.starts_with("http://") || name.starts_with("https://");
+    let link = names.iter().filter_map(|name| name.to_str()).find(is_link);
+    match (link, names) {
+        (None, _) => match cli::meant_command(names) {
+            Some(command) => {
+                let name = names[0].to_string_lossy();
+                let sentence = format!(
+                    "there is no file {name:?} and no such command, did you mean {command:?}? ./{name} begins the file"
+                );
+                Err(Usage(sentence))
+            }
+            None => Ok(None),
+        },
+        (Some(link), [first, rest @ ..]) if first == link && rest.len() < 2 => {
+            let link = LinkUrl::parse(link).map_err(|error| Usage(error.to_string()))?;
+            Ok(Some((link, rest.first().map(PathBuf::from))))
+        }
+        (Some(_), _) => Err(Usage("a link is opened with coedit join LINK [FILE]".to_owned())),
+    }
+}
+
+fn edit_link(
+    edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>,
+    setting: Setting,
+    link: LinkUrl,
+    file: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let path = match file {
+        Some(file) => file,
+        None => block_on(join::default_file(&setting, &link, Path::new(".")))?,
+    };
+    let named = vec![cli::Named { path, line_col: None }];
+    let files = cli::Files { named, ..cli::Files::default() };
+    edit(setting, Launch { files, how: How::Join(link) })
 }
 
 fn ask_relay(setting: &Setting, action: RelayAction) -> anyhow::Result<()> {
@@ -160,8 +210,8 @@ fn ask_relay(setting: &Setting, action: RelayAction) -> anyhow::Result<()> {
 
 fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
     let paths = Paths::of_user()?;
-    let config = config::read(&paths.config).map_err(|error| anyhow!(error))?;
-    let editor = config.settings();
+    let config = config::read(&paths.config);
+    let (editor, remark) = (config.settings(), config.remark().map(str::to_owned));
     let relay = server(config.relay)?;
     let name = global.name.clone().or(config.name).or_else(|| std::env::var("USER").ok());
     let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "somebody".to_owned());
@@ -170,7 +220,7 @@ fn setting(global: &cli::Global) -> anyhow::Result<Setting> {
         Arc::new(Network::from_environment(global.ca.clone()).with_ways_in(paths.data.join("ways.json")));
     let create_token = std::env::var("COEDIT_CREATE_TOKEN").unwrap_or_default().into_bytes();
     let theme = global.theme.clone();
-    Ok(Setting { paths, name, color, relay, create_token, theme, editor, network })
+    Ok(Setting { paths, name, color, relay, create_token, theme, editor, remark, network })
 }
 
 fn server(url: Option<String>) -> anyhow::Result<Option<ServerUrl>> {
@@ -185,6 +235,12 @@ fn server(url: Option<String>) -> anyhow::Result<Option<ServerUrl>> {
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Says what does not keep the program from its work.
+fn say(remark: &str) {
+    // Nobody may be there to be told.
+    let _ = writeln!(std::io::stderr(), "coedit: {}", safe::line(remark));
 }
 
 /// Prints; whoever closed the pipe has read enough.

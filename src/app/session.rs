@@ -82,6 +82,8 @@ pub struct Session {
     has_noted: bool,
     name: Option<String>,
     warning: Option<String>,
+    /// There is no journal, though there should be one.
+    is_unkept: bool,
     network: Arc<Network>,
     dialing: Option<tokio::task::JoinHandle<()>>,
 }
@@ -144,6 +146,7 @@ impl Session {
             has_noted: false,
             name: None,
             warning: None,
+            is_unkept: false,
             network,
             dialing: None,
         };
@@ -152,8 +155,11 @@ impl Session {
     }
 
     /// Returns the state of the connection.
-    pub fn status(&self) -> &Status {
-        self.room.status()
+    pub fn status(&self) -> Status {
+        match self.room.status() {
+            Status::Alone if self.is_unkept => Status::NotKept { is_host: false },
+            status => status.clone(),
+        }
     }
 
     /// Returns who else is here.
@@ -350,7 +356,8 @@ impl Session {
             Status::ReadOnly { .. } if session.is_caught_up => {
                 Some(Err("this link can only read".to_owned()))
             }
-            Status::Hosting { .. } | Status::Alone | Status::NotKept { .. } => Some(Ok(())),
+            Status::Hosting { .. } | Status::Alone => Some(Ok(())),
+            Status::NotKept { .. } if session.upstream.is_none() => Some(Ok(())),
             // What is there can still be read; a Pause comes before it.
             Status::Paused { .. } if !session.is_caught_up => None,
             Status::Paused { n_kept: 0, .. } => Some(Ok(())),

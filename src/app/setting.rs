@@ -24,6 +24,8 @@ pub struct Setting {
     pub theme: Option<String>,
     /// What the editor needs to know.
     pub editor: Settings,
+    /// What is wrong with the configuration, or doubtful, if anything; all else of it is in force.
+    pub remark: Option<String>,
     /// Whom this machine trusts, and through which proxies it goes.
     pub network: Arc<Network>,
 }

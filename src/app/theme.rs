@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::app::config::suggestion;
 use crate::view::theme::depth::Depth;
 use crate::view::theme::{Theme, file};
 
@@ -27,11 +28,17 @@ pub fn load(name: &str, folder: &Path) -> Result<Theme, String> {
     theme.ok_or_else(|| {
         let known: Vec<&str> = file::BUILT_IN.iter().map(|(name, _)| *name).collect();
         format!(
-            "there is no theme {name:?}; there are {}, and files in {}",
+            "there is no theme {name:?}{}; there are {}, and files in {}",
+            suggestion(name, known.iter().copied()),
             known.join(", "),
             folder.join("themes").display()
         )
     })
+}
+
+/// Returns the theme of those who asked for none.
+pub fn by_default() -> Theme {
+    Theme::default().at(depth())
 }
 
 fn depth() -> Depth {

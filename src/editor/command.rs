@@ -142,7 +142,7 @@ pub static COMMANDS: &[Command] = &[
     row("open-recent", "Open a file that was open lately", &["Alt-O"], Action::Arrange(Arrange::ListRecent)),
     row("reopen", "Open what was open here when coedit last ended", &[], Action::Arrange(Arrange::Reopen)),
     row("save-as", "Save to another file, and go on with that", &[], Action::SaveAs),
-    row("revert", "Read the file again, without what is not saved", &[], Action::Revert),
+    row("reload", "Read the file again, without what is not saved", &[], Action::Revert),
     row("quit-failed", "Discard what is unsaved, and end with an error", &[], Action::QuitFailed),
     row("encoding", "Save in another encoding", &[], Action::SaveEncoding),
     row("reopen-encoding", "Read the file again in another encoding", &[], Action::ReopenEncoding),

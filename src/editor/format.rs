@@ -135,15 +135,24 @@ impl Model {
         if !self.may_edit(now) {
             return;
         }
-        // Nothing of ours is to be kept: what differs is what they changed.
-        self.base = self.rope().clone();
-        (self.file.format, self.saved_format) = (meta.format, meta.format);
-        let n = self.take_theirs(text, now);
-        self.document.end_undo_group();
-        self.saved_revision = self.revision;
+        self.saved_format = meta.format;
+        self.base = Rope::from(text);
+        let n = self.put_back(now);
         let places = if n == 1 { "place" } else { "places" };
         self.notify(format!("read again ({n} {places}); undo takes it back"), now);
         effects.push(Effect::InStep);
+    }
+
+    /// Puts the text that the file has in the place of ours, as one edit that undo takes back. Returns in how many places.
+    pub fn put_back(&mut self, now: MonoTime) -> usize {
+        let theirs = self.base.to_string();
+        // Nothing of ours is to be kept: what differs is what they changed.
+        self.base = self.rope().clone();
+        self.file.format = self.saved_format;
+        let n = self.take_theirs(theirs, now);
+        self.document.end_undo_group();
+        self.saved_revision = self.revision;
+        n
     }
 
     /// Puts the text of another file before a line, and the caret on its first word.

@@ -96,6 +96,16 @@ impl Key {
         }
     }
 
+    /// Returns the name of the key that most terminals send the same bytes for, if there is one.
+    pub fn twin(&self) -> Option<&'static str> {
+        match self.code {
+            KeyCode::Char('i') if self.ctrl => Some("Tab"),
+            KeyCode::Char('m') if self.ctrl => Some("Enter"),
+            KeyCode::Char('[') if self.ctrl => Some("Esc"),
+            _ => None,
+        }
+    }
+
     /// Makes a key without modifiers.
     pub fn plain(code: KeyCode) -> Key {
         Key { code, ctrl: false, alt: false, shift: false }

@@ -69,6 +69,32 @@ impl Keymap {
         }
     }
 
+    /// Returns why a binding may not do what is meant, if so.
+    pub fn doubt(&self, (keys, command): &Binding) -> Option<String> {
+        command.as_ref()?;
+        let name = shown(keys);
+        if let Some((key, other)) = keys.iter().find_map(|key| Some((key, key.twin()?))) {
+            return Some(format!(
+                "most terminals send the same for {key} and {other}, and then {name} never comes; choose another key"
+            ));
+        }
+        if let Some(n) = (1..keys.len()).find(|&n| self.bound.contains_key(&keys[..n])) {
+            let start = shown(&keys[..n]);
+            return Some(format!(
+                "{start} runs a command by itself, so {name} never comes; unbind {start} with \"none\""
+            ));
+        }
+        let mut hidden: Vec<_> =
+            self.bound.keys().filter(|other| keys.len() < other.len() && other.starts_with(keys)).collect();
+        hidden.sort_by_key(|keys| shown(keys));
+        let first = shown(hidden.first()?);
+        let more = match hidden.len() - 1 {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        Some(format!("{name} is the start of other keys, which never come now: {first}{more}"))
+    }
+
     /// Returns the keys of a command as people read them, those of the table first.
     pub fn keys_of(&self, command: &Command) -> Vec<String> {
         let mut bound: Vec<_> = self.bound.iter().filter(|(_, other)| other.name == command.name).collect();

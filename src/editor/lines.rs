@@ -175,9 +175,8 @@ impl Model {
         let (mark, closing) = match (self.language.line_comment, self.language.block_comment) {
             (Some(mark), _) => (mark, None),
             (None, Some((opening, closing))) => (opening, Some(closing)),
-            (None, None) if self.language.grammar.is_none() => ("#", None),
             (None, None) => {
-                return self.notify(format!("{} has no comments", self.language.name), now);
+                return self.notify(format!("no comments are known of {}", self.language.name), now);
             }
         };
         let rope = self.rope();

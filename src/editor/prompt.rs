@@ -51,6 +51,19 @@ pub enum Prompt {
     Recovered,
 }
 
+/// Where a text stays when it is not saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Nowhere, and that is what discarding means: it is nobody else's.
+    Unshared,
+    /// Nowhere, because the disk takes no edits.
+    Nowhere,
+    /// In the shared text.
+    Shared,
+    /// On this machine, until the shared text can be reached.
+    Here,
+}
+
 impl Prompt {
     /// Returns what is typed in answer, unless one key is the answer.
     pub fn input(&self) -> Option<&LineInput> {
@@ -66,8 +79,8 @@ impl Prompt {
 
     /// Returns the question as it fits on a screen of so many columns: a narrow one has only its answers, cut to what tells them
     /// apart, or leaves room for what is typed.
-    pub fn question(&self, is_shared: bool, columns: u16) -> String {
-        let (label, columns) = (self.label(is_shared), usize::from(columns));
+    pub fn question(&self, kept: Kept, columns: u16) -> String {
+        let (label, columns) = (self.label(kept), usize::from(columns));
         match self {
             Prompt::Goto { .. } if columns < 2 * label.len() => return "Line: ".to_owned(),
             Prompt::Replace { .. } if columns < 2 * label.len() => return "With: ".to_owned(),
@@ -90,8 +103,8 @@ impl Prompt {
         }
     }
 
-    /// Returns the question. `is_shared` is whether the text lives elsewhere, too.
-    pub fn label(&self, is_shared: bool) -> &'static str {
+    /// Returns the question. `kept` is where the text stays when it is not saved.
+    pub fn label(&self, kept: Kept) -> &'static str {
         match self {
             Prompt::CommandLine { first: '/', .. } => "/",
             Prompt::CommandLine { first: '?', .. } => "?",
@@ -100,10 +113,16 @@ impl Prompt {
             Prompt::Replace { .. } => "Replace with: ",
             Prompt::Goto { .. } => "Go to LINE[:COL]: ",
             Prompt::SaveAs { .. } => "Save as: ",
-            Prompt::Quit if is_shared => {
-                "Not in the file yet (the shared text keeps all): [s]ave  [d]iscard  [c]ancel"
-            }
-            Prompt::Quit => "Unsaved changes: [s]ave  [d]iscard  [c]ancel",
+            Prompt::Quit => match kept {
+                Kept::Unshared => "Unsaved changes: [s]ave  [d]iscard  [c]ancel",
+                Kept::Nowhere => "NOT KEPT anywhere, and lost unless saved: [s]ave  [d]iscard  [c]ancel",
+                Kept::Shared => {
+                    "Not in the file yet (the shared text keeps all): [s]ave  [q]uit without saving  [c]ancel"
+                }
+                Kept::Here => {
+                    "Not in the file yet (kept here, sent later): [s]ave  [q]uit without saving  [c]ancel"
+                }
+            },
             Prompt::Conflict => "Another program changed the file: [m]erge  [o]verwrite  [c]ancel",
             Prompt::Exists { may_merge: true } => {
                 "The file exists and holds something else: [m]erge  [o]verwrite  [c]ancel"
@@ -143,7 +162,7 @@ impl Model {
     /// Works a click on the question's row in: an answer that is clicked is given.
     pub(crate) fn prompt_press(&mut self, x: u16, now: MonoTime, effects: &mut Vec<Effect>) {
         let Some(prompt) = &self.prompt else { return };
-        let question = prompt.question(self.is_kept_elsewhere(), self.screen.0);
+        let question = prompt.question(self.kept(), self.screen.0);
         if let Some(answer) = answer_at(&question, usize::from(x).saturating_sub(1)) {
             self.prompt_key(Key::plain(KeyCode::Char(answer)), now, effects);
         }
@@ -367,7 +386,7 @@ impl Model {
                 self.quits_after_save = true;
                 self.save(false, now, effects);
             }
-            KeyCode::Char('d' | 'D') => effects.push(Effect::Quit),
+            KeyCode::Char('d' | 'D' | 'q' | 'Q') => effects.push(Effect::Quit),
             KeyCode::Char('c' | 'C') | KeyCode::Esc => self.close_prompt(),
             _ => {}
         }
@@ -414,11 +433,11 @@ mod tests {
 
     #[test]
     fn a_narrow_screen_has_every_answer_and_room_for_what_is_typed() {
-        assert_eq!(Prompt::Quit.question(false, 80), "Unsaved changes: [s]ave  [d]iscard  [c]ancel");
-        assert_eq!(Prompt::Quit.question(false, 40), "[s]ave [d]iscard [c]ancel");
-        assert_eq!(Prompt::Quit.question(false, 20), "[s]av [d]is [c]an");
-        assert_eq!(Prompt::Exists { may_merge: true }.question(false, 12), "[m] [o] [c]");
-        assert_eq!(Prompt::Goto { input: LineInput::default() }.question(false, 20), "Line: ");
+        assert_eq!(Prompt::Quit.question(Kept::Unshared, 80), "Unsaved changes: [s]ave  [d]iscard  [c]ancel");
+        assert_eq!(Prompt::Quit.question(Kept::Unshared, 40), "[s]ave [d]iscard [c]ancel");
+        assert_eq!(Prompt::Quit.question(Kept::Unshared, 20), "[s]av [d]is [c]an");
+        assert_eq!(Prompt::Exists { may_merge: true }.question(Kept::Unshared, 12), "[m] [o] [c]");
+        assert_eq!(Prompt::Goto { input: LineInput::default() }.question(Kept::Unshared, 20), "Line: ");
         assert_eq!(answer_at("[s]av [d]is [c]an", 9), Some('d'));
     }
 

@@ -29,6 +29,9 @@ pub struct OpenFile {
     is_passing: bool,
 }
 
+/// What tells cheaply that a file was written, or is gone: when it was, and its bytes.
+pub type Look = Option<(Option<SystemTime>, u64)>;
+
 /// What a file was when it was last in step with the editor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
@@ -306,7 +309,7 @@ pub fn decode(bytes: Vec<u8>, reading: Reading, meta: &mut FileMeta) -> String {
     let (text, encoding) = decoded.unwrap_or_else(|bytes| {
         let name = encoding.map_or_else(|| "text in a known encoding".to_owned(), Encoding::name);
         meta.read_only = Some(format!(
-            "this file is not {name}; it is shown, and cannot be edited, so that no byte of it is lost"
+            "not {name}; it is shown so that no byte is lost; `reopen-encoding` reads it otherwise"
         ));
         meta.is_undecoded = true;
         (show_invalid(&bytes), Encoding::UTF_8)
@@ -356,6 +359,12 @@ impl OpenFile {
                 !same && fs::read(&self.path).map_or(true, |bytes| hash_of(&bytes) != stamp.hash)
             }
         }
+    }
+
+    /// Returns what the file looks like now, without reading it.
+    pub fn look(&self) -> Look {
+        let about = fs::metadata(&self.path).ok()?;
+        Some((about.modified().ok(), about.len()))
     }
 
     /// Returns whether the file was there when it was last read or written, and is not any more.

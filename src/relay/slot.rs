@@ -279,7 +279,8 @@ impl CreatePolicy {
             let creator = has_token.then(|| creator_of(&wish.operator_token));
             return Ok(Granted { epoch, access: wish.access, name: wish.name.clone(), creator });
         }
-        let sentence = "documents can be created at this relay only with its operator's token; ask for it";
+        let sentence =
+            "documents can be created at this relay only with a create token; ask its operator for one";
         Err(refusal(RefuseCode::CreateDenied, None, sentence))
     }
 }

@@ -370,10 +370,9 @@ impl Room {
 
     fn current_status(&self) -> Status {
         match &self.joining {
+            // Before anything else: no edit goes anywhere that is not on the disk here.
+            _ if self.store.trouble().is_some() => Status::NotKept { is_host: self.config.serve.is_some() },
             Some(joining) => joining.status(self.n_unacknowledged()),
-            None if self.store.trouble().is_some() => {
-                Status::NotKept { is_host: self.config.serve.is_some() }
-            }
             None if self.config.serve.is_some() => Status::Hosting { n_links: self.serving.n_welcomed() },
             None => Status::Alone,
         }

@@ -13,7 +13,7 @@ pub enum Status {
         /// How many are here.
         n_links: usize,
     },
-    /// As before, and the disk here takes no edits at the moment: what is typed is in memory alone.
+    /// Whoever is here or dialed: the disk here takes no edits at the moment, so what is typed is in memory alone.
     NotKept {
         /// Whether others may dial in here.
         is_host: bool,
@@ -74,7 +74,26 @@ pub enum Status {
     },
 }
 
+/// What is said while an edit would be lost with the program.
+const NOT_KEPT: &str = "NOT KEPT until saved: the disk takes no edits";
+
 impl Status {
+    /// Returns how many of one's own edits wait here for a connection, or for the other side.
+    pub fn n_waiting(&self) -> u64 {
+        match self {
+            Status::Connecting { n_kept }
+            | Status::Offline { n_kept, .. }
+            | Status::Paused { n_kept, .. }
+            | Status::ReadOnly { n_kept, .. }
+            | Status::Denied { n_kept, .. } => *n_kept,
+            Status::Alone
+            | Status::Hosting { .. }
+            | Status::NotKept { .. }
+            | Status::Synced { .. }
+            | Status::Sending { .. } => 0,
+        }
+    }
+
     /// Returns the words for the status line at `now`. `with` is the other side's host; it may be empty.
     ///
     /// ```
@@ -89,7 +108,7 @@ impl Status {
             Status::Alone => "alone".to_owned(),
             Status::Hosting { n_links: 0 } => "hosting".to_owned(),
             Status::Hosting { n_links } => format!("hosting · {n_links} joined"),
-            Status::NotKept { .. } => "edits are not kept: the disk takes none at the moment".to_owned(),
+            Status::NotKept { .. } => NOT_KEPT.to_owned(),
             Status::Connecting { n_kept: 0 } => "connecting".to_owned(),
             Status::Connecting { n_kept } => format!("connecting · {}", edits_kept(*n_kept)),
             Status::Synced { rtt, via } => connected("synced", with, *rtt, *via),
@@ -165,7 +184,7 @@ mod tests {
         check(Status::Alone, "alone");
         check(Status::Hosting { n_links: 0 }, "hosting");
         check(Status::Hosting { n_links: 2 }, "hosting · 2 joined");
-        check(Status::NotKept { is_host: false }, "edits are not kept: the disk takes none at the moment");
+        check(Status::NotKept { is_host: false }, "NOT KEPT until saved: the disk takes no edits");
         check(Status::Connecting { n_kept: 0 }, "connecting");
         check(Status::Synced { rtt, via }, "synced · 24 ms");
         check(Status::Synced { rtt: None, via }, "synced");

@@ -57,6 +57,9 @@ const BRACES: Language = Language {
     ..NONE
 };
 
+/// What languages have in common that are known by their comments alone.
+const HASHES: Language = Language { line_comment: Some("#"), aliases: &[], extensions: &[], ..NONE };
+
 /// Text in no language.
 pub static PLAIN: Language = NONE;
 
@@ -181,8 +184,17 @@ pub static LANGUAGES: &[Language] = &[
     },
     Language {
         name: "HTML",
-        aliases: &["xhtml", "xml", "svg"],
-        extensions: &["html", "htm", "xhtml", "xml", "svg"],
+        aliases: &["xhtml", "vue", "svelte"],
+        extensions: &["html", "htm", "xhtml", "vue", "svelte"],
+        block_comment: Some(("<!--", "-->")),
+        indent: "  ",
+        grammar: Some(Grammar::Html),
+        ..NONE
+    },
+    Language {
+        name: "XML",
+        aliases: &["svg", "xsd", "xslt"],
+        extensions: &["xml", "svg", "xsd", "xsl", "xslt", "plist", "csproj", "rss", "wsdl"],
         block_comment: Some(("<!--", "-->")),
         indent: "  ",
         grammar: Some(Grammar::Html),
@@ -205,6 +217,136 @@ pub static LANGUAGES: &[Language] = &[
         closes: &[')'],
         grammar: Some(Grammar::Sql),
         ..BRACES
+    },
+    Language {
+        name: "Lua",
+        extensions: &["lua"],
+        interpreters: &["lua", "luajit"],
+        line_comment: Some("--"),
+        ..HASHES
+    },
+    Language { name: "Haskell", aliases: &["hs"], extensions: &["hs"], line_comment: Some("--"), ..HASHES },
+    Language {
+        name: "INI",
+        aliases: &["dosini"],
+        extensions: &["ini"],
+        file_names: &[".gitconfig", ".editorconfig", ".gitmodules"],
+        line_comment: Some(";"),
+        ..HASHES
+    },
+    Language {
+        name: "Configuration",
+        aliases: &["conf", "config"],
+        extensions: &["conf", "cfg", "properties", "env", "service", "socket", "timer"],
+        file_names: &[".env", ".gitignore", ".gitattributes", ".dockerignore", ".ignore", "CODEOWNERS"],
+        ..HASHES
+    },
+    Language {
+        name: "Git commit",
+        aliases: &["gitcommit", "gitrebase"],
+        file_names: &["COMMIT_EDITMSG", "MERGE_MSG", "TAG_EDITMSG", "git-rebase-todo"],
+        ..HASHES
+    },
+    Language {
+        name: "Ruby",
+        aliases: &["rb"],
+        extensions: &["rb", "rake", "gemspec"],
+        file_names: &["Gemfile", "Rakefile", "Vagrantfile"],
+        interpreters: &["ruby"],
+        indent: "  ",
+        ..HASHES
+    },
+    Language { name: "Perl", aliases: &["pl"], extensions: &["pl", "pm"], interpreters: &["perl"], ..HASHES },
+    Language { name: "R", extensions: &["r"], interpreters: &["Rscript"], indent: "  ", ..HASHES },
+    Language {
+        name: "Elixir",
+        extensions: &["ex", "exs"],
+        interpreters: &["elixir"],
+        indent: "  ",
+        ..HASHES
+    },
+    Language {
+        name: "Makefile",
+        aliases: &["make"],
+        extensions: &["mk", "mak"],
+        file_names: &["Makefile", "makefile", "GNUmakefile"],
+        interpreters: &["make"],
+        ..HASHES
+    },
+    Language {
+        name: "CMake",
+        extensions: &["cmake"],
+        file_names: &["CMakeLists.txt"],
+        indent: "  ",
+        ..HASHES
+    },
+    Language {
+        name: "Dockerfile",
+        aliases: &["docker"],
+        extensions: &["dockerfile"],
+        file_names: &["Dockerfile", "Containerfile"],
+        ..HASHES
+    },
+    Language { name: "Nix", extensions: &["nix"], indent: "  ", ..HASHES },
+    Language {
+        name: "Terraform",
+        aliases: &["hcl"],
+        extensions: &["tf", "tfvars", "hcl"],
+        indent: "  ",
+        ..HASHES
+    },
+    Language { name: "GraphQL", aliases: &["gql"], extensions: &["graphql", "gql"], indent: "  ", ..HASHES },
+    Language {
+        name: "PowerShell",
+        aliases: &["pwsh"],
+        extensions: &["ps1", "psm1"],
+        interpreters: &["pwsh"],
+        ..HASHES
+    },
+    Language { name: "Fish", extensions: &["fish"], interpreters: &["fish"], ..HASHES },
+    Language { name: "PHP", extensions: &["php"], interpreters: &["php"], ..BRACES },
+    Language { name: "C#", aliases: &["csharp", "cs"], extensions: &["cs"], ..BRACES },
+    Language { name: "Kotlin", extensions: &["kt", "kts"], ..BRACES },
+    Language { name: "Swift", extensions: &["swift"], ..BRACES },
+    Language { name: "Scala", extensions: &["scala", "sbt"], indent: "  ", ..BRACES },
+    Language { name: "Dart", extensions: &["dart"], indent: "  ", ..BRACES },
+    Language { name: "Zig", extensions: &["zig"], block_comment: None, ..BRACES },
+    Language {
+        name: "Protocol Buffers",
+        aliases: &["proto"],
+        extensions: &["proto"],
+        indent: "  ",
+        ..BRACES
+    },
+    Language {
+        name: "SCSS",
+        aliases: &["sass", "less"],
+        extensions: &["scss", "less"],
+        indent: "  ",
+        ..BRACES
+    },
+    Language {
+        name: "TeX",
+        aliases: &["latex"],
+        extensions: &["tex", "sty", "cls", "bib"],
+        line_comment: Some("%"),
+        ..HASHES
+    },
+    Language {
+        name: "Vim script",
+        aliases: &["vim"],
+        extensions: &["vim"],
+        file_names: &[".vimrc"],
+        line_comment: Some("\""),
+        ..HASHES
+    },
+    Language {
+        name: "Lisp",
+        aliases: &["clojure", "scheme", "elisp"],
+        extensions: &["lisp", "el", "clj", "cljs", "scm", "rkt"],
+        line_comment: Some(";;"),
+        indent: "  ",
+        ..HASHES
     },
 ];
 
@@ -302,12 +444,23 @@ mod tests {
     }
 
     #[test]
+    fn languages_without_a_grammar_are_known_by_their_comments() {
+        for (file, mark) in
+            [("x.lua", "--"), ("x.ini", ";"), ("Gemfile", "#"), ("Makefile", "#"), ("a.kt", "//")]
+        {
+            assert_eq!(detect(file, &Rope::new()).line_comment, Some(mark), "{file}");
+        }
+        assert_eq!(detect("a.xml", &Rope::new()).block_comment, Some(("<!--", "-->")));
+        assert_eq!((PLAIN.line_comment, PLAIN.block_comment), (None, None));
+    }
+
+    #[test]
     fn the_first_line_s_program_tells_it_too() {
         check("run", "#!/usr/bin/env python3.11\n", "Python");
         check("run", "#!/bin/bash -e\n", "Bash");
         check("run", "#! /usr/bin/env -S A=1 node\n", "JavaScript");
         check("run", "#!\n", "Text");
-        check("run", "#!/usr/bin/perl\n", "Text");
+        check("run", "#!/usr/bin/tclsh\n", "Text");
     }
 
     #[test]

@@ -107,7 +107,13 @@ fn place_and_file(model: &Model, width: u16) -> String {
 fn state(model: &Model, now: MonoTime) -> String {
     let with = model.link.as_ref().map_or("", |link| &link.server.host);
     let mode = if model.settings.is_vim { format!("{} · ", model.vim.words()) } else { String::new() };
-    let mut left = format!(" {}{}", safe::line(&mode), safe::line(&model.connection.words(with, now)));
+    let read_only = model.file.read_only.as_ref().filter(|_| model.file.loading.is_none());
+    let state = match (read_only, &model.notice) {
+        (Some(why), None) => format!("read only: {why}"),
+        (Some(_), Some(_)) => "read only".to_owned(),
+        (None, _) => model.connection.words(with, now),
+    };
+    let mut left = format!(" {}{}", safe::line(&mode), safe::line(&state));
     if !model.others.is_empty() {
         left.push_str(&format!(" · {} carets", model.others.len() + 1));
     }
@@ -179,14 +185,8 @@ pub fn prompt(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) -> Op
     let prompt = model.prompt.as_ref()?;
     let width = screen.width();
     screen.clear(row, theme.text);
-    let mut x = put(
-        screen,
-        0,
-        width,
-        row,
-        &format!(" {}", prompt.question(model.is_kept_elsewhere(), width)),
-        theme.prompt,
-    );
+    let mut x =
+        put(screen, 0, width, row, &format!(" {}", prompt.question(model.kept(), width)), theme.prompt);
     let Some(input) = prompt.input() else {
         return Some(Position::new(x.min(width.saturating_sub(1)), row));
     };

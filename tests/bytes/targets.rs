@@ -281,7 +281,7 @@ fn configuration(bytes: &[u8]) -> bool {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder"));
     let file: PathBuf = coedit::app::config::file_in(FOLDER.path());
     std::fs::write(file, bytes).expect("written");
-    coedit::app::config::read(FOLDER.path()).is_ok()
+    coedit::app::config::read(FOLDER.path()).mistakes.is_empty()
 }
 
 fn files() -> Vec<Vec<u8>> {

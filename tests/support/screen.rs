@@ -273,7 +273,7 @@ impl Screen {
         self.press("ctrl-q");
         let give_up_at = Instant::now() + PATIENCE;
         while self.child.try_wait().expect("a child").is_none() {
-            if self.view().contains("[d]iscard") {
+            if self.view().contains("[d]iscard") || self.view().contains("[q]uit") {
                 self.send(b"d");
             }
             if self.view().contains("once more to quit") {

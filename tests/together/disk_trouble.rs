@@ -107,13 +107,13 @@ fn typing_goes_on(variable: &'static str, contents: &[&str]) {
             // Each gets a transaction of its own, so that one amid the word is the first that fails.
             std::thread::sleep(Duration::from_millis(120));
         }
-        screen.wait_for_status("edits are not kept");
+        screen.wait_for_status("NOT KEPT");
         screen.type_text("more ");
         typed = format!("{word}more {typed}");
         screen.wait_for_text(&format!("{typed}text"));
-        screen.wait_for_status("edits are not kept");
+        screen.wait_for_status("NOT KEPT");
         std::fs::remove_file(&switch).expect("it is there");
-        screen.wait_for("all is kept", |view| !view.status().contains("edits are not kept"));
+        screen.wait_for("all is kept", |view| !view.status().contains("NOT KEPT"));
         // What was typed last may wait a quarter of a second for the disk.
         std::thread::sleep(Duration::from_millis(400));
         screen.kill9();

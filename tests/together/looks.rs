@@ -82,11 +82,14 @@ fn a_theme_has_as_many_colours_as_the_terminal() {
 }
 
 #[test]
-fn an_unknown_theme_is_told_before_the_screen_is_taken() {
+fn an_unknown_theme_is_told_and_keeps_nobody_from_editing() {
     let ana = Home::new("ana");
-    let mut screen = ana.open(&["a.rs", "--theme", "drak"]);
+    let screen = ana.open(&["a.rs", "--theme", "drak"]);
     screen.wait_for_text("there is no theme \"drak\"");
-    assert_eq!(screen.wait_for_exit(), 2);
+    screen.type_text("typed");
+    screen.wait_for_text("typed");
+    screen.save();
+    screen.quit();
 }
 
 #[test]

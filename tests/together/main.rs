@@ -17,6 +17,7 @@ mod kills;
 mod looks;
 mod offline;
 mod operating;
+mod outside;
 mod pictures;
 mod signals;
 #[path = "../support/mod.rs"]

@@ -77,7 +77,7 @@ fn limits_and_tokens_of_the_file_hold_and_are_said_to_clients() {
     ana.file("notes.txt", "notes\n");
     let outcome = ana.run(&["share", "notes.txt", "--relay", &relay.url(), "--detach"]);
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stderr.contains("operator's token"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("create token"), "{}", outcome.stderr);
     assert!(get(&relay, "/metrics", "").starts_with("HTTP/1.1 401 "));
     assert!(
         get(&relay, "/metrics", "authorization: Bearer boss\r\n").contains("reason=\"create-denied\"} 1")

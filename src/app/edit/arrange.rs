@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use ropey::Rope;
 
+use crate::app::cli::Named;
 use crate::app::session::{self, Ending, How};
 use crate::app::{docs, share};
-use crate::editor::Msg;
+use crate::base::time::Millis;
 use crate::editor::command::Action;
 use crate::editor::panes::{Arrange, Panes};
 use crate::editor::picker::{Item, PickerKind};
+use crate::editor::{Effect, Msg};
+use crate::io::clock;
 use crate::io::files::{self, Loaded};
 use crate::io::listing;
 use crate::io::loading;
@@ -23,6 +26,9 @@ use crate::syntax::outline::outline;
 
 use super::buffer::{Buffer, BufferId};
 use super::{Listed, Pane, Shell, Wanted};
+
+/// How often it is looked at most what other programs did.
+const LOOK_EVERY: Millis = Millis(1_500);
 
 /// How long a text may be parsed for its outline.
 const OUTLINE_MAX: Duration = Duration::from_secs(5);
@@ -44,9 +50,19 @@ impl Shell {
                     self.open_anew(id).await?;
                     continue;
                 }
+                Wanted::Taken(id) => {
+                    self.take_over(id).await?;
+                    continue;
+                }
                 Wanted::New => (self.open(Loaded::untitled(String::new())).await, true),
                 Wanted::Open(path) => (self.open_path(&path).await, true),
-                Wanted::Beside(path) => (self.open_path(&path).await, false),
+                Wanted::Beside(Named { path, line_col }) => {
+                    let opened = self.open_path(&path).await;
+                    if let (Ok(n), Some((line, column))) = (&opened, line_col) {
+                        self.buffers[*n].model.go_to(line, column);
+                    }
+                    (opened, false)
+                }
             };
             match opened {
                 Ok(n) if is_shown => self.show(n)?,
@@ -97,6 +113,44 @@ impl Shell {
         self.show(shown)?;
         self.buffers.remove(0).end(Ending::Clean).await;
         self.fit()
+    }
+
+    /// Opens what else was not saved when the program was cut off: texts without a file, and files.
+    pub(super) async fn recover_rest(&mut self) -> anyhow::Result<()> {
+        let n_before = self.buffers.len();
+        let is_empty =
+            |buffer: &Buffer| !buffer.model.file().has_path && buffer.model.rope().len_chars() == 0;
+        let had_nothing = is_empty(&self.buffers[0]);
+        // The newest text without a file came first; as long as there is one there may be another.
+        while !had_nothing && !is_empty(&self.buffers[self.buffers.len() - 1]) {
+            let n = self.open(Loaded::untitled(String::new())).await?;
+            if is_empty(&self.buffers[n]) {
+                self.buffers.remove(n).end(Ending::Clean).await;
+                break;
+            }
+        }
+        let known = docs::all(&self.setting.paths).unwrap_or_default();
+        for path in known.into_iter().filter(|known| known.link.is_none()).filter_map(|known| known.path) {
+            let is_open = self.buffers.iter().any(|buffer| buffer.path().as_ref() == Some(&path));
+            let Some(loaded) = files::load(&path).ok().filter(|_| !is_open) else { continue };
+            let Ok(n) = self.open(loaded).await else { continue };
+            if !self.buffers[n].model.is_modified() {
+                self.buffers.remove(n).end(Ending::Clean).await;
+            }
+        }
+        let n_recovered = self.buffers.len() - n_before;
+        if n_recovered == 0 {
+            return Ok(());
+        }
+        if had_nothing {
+            self.show(n_before)?;
+            self.buffers.remove(0).end(Ending::Clean).await;
+        }
+        self.fit()?;
+        let n_all = n_recovered + usize::from(!had_nothing);
+        self.notify(format!(
+            "{n_all} texts were not saved when coedit was cut off, and are back; Alt-T lists them"
+        ))
     }
 
     /// All of a file is here whose first part was shown: opens it for editing, where its user is.
@@ -157,6 +211,42 @@ impl Shell {
         let late =
             caught_up.err().map_or(String::new(), |why| format!("; the shared text is not here yet: {why}"));
         self.notify(format!("what you had is in {}{late}", kept.display()))
+    }
+
+    /// Looks now and then, when somebody is there, what other programs did to the text with the keyboard and to the
+    /// configuration: not every terminal tells when its window gets the keyboard.
+    pub(super) fn look_outside(&mut self) -> anyhow::Result<()> {
+        let now = clock::mono_now();
+        if now.since(self.looked) < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = now;
+        let current = self.current();
+        let buffer = &mut self.buffers[current];
+        if buffer.is_taken {
+            self.wanted.push(Wanted::Taken(buffer.id));
+        } else if buffer.has_new_look() {
+            return self.tell(Msg::FocusGained);
+        }
+        self.carry_out(vec![Effect::CheckConfig])
+    }
+
+    /// Edits what another process had, unless that has it still.
+    async fn take_over(&mut self, id: BufferId) -> anyhow::Result<()> {
+        let Some(n) = self.buffers.iter().position(|buffer| buffer.id == id) else { return Ok(()) };
+        let Some(path) = self.buffers[n].path() else { return Ok(()) };
+        let loaded = files::load(&path)?;
+        let mut opened = session::open(&self.setting, &loaded, How::Edit).await?;
+        if opened.is_taken {
+            opened.session.end(&mut opened.doc, Ending::Clean).await;
+            return Ok(());
+        }
+        let (mut buffer, effects) = Buffer::new(id, &self.setting, loaded, opened);
+        buffer.model.go_on_from(&mut self.buffers[n].model);
+        std::mem::replace(&mut self.buffers[n], buffer).end(Ending::Clean).await;
+        self.carry_out(effects)?;
+        self.fit()?;
+        self.notify("the other coedit has ended: it can be edited here now")
     }
 
     async fn open(&mut self, loaded: Loaded) -> anyhow::Result<usize> {

@@ -8,10 +8,11 @@ use anyhow::{anyhow, bail};
 use crate::app::join;
 use crate::app::session::{self, Ending, Event, News, Opened, Session};
 use crate::app::setting::Setting;
+use crate::base::limits::UNDO_TEXT_BYTES_MAX;
 use crate::document::Document;
 use crate::editor::file::FileMeta;
 use crate::editor::{Effect, Model, Msg, SaveDone, update};
-use crate::io::files::{self, Loaded, OpenFile, Reading};
+use crate::io::files::{self, Loaded, Look, OpenFile, Reading};
 use crate::io::highlighter::{Answer, Highlights};
 use crate::io::loading::{Loading, Piece};
 use crate::io::paths;
@@ -19,6 +20,8 @@ use crate::io::places::Place;
 use crate::io::{clock, editorconfig, entropy};
 use crate::journal::Finding;
 use crate::protocol::presence::N_COLORS;
+use crate::sync::Status;
+use crate::view::safe;
 
 /// Names a buffer for as long as it is open.
 pub type BufferId = u64;
@@ -49,6 +52,10 @@ pub struct Buffer {
     /// Its colours.
     pub highlights: Highlights,
     file: Option<OpenFile>,
+    /// Whether it can only be read because another process has it.
+    pub is_taken: bool,
+    /// What its file looked like when it was last compared with what is here.
+    looked: Option<Look>,
     /// What is still to come of its file; then the text is only looked at.
     loading: Option<Loading>,
     /// The document was edited since the session was told.
@@ -61,7 +68,7 @@ impl Buffer {
     /// Makes an open text of what was opened, and says in it what there is to say. What the whole program must do for it
     /// is appended to `out`.
     pub fn new(id: BufferId, setting: &Setting, loaded: Loaded, opened: Opened) -> (Buffer, Vec<Effect>) {
-        let Opened { session, doc, finding, base, expected, format, read_only, .. } = opened;
+        let Opened { session, doc, finding, base, expected, format, read_only, is_taken, .. } = opened;
         let Loaded { file, mut meta, text: text_of_file, settings } = loaded;
         meta.read_only = meta.read_only.or(read_only);
         let (name, is_shared) = (meta.name.clone(), session.link().is_some());
@@ -90,6 +97,8 @@ impl Buffer {
             is_released: false,
             highlights: Highlights::new(),
             file,
+            is_taken,
+            looked: None,
             loading: None,
             is_edited: false,
             is_moved: true,
@@ -105,7 +114,7 @@ impl Buffer {
             Some(file) => file.expect(expected),
             None => {}
         }
-        buffer.handle(Msg::Connection(buffer.session.status().clone()), &mut out);
+        buffer.handle(Msg::Connection(buffer.session.status()), &mut out);
         buffer.handle(Msg::People(buffer.session.people()), &mut out);
         let is_other = is_new_to_it && !is_in_step;
         let mut words = words_of(&finding, &name, is_other, is_locked, is_shared);
@@ -148,6 +157,8 @@ impl Buffer {
             is_released: false,
             highlights: Highlights::new(),
             file: None,
+            is_taken: false,
+            looked: None,
             loading: Some(loading),
             is_edited: false,
             is_moved: false,
@@ -219,7 +230,7 @@ impl Buffer {
                     self.model.set_link(self.session.link().cloned());
                     Msg::Notice("the link of this document was replaced; F2 shows the new one".to_owned())
                 }
-                News::Status => Msg::Connection(self.session.status().clone()),
+                News::Status => Msg::Connection(self.session.status()),
                 News::JournalFailed(sentence) => Msg::Notice(sentence),
                 News::Rewritten => {
                     self.is_moved = true;
@@ -353,6 +364,12 @@ impl Buffer {
         Ok(())
     }
 
+    /// Returns whether its file looks otherwise than at the last call: then it is worth comparing.
+    pub fn has_new_look(&mut self) -> bool {
+        let look = self.file.as_ref().map(OpenFile::look);
+        look.is_some() && look != std::mem::replace(&mut self.looked, look)
+    }
+
     /// Returns whether its file was there and is not any more.
     pub fn is_gone(&self) -> bool {
         self.file.as_ref().is_some_and(OpenFile::is_gone)
@@ -418,12 +435,39 @@ impl Buffer {
         session.end(self.model.document_mut(), Ending::Forget).await;
     }
 
+    /// Returns what is to be said when the program ends before the other side has everything.
+    pub fn unsent(&self) -> Option<String> {
+        let (status, name) = (self.session.status(), safe::line(&self.model.file().name));
+        let n = status.n_waiting();
+        let words = match status {
+            _ if n == 0 => return None,
+            Status::ReadOnly { .. } => "stay here: the link can only read".to_owned(),
+            Status::Denied { sentence, .. } => format!("stay here: {}", safe::line(&sentence)),
+            _ => format!("were not sent yet; that goes on when {name} is opened again"),
+        };
+        Some(format!("{} of {name} {words}", edits(n)))
+    }
+
+    /// Whether discarding its edits can be one edit more: the text is nobody else's, and its file has what it had.
+    fn may_put_back(&self) -> bool {
+        let is_small = self.model.rope().len_bytes() <= UNDO_TEXT_BYTES_MAX;
+        let has_file = self.file.as_ref().is_some_and(|file| file.hash().is_some() && !file.is_gone());
+        is_small && has_file && self.session.link().is_none() && self.model.file().read_only.is_none()
+    }
+
     /// Ends the session.
     pub async fn end(mut self, ending: Ending) {
         // What was typed and taken back by hand leaves nothing to save, and stays in undo.
-        if ending == Ending::Clean && self.model.is_modified() && self.model.is_as_saved() {
-            self.flush(&mut Vec::new());
-            self.in_step();
+        if ending == Ending::Clean && self.model.is_modified() {
+            // What is discarded becomes one more edit that undo takes back: all that was kept before stays with it.
+            if !self.model.is_as_saved() && self.may_put_back() {
+                self.model.put_back(clock::mono_now());
+                self.is_edited = true;
+            }
+            if self.model.is_as_saved() {
+                self.flush(&mut Vec::new());
+                self.in_step();
+            }
         }
         self.session.end(self.model.document_mut(), ending).await;
     }

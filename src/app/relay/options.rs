@@ -225,7 +225,9 @@ impl RelaySettings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && options.config.is_none() => {
                 String::new()
             }
-            Err(error) => bail!("{} cannot be read ({})", file.display(), error.kind()),
+            Err(error) => {
+                bail!("{} cannot be read ({}); check --config, or leave it out", file.display(), error.kind())
+            }
         };
         let merged = merge(&text, options).map_err(|error| match error {
             Wrong::InFile { line, what } => anyhow!("{} line {line}: {what}", file.display()),

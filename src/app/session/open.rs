@@ -19,7 +19,7 @@ use crate::io::files::Loaded;
 use crate::io::paths::{self, may_be_remembered};
 use crate::io::server::desk::Desk;
 use crate::io::storage::StorageError;
-use crate::io::storage::journal::{Journal, Uid};
+use crate::io::storage::journal::{Journal, StoredDocument, Uid};
 use crate::io::transport::connect::Network;
 use crate::journal::{FileHash, Finding, Linked, Record, Role};
 use crate::protocol::capability::Secret;
@@ -60,6 +60,8 @@ pub struct Opened {
     pub format: Option<TextFormat>,
     /// Why it may only be read here, if so.
     pub read_only: Option<String>,
+    /// Whether that is because another process has it.
+    pub is_taken: bool,
     /// Whether a document is joined that this machine has nothing of yet.
     pub is_new_guest: bool,
 }
@@ -75,6 +77,8 @@ struct Plan {
     /// What the user should know from the start.
     warning: Option<String>,
     read_only: Option<String>,
+    /// Whether that is because another process has it.
+    is_taken: bool,
     /// The record says that file and document differ, and their texts are equal.
     is_in_step: bool,
     /// Whether the document is shared for the first time: nobody else has ever had anything of it.
@@ -100,6 +104,7 @@ impl Plan {
             path,
             warning: None,
             read_only: None,
+            is_taken: false,
             is_in_step: false,
             is_first_share: false,
         })
@@ -152,8 +157,18 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     // Whoever joins for the first time begins a record once there is something to keep.
     let is_new_guest = is_join && plan.uid.is_none();
     let must_begin = plan.record.linked.is_some() && !is_new_guest;
-    let Plan { mut doc, mut record, finding, uid, path, warning, read_only, is_in_step, is_first_share } =
-        plan;
+    let Plan {
+        mut doc,
+        mut record,
+        finding,
+        uid,
+        path,
+        warning,
+        read_only,
+        is_taken,
+        is_in_step,
+        is_first_share,
+    } = plan;
     let base = match finding {
         Finding::Same => doc.rope().clone(),
         _ => doc.text_at(&record.saved).context("the journal's note of the last save is damaged")?,
@@ -167,6 +182,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     (record.snapshot, record.batches) = (Vec::new(), Vec::new());
     let keeps_undo = setting.editor.keep_undo && path.as_deref().is_some_and(may_be_remembered);
     let mut keep = journal.map(|journal| Keep::new(journal, uid, path, record, keeps_undo));
+    let is_unkept = keep.is_none() && read_only.is_none();
     let is_kept = keep.as_ref().is_none_or(|keep| keep.takes(&doc));
     let too_large = || "so large a text is not kept from a crash: what is not saved would be lost".to_owned();
     let warning = warning.or_else(|| (!is_kept).then(too_large));
@@ -177,11 +193,12 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     let mut session = Session::new(config, channels, keep, upstream, Arc::clone(&setting.network), &mut doc);
     session.link = link;
     session.warning = warning;
+    session.is_unkept = is_unkept;
     session.accepting = accepting;
     if is_in_step && let Some(hash) = expected {
         session.saved(&mut doc, hash, loaded.meta.format);
     }
-    Ok(Opened { session, doc, finding, base, expected, format, read_only, is_new_guest })
+    Ok(Opened { session, doc, finding, base, expected, format, read_only, is_taken, is_new_guest })
 }
 
 /// Begins with a text that is only looked at: without a journal, and alone.
@@ -211,7 +228,10 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
     let path = path.filter(|_| loaded.meta.read_only.is_none());
     let hash = loaded.file.as_ref().and_then(|file| file.hash());
     let stored = match &path {
-        Some(path) => journal.find_by_path(path)?,
+        Some(path) => match (journal.find_by_path(path)?, how) {
+            (None, How::Join(link)) => find_without_file(journal, link),
+            (stored, _) => stored,
+        },
         // What was typed into no file before a crash comes back when no file is named.
         None if loaded.text.len_chars() == 0 && matches!(how, How::Edit) => {
             journal.find_untitled().ok().flatten()
@@ -237,10 +257,32 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
             return begin(loaded, how, path, hash);
         }
         let uid = Some(stored_uid);
-        let (warning, read_only, is_first_share) = (None, None, false);
-        return Ok(Plan { doc, record, finding, uid, path, warning, read_only, is_in_step, is_first_share });
+        let (warning, read_only, is_taken, is_first_share) = (None, None, false, false);
+        return Ok(Plan {
+            doc,
+            record,
+            finding,
+            uid,
+            path,
+            warning,
+            read_only,
+            is_taken,
+            is_in_step,
+            is_first_share,
+        });
     }
     begin(loaded, how, path, hash)
+}
+
+/// Finds what was shared under a link and has no file: it gets one now.
+fn find_without_file(journal: &Journal, link: &LinkUrl) -> Option<StoredDocument> {
+    let stored = journal.find_by_link(&link.to_string()).ok().flatten()?;
+    if stored.path.is_some() {
+        // It has another file, and stays with that.
+        let _ = journal.release(stored.uid);
+        return None;
+    }
+    Some(stored)
 }
 
 /// Whether a record that holds nothing but undo cannot be gone on with: the file is another one now, or its history
@@ -274,8 +316,8 @@ fn plan_without_journal(loaded: &Loaded, how: &How, error: anyhow::Error) -> any
     let plan = |path| Plan::new(loaded.text.clone(), (hash, hash.map(|_| loaded.meta.format)), true, path);
     match error.downcast_ref::<StorageError>() {
         Some(StorageError::Locked { .. }) if matches!(how, How::Edit) => {
-            let words = "it is open in another coedit on this machine; here it can only be read";
-            Ok(Plan { read_only: Some(words.to_owned()), warning: Some(words.to_owned()), ..plan(None)? })
+            let words = "it is open in another coedit here; once that ends, any key makes it yours";
+            Ok(Plan { read_only: Some(words.to_owned()), is_taken: true, ..plan(None)? })
         }
         Some(StorageError::NotOpened { .. } | StorageError::Failed { .. }) if matches!(how, How::Edit) => {
             let words = format!("edits are not kept until you save: {error}");

@@ -132,7 +132,7 @@ fn comments_are_those_of_the_language() {
     {
         assert_eq!(toggled(name, "<b>|\n"), (once.to_owned(), "<b>\n".to_owned(), None));
     }
-    let words = Some("JSON has no comments".to_owned());
+    let words = Some("no comments are known of JSON".to_owned());
     assert_eq!(toggled("a.json", "1|\n"), ("1\n".to_owned(), "1\n".to_owned(), words));
 }
 

@@ -31,7 +31,7 @@ fn seen(name: &str) -> Seen {
         "save" => Seen::Effect(|effect| matches!(effect, Effect::Save { .. })),
         "quit" => Seen::Effect(|effect| matches!(effect, Effect::Quit)),
         "quit-failed" => Seen::Effect(|effect| matches!(effect, Effect::QuitAll { is_failure: true })),
-        "revert" => Seen::Effect(|effect| matches!(effect, Effect::Revert)),
+        "reload" => Seen::Effect(|effect| matches!(effect, Effect::Revert)),
         "suspend" => Seen::Effect(|effect| matches!(effect, Effect::Suspend)),
         "retry" => Seen::Effect(|effect| matches!(effect, Effect::RetryNow)),
         "outline" => Seen::Effect(|effect| matches!(effect, Effect::Outline { .. })),

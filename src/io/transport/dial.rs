@@ -142,7 +142,9 @@ pub enum DialError {
         status: u16,
     },
     /// It accepted the connection and then spoke something else, or nothing.
-    #[error("{address} does not speak HTTP/1.1 with WebSockets: it is not a coedit relay")]
+    #[error(
+        "{address} does not speak HTTP/1.1 with WebSockets: it is not a coedit relay, or the link must begin with https://"
+    )]
     NotHttp {
         /// Where.
         address: String,
