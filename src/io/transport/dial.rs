@@ -165,7 +165,7 @@ impl DialError {
     }
 }
 
-/// Connects to the document at `addr` by the first way that leads there: a WebSocket, tried for [`PROBE_TIMEOUT`] where another way
+/// Connects to the document at `addr` by the first way that leads there: a WebSocket, tried for `PROBE_TIMEOUT` where another way
 /// worked last; then what worked last, or down the ladder (a WebSocket, an event stream, long polls). Each way gets [`DIAL_TIMEOUT`].
 ///
 /// # Errors
