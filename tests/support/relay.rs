@@ -178,7 +178,9 @@ fn spawn(
             TcpListener::bind(("127.0.0.1", port)).ok().map(drop)
         });
     }
-    let mut command = Command::new(program());
+    // Run by `nohup` or behind a shell's `&`, a test would hand down signals that are ignored.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP,INT,QUIT").arg(program());
     command.args(["relay", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(data).args(args);
     let log = std::fs::File::options().create(true).append(true).open(home.path("relay.log"));
     let log = log.map_or_else(|_| Stdio::null(), Stdio::from);
