@@ -122,7 +122,7 @@ pub struct Model {
     pub(crate) selection: Selection,
     /// The others, in no order.
     pub(crate) others: Vec<Selection>,
-    /// The word that `add-next-match` selected around a bare caret.
+    /// The word that `add-next-match` selected around a bare caret. Cleared when anything else is done.
     word: Option<String>,
     pub(crate) scroll: Scroll,
     size: (u16, u16),

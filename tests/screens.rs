@@ -9,6 +9,7 @@ use coedit::editor::file::FileMeta;
 use coedit::editor::settings::Settings;
 use coedit::editor::{Model, Msg, keymap, update};
 use coedit::protocol::ConnectionId;
+use coedit::protocol::link_url::LinkUrl;
 use coedit::protocol::presence::{Activity, Presence};
 use coedit::view::paint::Painter;
 use coedit::view::screen::Screen;
@@ -112,5 +113,40 @@ fn no_size_of_a_screen_is_too_small() {
             }
             shown(&model, columns, rows);
         }
+    }
+}
+
+#[test]
+fn whoever_is_last_in_the_list_of_people_is_scrolled_to() {
+    for (columns, rows) in [(20, 6), (40, 12), (80, 24)] {
+        let mut model = model(columns, rows, Settings::default());
+        let link = format!(
+            "https://a-relay-with-a-long-name.example.org/d/{}#{}",
+            "A".repeat(22),
+            "AQEB".repeat(10) + "AQE"
+        );
+        model.set_link(Some(LinkUrl::parse(&link).expect("a link")));
+        let presence = |n: u32| Presence {
+            name: format!("p{n}"),
+            color: 1,
+            cursor: None,
+            selections: Vec::new(),
+            activity: Activity::Idle,
+        };
+        let people = (1..=30).map(|n| (ConnectionId(n), presence(n))).collect();
+        update(&mut model, Msg::People(people), MonoTime(0));
+        let press = |model: &mut Model, key: &str| {
+            keymap::parse(key)
+                .expect("a key")
+                .into_iter()
+                .for_each(|key| _ = update(model, Msg::Key(key), MonoTime(50)));
+        };
+        press(&mut model, "F2");
+        (0..100).for_each(|_| press(&mut model, "PageDown"));
+        let last = shown(&model, columns, rows);
+        assert!(last.contains("30  p30"), "{last}");
+        // Nothing was scrolled beyond: one row up is seen at once.
+        press(&mut model, "Up");
+        assert!(!shown(&model, columns, rows).contains("30  p30"), "{last}");
     }
 }

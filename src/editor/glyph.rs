@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Cells from one tab stop to the next, 1 to `TabWidth::MAX`.
@@ -39,6 +40,9 @@ impl Default for TabWidth {
         TabWidth(4)
     }
 }
+
+/// Characters of a name or a message that are looked at; what lies behind is cut, so that a huge one costs nothing.
+const INPUT_CHARS_MAX: usize = 4_096;
 
 /// Combining marks drawn on one base; the others are counted in a `+n`.
 pub const MARKS_MAX: usize = 32;
@@ -83,6 +87,28 @@ pub fn glyph(cluster: &str, column: usize, tab: TabWidth) -> Glyph<'_> {
         }
         _ => composed(cluster),
     }
+}
+
+/// Returns a message or an error as one line that is harmless on any terminal.
+pub fn line(text: &str) -> String {
+    let bounded = bounded(text);
+    let mut out = String::with_capacity(bounded.len());
+    for cluster in bounded.graphemes(true) {
+        match cluster {
+            "\n" => out.push_str("^J"),
+            "\t" => out.push(' '),
+            _ => out.push_str(&glyph(cluster, 0, TabWidth::default()).text),
+        }
+    }
+    if bounded.len() < text.len() {
+        out.push('…');
+    }
+    out
+}
+
+/// Returns as much of a name or a message as is looked at.
+pub fn bounded(text: &str) -> &str {
+    text.char_indices().nth(INPUT_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
 }
 
 /// Returns whether a character can be drawn as it is when it stands alone or starts a cluster.

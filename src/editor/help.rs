@@ -1,9 +1,9 @@
 //! The keys as they are read on the screen.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::Model;
 use super::command::COMMANDS;
+use super::{Model, glyph};
 
 /// Rows of the screen that the list leaves to the box around it, the title and the status line.
 const ROWS_BESIDE: u16 = 4;
@@ -28,8 +28,8 @@ impl Model {
                 rows.push(format!("{about}{}{keys}", " ".repeat(n_blanks)).trim_end().to_owned());
                 continue;
             }
-            rows.extend(broken(about, wide));
-            rows.extend(broken(keys, wide).into_iter().map(|keys| format!("{keys:>wide$}")));
+            rows.extend(wrapped(about, wide));
+            rows.extend(wrapped(keys, wide).into_iter().map(|keys| format!("{:>wide$}", keys.trim_end())));
         }
         rows
     }
@@ -39,7 +39,7 @@ impl Model {
         let cells = usize::from(self.screen.0.saturating_sub(CELLS_BESIDE)).max(3);
         let mut rows = Vec::new();
         for text in self.told() {
-            let parts = broken(text, cells - 2).into_iter().enumerate();
+            let parts = wrapped(&glyph::line(text), cells - 2).into_iter().enumerate();
             rows.extend(parts.map(|(n, part)| format!("{}{part}", if n == 0 { "- " } else { "  " })));
         }
         rows
@@ -51,16 +51,27 @@ impl Model {
     }
 }
 
-/// Breaks words into rows of so many cells; a word that is longer has a row of its own.
-pub fn broken(text: &str, cells: usize) -> Vec<String> {
-    let mut rows: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match rows.last_mut() {
-            Some(row) if row.width() + 1 + word.width() <= cells => {
-                row.push(' ');
-                row.push_str(word);
+/// Cuts a line into rows of at most so many cells, between words where it can.
+pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    let mut room = cells;
+    for word in text.split_inclusive(' ') {
+        if room < word.trim_end().width() && room < cells {
+            rows.push(String::new());
+            room = cells;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if room < wide {
+                // The blank between two words needs no cell of its own.
+                if c == ' ' {
+                    continue;
+                }
+                rows.push(String::new());
+                room = cells;
             }
-            _ => rows.push(word.to_owned()),
+            rows.last_mut().into_iter().for_each(|row| row.push(c));
+            room = room.saturating_sub(wide);
         }
     }
     rows
@@ -93,9 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn words_are_not_broken() {
-        assert_eq!(broken("save the file", 8), ["save the", "file"]);
-        assert_eq!(broken("unbreakable x", 4), ["unbreakable", "x"]);
-        assert_eq!(broken("", 4), [""; 0]);
+    fn rows_end_between_words_and_a_longer_word_is_cut_but_never_short() {
+        assert_eq!(wrapped("it was tried again", 10), ["it was ", "tried ", "again"]);
+        assert_eq!(wrapped("see http://a/d/xyz", 8), ["see ", "http://a", "/d/xyz"]);
+        assert_eq!(wrapped("12345678 9", 8), ["12345678", "9"]);
+        assert_eq!(wrapped("", 8), [""]);
+        assert_eq!(wrapped("日本語", 5), ["日本", "語"]);
+    }
+
+    #[test]
+    fn a_long_path_in_a_message_is_read_to_its_end() {
+        let mut model = Model::new(Document::new(ReplicaId::new(1)), FileMeta::default());
+        update(&mut model, Msg::Resize(20, 10), MonoTime(0));
+        update(&mut model, Msg::Notice(format!("cannot write /{}\u{1b}/end", "d/".repeat(30))), MonoTime(0));
+        let rows = model.message_rows();
+        assert!(rows.iter().all(|row| row.width() <= 16), "{rows:?}");
+        assert!(rows.last().is_some_and(|row| row.ends_with("^[/end")), "{rows:?}");
     }
 }

@@ -33,6 +33,7 @@ impl Model {
     pub(crate) fn mouse(&mut self, mouse: Mouse, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
         let layout = self.layout();
         if mouse.kind == MouseKind::Press {
+            self.word = None;
             self.clicks.is_on_bar = layout.scrollbar == Some(mouse.x);
         }
         if self.clicks.is_on_bar && matches!(mouse.kind, MouseKind::Press | MouseKind::Drag) {

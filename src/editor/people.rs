@@ -6,15 +6,13 @@ use crate::protocol::capability::Mode;
 use crate::protocol::presence::{Activity, Presence};
 use crate::sync::Status;
 
+use super::help::wrapped;
 use super::picker::{Item, Picker, PickerKind};
 use super::selection::Selection;
-use super::{Effect, Model, NOTICE_MS};
+use super::{Effect, Model, NOTICE_MS, glyph, grapheme};
 
 /// How long a name is shown beside a cursor that moved, in milliseconds.
 pub const LABEL_MS: u64 = 2_000;
-
-/// Characters of a usual link and of what is said around it.
-const LINK_CHARS: usize = 320;
 
 /// How long after an edit its author counts as typing, in milliseconds.
 const TYPING_MS: u64 = 3_000;
@@ -130,11 +128,39 @@ impl Model {
         self.notify(format!("following {name} until the next key"), now);
     }
 
-    /// About how many rows of the box with the link and the people are more than a screen shows.
-    pub(crate) fn people_rows_beyond(&self) -> usize {
+    /// Returns what stands above the people, as rows for this screen: why nobody is reached, and the link. Harmless on any terminal.
+    pub fn people_head_rows(&self) -> Vec<String> {
         let cells = usize::from(self.screen.0.saturating_sub(4)).max(1);
-        let n_above = self.link.as_ref().map_or(0, |_| LINK_CHARS / cells + 4);
-        (self.people.len() + 1 + n_above).saturating_sub(self.help_rows_shown())
+        let mut rows = Vec::new();
+        let mut add = |text: &str| rows.extend(wrapped(&glyph::line(text), cells));
+        match &self.connection {
+            Status::Offline { reason, .. } if !reason.is_empty() => add(&format!("offline: {reason}")),
+            Status::Denied { sentence, .. } => add(&format!("denied: {sentence}; F5 tries again")),
+            Status::Paused { sentence, .. } => add(&format!("waiting: {sentence}")),
+            _ => {}
+        }
+        if let Some(link) = &self.link {
+            if !self.is_shared_yet {
+                add("Not shared yet: the relay was not reached, and the link leads nowhere before.");
+            }
+            add("Others join with: coedit join LINK (c copies it, r one that can only read)");
+            // Cut into rows, never short: half a link leads nowhere.
+            add(&link.to_string());
+            if link.secret.mode() == Mode::Write {
+                add(
+                    "Whoever has the link that the text was shared with may write, invite, remove people and replace the link.",
+                );
+            }
+        }
+        if !rows.is_empty() {
+            rows.push(String::new());
+        }
+        rows
+    }
+
+    /// Returns how many rows of the box with the link and the people are more than the screen shows.
+    pub(crate) fn people_rows_beyond(&self) -> usize {
+        (self.people_head_rows().len() + 1 + self.people.len()).saturating_sub(self.help_rows_shown())
     }
 
     /// Puts the caret where the followed person is. Returns whether it is to be brought into view.
@@ -209,7 +235,8 @@ impl Model {
 
     fn place_of_peer(&self, peer: &Peer) -> Option<usize> {
         let at = peer.presence.cursor.and_then(|anchor| self.document().resolve(anchor)).or(peer.at)?;
-        Some(at.min(self.rope().len_chars()))
+        // It may be inside of what is one character here, or have become so.
+        Some(grapheme::floor(self.rope(), at.min(self.rope().len_chars())))
     }
 }
 

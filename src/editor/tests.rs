@@ -117,3 +117,14 @@ pub(super) fn check_with(settings: Settings, before: &str, keys: &str, after: &s
     bench.press(keys);
     assert_eq!(bench.drawn(), after, "{before:?} after {keys}");
 }
+
+/// An editor with the key map of vim.
+pub(super) fn vim_bench(drawn: &str) -> Bench {
+    Bench::new(drawn, Settings { is_vim: true, indent: Some(2), ..Settings::default() })
+}
+
+/// What keys of vim make of a text; `|` is before the character that the caret is on.
+#[track_caller]
+pub(super) fn check_vim(before: &str, keys: &str, after: &str) {
+    check_with(Settings { is_vim: true, indent: Some(2), ..Settings::default() }, before, keys, after);
+}

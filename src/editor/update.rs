@@ -307,6 +307,9 @@ impl Model {
     }
 
     pub(crate) fn act(&mut self, action: Action, extend: bool, now: MonoTime, effects: &mut Vec<Effect>) {
+        if !matches!(action, Action::AddNextMatch | Action::SelectAllMatches) {
+            self.word = None;
+        }
         match action {
             Action::Move(motion) => self.move_caret(motion, extend),
             Action::SelectAll => {

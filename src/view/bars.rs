@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::base::time::MonoTime;
 use crate::editor::Model;
 use crate::editor::find::COUNT_MAX;
-use crate::editor::help::broken;
+use crate::editor::help::wrapped;
 use crate::editor::layout::Layout;
 use crate::editor::prompt::Prompt;
 
@@ -141,7 +141,7 @@ pub fn notice_rows(model: &Model, layout: &Layout, now: MonoTime) -> Vec<String>
         return Vec::new();
     }
     let cells = usize::from(model.screen().0.saturating_sub(4));
-    let mut rows = broken(&text, cells);
+    let mut rows = wrapped(&text, cells);
     if NOTICE_ROWS_MAX < rows.len() {
         rows.truncate(NOTICE_ROWS_MAX);
         rows[NOTICE_ROWS_MAX - 1].push_str(" …");

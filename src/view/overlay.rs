@@ -1,14 +1,12 @@
 //! Boxes over the text: the keys, and who is here.
 
 use ratatui::style::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::editor::Model;
 use crate::editor::panes::Area;
 use crate::editor::people::Peer;
-use crate::protocol::capability::Mode;
 use crate::protocol::presence::Activity;
-use crate::sync::Status;
 
 use super::screen::Screen;
 use super::theme::Theme;
@@ -36,33 +34,7 @@ pub fn messages(model: &Model, first: usize, theme: &Theme, screen: &mut Screen)
 
 /// Draws the link, which is always in view, and below it who is here, each with colour and what they do.
 pub fn people(model: &Model, first: usize, theme: &Theme, screen: &mut Screen) {
-    let cells = usize::from(screen.width()).saturating_sub(4).max(1);
-    let mut rows = Vec::new();
-    let mut add = |text: &str| {
-        rows.extend(wrapped(&safe::line(text), cells).into_iter().map(|row| (row, theme.overlay)));
-    };
-    match &model.connection {
-        Status::Offline { reason, .. } if !reason.is_empty() => add(&format!("offline: {reason}")),
-        Status::Denied { sentence, .. } => add(&format!("denied: {sentence}; F5 tries again")),
-        Status::Paused { sentence, .. } => add(&format!("waiting: {sentence}")),
-        _ => {}
-    }
-    if let Some(link) = &model.link {
-        if !model.is_shared_yet {
-            add("Not shared yet: the relay was not reached, and the link leads nowhere before.");
-        }
-        add("Others join with: coedit join LINK (c copies it, r one that can only read)");
-        // Cut into rows, never short: half a link leads nowhere.
-        add(&link.to_string());
-        if link.secret.mode() == Mode::Write {
-            add(
-                "Whoever has the link that the text was shared with may write, invite, remove people and replace the link.",
-            );
-        }
-    }
-    if !rows.is_empty() {
-        rows.push((String::new(), theme.overlay));
-    }
+    let mut rows: Vec<_> = model.people_head_rows().into_iter().map(|row| (row, theme.overlay)).collect();
     let here = people_here(model, theme);
     let rows_shown = usize::from(screen.height()).saturating_sub(4).max(1);
     // What does not fit below the link goes over it, a row at a time.
@@ -100,32 +72,6 @@ fn people_here(model: &Model, theme: &Theme) -> Vec<(String, Style)> {
     rows
 }
 
-/// Cuts a line into rows of at most so many cells, between words where it can.
-fn wrapped(text: &str, cells: usize) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    let mut room = cells;
-    for word in text.split_inclusive(' ') {
-        if room < word.trim_end().width() && room < cells {
-            rows.push(String::new());
-            room = cells;
-        }
-        for c in word.chars() {
-            let wide = c.width().unwrap_or(0);
-            if room < wide {
-                // The blank between two words needs no cell of its own.
-                if c == ' ' {
-                    continue;
-                }
-                rows.push(String::new());
-                room = cells;
-            }
-            rows.last_mut().into_iter().for_each(|row| row.push(c));
-            room = room.saturating_sub(wide);
-        }
-    }
-    rows
-}
-
 /// Cells beside a box, at both sides together, that are too few for the text there to be made out.
 const SCRAP_CELLS: u16 = 10;
 
@@ -146,19 +92,5 @@ fn panel(title: &str, rows: &[(String, Style)], is_spoken: bool, theme: &Theme, 
     let inside = boxed(area, title, is_spoken, theme, screen);
     for (row, (text, style)) in (inside.y..inside.y + inside.rows).zip(rows) {
         put(screen, inside.x + 1, inside.x + inside.columns, row, text, *style);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrapped;
-
-    #[test]
-    fn rows_end_between_words_and_a_longer_word_is_cut_but_never_short() {
-        assert_eq!(wrapped("it was tried again", 10), ["it was ", "tried ", "again"]);
-        assert_eq!(wrapped("see http://a/d/xyz", 8), ["see ", "http://a", "/d/xyz"]);
-        assert_eq!(wrapped("12345678 9", 8), ["12345678", "9"]);
-        assert_eq!(wrapped("", 8), [""]);
-        assert_eq!(wrapped("日本語", 5), ["日本", "語"]);
     }
 }

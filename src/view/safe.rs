@@ -6,7 +6,8 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::editor::glyph::{TabWidth, glyph, is_plain, written_out};
+pub use crate::editor::glyph::line;
+use crate::editor::glyph::{TabWidth, bounded, glyph, is_plain, written_out};
 
 /// Cells of a name.
 pub const NAME_CELLS_MAX: usize = 32;
@@ -16,26 +17,6 @@ pub const TITLE_CHARS_MAX: usize = 64;
 
 /// Combining marks on one base in a name.
 const NAME_MARKS_MAX: usize = 8;
-
-/// Characters of an input that are looked at; what lies behind is cut, so that a huge name costs nothing.
-const INPUT_CHARS_MAX: usize = 4_096;
-
-/// Returns a message or an error as one line that is harmless on any terminal.
-pub fn line(text: &str) -> String {
-    let bounded = bounded(text);
-    let mut out = String::with_capacity(bounded.len());
-    for cluster in bounded.graphemes(true) {
-        match cluster {
-            "\n" => out.push_str("^J"),
-            "\t" => out.push(' '),
-            _ => out.push_str(&glyph(cluster, 0, TabWidth::default()).text),
-        }
-    }
-    if bounded.len() < text.len() {
-        out.push('…');
-    }
-    out
-}
 
 /// Returns several lines, each made harmless; only their line feeds stay.
 pub fn lines(text: &str) -> String {
@@ -81,10 +62,6 @@ fn name_cluster(cluster: &str) -> String {
 /// Returns a title for the terminal's window: printable, short, without its terminator.
 pub fn title(text: &str) -> String {
     line(text).chars().filter(|c| !c.is_control()).take(TITLE_CHARS_MAX).collect()
-}
-
-fn bounded(text: &str) -> &str {
-    text.char_indices().nth(INPUT_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]

@@ -337,3 +337,13 @@ fn a_host_with_guests_is_asked_once_before_it_ends() {
     update(&mut bench.model, Msg::Connection(Status::Hosting { n_links: 0 }), bench.now);
     assert!(quits(effects_of(&mut bench, "<Ctrl-Q>")));
 }
+
+#[test]
+fn whoever_is_followed_into_a_character_is_met_before_it() {
+    // Between a letter and the accent on it.
+    let mut bench = shared("|ae\u{301}b", 2);
+    bench.press("<Ctrl-P>follow<Enter>ben<Enter>");
+    assert_eq!(bench.drawn(), "a|e\u{301}b");
+    bench.press("<Right>");
+    assert_eq!(bench.drawn(), "ae\u{301}|b");
+}

@@ -82,6 +82,12 @@ fn the_next_place_with_the_same_text_is_selected_as_well() {
     check("a ^a| a", "<Ctrl-D><Ctrl-D>", "^a| ^a| ^a|");
     check("f|oo foobar foo", "<Ctrl-D><Ctrl-D><Ctrl-D>x", "x| foobar x|");
     check("^foo| foobar foo", "<Ctrl-D><Ctrl-D>x", "x| x|bar x|");
+    // What is selected by hand afterwards is no word any more, even with the same letters.
+    check(
+        "f|oo foobar",
+        "<Ctrl-D><Right><Right><Shift-Right><Shift-Left><Ctrl-Home><Shift-Right><Shift-Right><Shift-Right><Ctrl-D>x",
+        "x| x|bar",
+    );
     check("a|b ab ab", "<Alt-A>x", "x| x| x|");
 }
 

@@ -1,17 +1,8 @@
 //! The key map of vim. `|` is before the character that the caret is on.
 
-use super::{Bench, Settings, check_with};
+use super::{check_vim as check, vim_bench as bench};
 use crate::editor::panes::Arrange;
 use crate::editor::{Effect, Msg, update};
-
-#[track_caller]
-fn check(before: &str, keys: &str, after: &str) {
-    check_with(Settings { is_vim: true, indent: Some(2), ..Settings::default() }, before, keys, after);
-}
-
-fn bench(text: &str) -> Bench {
-    Bench::new(text, Settings { is_vim: true, indent: Some(2), ..Settings::default() })
-}
 
 #[test]
 fn letters_move_within_and_between_lines() {

@@ -1,17 +1,8 @@
 //! Keys of vim that came with what they need: matches as objects, filling lines, replacing and recording.
 
-use super::{Bench, Settings, check_with};
+use super::{check_vim as check, vim_bench as bench};
 use crate::editor::settings::FileSettings;
 use crate::editor::{Msg, update};
-
-#[track_caller]
-fn check(before: &str, keys: &str, after: &str) {
-    check_with(Settings { is_vim: true, indent: Some(2), ..Settings::default() }, before, keys, after);
-}
-
-fn bench(text: &str) -> Bench {
-    Bench::new(text, Settings { is_vim: true, indent: Some(2), ..Settings::default() })
-}
 
 #[test]
 fn matches_are_objects() {
