@@ -263,25 +263,22 @@ impl Room {
             let sentence = "more was sent than this server takes from one connection";
             return self.end_link(link, ended(RefuseCode::OverLimit, sentence), step);
         }
-        if limits::LINK_UNREAD_BYTES_MAX < sender.wire.n_queued {
-            let sentence = "this connection asks for answers and does not read them";
-            return self.end_link(link, ended(RefuseCode::OverLimit, sentence), step);
-        }
         // What was typed here since the last look must not count as heard from there.
         if frames.iter().any(|frame| matches!(frame, Frame::Batch(_) | Frame::Fragment(_))) {
             self.grow_from_here(step);
         }
+        let says_caught_up = frames.iter().any(|frame| matches!(frame, Frame::CaughtUp));
         let had_waiting = 0 < self.n_waiting;
         let mut n_batches = 0;
         let mut end = None;
         for frame in frames {
-            match self.downstream_frame(link, frame, &mut n_batches, step) {
-                Ok(()) if self.serving.links.contains_key(&link) => {}
-                Ok(()) => break,
-                Err(why) => {
-                    end = Some(why);
-                    break;
-                }
+            // Asked before each frame: a few bytes can ask for what everybody ever wrote.
+            let answered = self
+                .reads_answers(link)
+                .and_then(|()| self.downstream_frame(link, frame, &mut n_batches, step));
+            if let Err(why) = answered {
+                end = Some(why);
+                break;
             }
         }
         if 0 < n_batches {
@@ -296,9 +293,22 @@ impl Room {
                 end = end.or(Some(ended(RefuseCode::OverLimit, sentence)));
             }
         }
+        if says_caught_up {
+            // Once for a packet, however often it says so.
+            self.send_due_acks(step);
+        }
         if let Some(why) = end {
             self.end_link(link, why, step);
         }
+    }
+
+    /// Says why a link must end that asks for more than it reads.
+    fn reads_answers(&self, link: LinkId) -> Result<(), Ended> {
+        let n_queued = self.serving.links.get(&link).map_or(0, |link| link.wire.n_queued);
+        if n_queued <= limits::LINK_UNREAD_BYTES_MAX {
+            return Ok(());
+        }
+        Err(ended(RefuseCode::OverLimit, "this connection asks for answers and does not read them"))
     }
 
     fn grow_from_here(&mut self, step: &mut Step<'_>) {
@@ -328,10 +338,7 @@ impl Room {
                 member.n_asked = member.n_asked.saturating_sub(1);
                 member.full_ack_after = Some(self.store.last_asked().unwrap_or(PersistToken(0)));
                 // What came in this very packet is asked for only after it, so this may be one early; `note_heard`
-                // sets it again.
-                if *n_batches == 0 {
-                    self.send_due_acks(step);
-                }
+                // sets it again before anything is acknowledged.
             }
             Frame::Presence(presence) => self.downstream_presence(link, presence, step)?,
             Frame::Ping(nonce) => sender.wire.send_frame(&Frame::Pong(nonce), step.now, step.out),

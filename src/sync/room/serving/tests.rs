@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::base::limits;
 use crate::base::time::{MonoTime, WallTime};
 use crate::crdt::{ReplicaId, VersionVector};
 use crate::document::Document;
@@ -173,6 +174,34 @@ fn operations_of_others_are_taken_only_while_their_bringer_catches_up() {
         text.contains("own") && text.contains("what this side lost") && !text.contains("forged"),
         "{text}"
     );
+}
+
+#[test]
+fn what_a_few_bytes_ask_for_is_bounded() {
+    let mut host = Host::new();
+    for author in 10..2_000 {
+        let mut doc = Document::new(ReplicaId::new(author));
+        doc.insert(0, "x").expect("inside");
+        host.doc.apply(&doc.changes_since(&VersionVector::default())).expect("sound");
+    }
+    host.input(Input::Edited);
+    let token = host.asked.expect("all of it is to be kept");
+    host.input(Input::Persisted { token });
+    let n_bytes = |sent: &[Bytes]| sent.iter().map(Bytes::len).sum::<usize>();
+
+    host.open(DOC);
+    let once = n_bytes(&host.packet(&Frame::CaughtUp));
+    let packet = Frame::CaughtUp.to_packet().repeat(1_000);
+    let often = n_bytes(&host.input(Input::Packet { link: LINK, bytes: &packet }));
+    assert!(10_000 < once && often <= once, "{once} and {often} bytes");
+
+    // Each question for what somebody else wrote names all who ever wrote.
+    let mut other = Document::new(ReplicaId::new(3));
+    other.insert(0, "x").expect("inside");
+    let batch = Frame::Batch(&other.changes_since(&VersionVector::default())).to_packet();
+    let packet = [batch, Frame::CaughtUp.to_packet()].concat().repeat(1_000);
+    let sent = host.input(Input::Packet { link: LINK, bytes: &packet });
+    assert!(is_over_limit(&sent) && n_bytes(&sent) < limits::LINK_UNREAD_BYTES_MAX + 100_000);
 }
 
 fn is_closed(out: &[Output]) -> bool {
