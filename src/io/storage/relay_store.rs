@@ -218,8 +218,8 @@ impl RelayStore {
         let mut worker = Worker::open(&folder, Arc::clone(&on_events), Arc::clone(&shared))?;
         let (n_documents, n_created) = worker.n_documents()?;
         let not_opened = |why| StorageError::NotOpened { path: folder.clone(), why };
-        let (salt, generation) = worker.take_over(&folder)?;
-        let redo = Redo::open(&folder, salt, generation).map_err(not_opened)?;
+        let (salt, end) = worker.take_over(&folder)?;
+        let redo = Redo::open(&folder, salt, end).map_err(not_opened)?;
         let (to_worker, for_worker) = mpsc::channel();
         let front = Front {
             redo,

@@ -4,6 +4,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -19,6 +21,9 @@ const DATABASE: &str = "relay.sqlite";
 
 /// How often the log is read again because the relay wrote over it meanwhile: each time it would have to write a mebibyte or more.
 const LOG_TRIES: usize = 100;
+
+/// How long what looks damaged is let be before it is looked at again and believed: no write takes that long.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A store that is only read: as it was at one moment, if a relay serves its folder.
 pub struct StoreReader {
@@ -52,33 +57,34 @@ impl StoreReader {
         if reader.is_old {
             return Ok(reader);
         }
-        for _ in 0..LOG_TRIES {
-            if reader.read_log(folder)? {
-                return Ok(reader);
-            }
-        }
-        Err(StorageError::TooBusy { path: folder.to_owned() })
-    }
-
-    /// Begins to look at the database as it is at one moment, and reads all that the redo log has beyond that. Returns whether the
-    /// two fit: the relay may have written over some of the log before it was read.
-    fn read_log(&mut self, folder: &Path) -> Result<bool, StorageError> {
-        self.end_look().map_err(|why| self.error(why))?;
-        let mark_of = |connection: &Connection| rows::redo_mark(connection).map_err(|why| self.error(why));
-        self.connection.execute_batch("BEGIN").map_err(|why| self.error(why))?;
-        let (salt, mark) = mark_of(&self.connection)?;
-        let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
-        let redo::Found { changes, damage } = redo::read(folder, salt, mark).map_err(not_read)?;
-        let kept = redo::kept_apart(folder).map_err(not_read)?;
-        let (_, now) = mark_of(&StoreReader::open_file(&self.path)?.connection)?;
-        (self.pending, self.kept) = (changes, kept);
-        self.log_damage = damage.map(|damage| {
+        let witness = StoreReader::open_file(&reader.path)?;
+        let look = || reader.read_log(folder, &witness);
+        let found = until_sure(look, || thread::sleep(LOOK_AGAIN_AFTER))?
+            .ok_or_else(|| StorageError::TooBusy { path: folder.to_owned() })?;
+        reader.kept = redo::kept_apart(folder)
+            .map_err(|why| StorageError::NotOpened { path: folder.to_owned(), why })?;
+        reader.pending = found.changes;
+        reader.log_damage = found.damage.map(|damage| {
             format!(
                 "the log: {} changes follow something that is not as it was written; the relay keeps them apart when it starts",
                 damage.n_beyond
             )
         });
-        Ok(now.generation == mark.generation)
+        Ok(reader)
+    }
+
+    /// Begins to look at the database as it is at one moment, and reads all that the redo log has beyond that; `None` if the two do not
+    /// fit, because the relay may have written over some of the log before it was read. `witness` sees how the database goes on.
+    fn read_log(&self, folder: &Path, witness: &StoreReader) -> Result<Option<redo::Found>, StorageError> {
+        let mark_of = |connection: &Connection| rows::redo_mark(connection).map_err(|why| self.error(why));
+        self.end_look().map_err(|why| self.error(why))?;
+        self.connection.execute_batch("BEGIN").map_err(|why| self.error(why))?;
+        let (salt, mark) = mark_of(&self.connection)?;
+        let files = redo::read_files(folder, mark)
+            .map_err(|why| StorageError::NotOpened { path: folder.to_owned(), why })?;
+        // At once, before what was read is looked at: in a flood a turn of the log takes some milliseconds.
+        let (_, now) = mark_of(&witness.connection)?;
+        Ok((now.generation == mark.generation).then(|| files.beyond(&salt, mark)))
     }
 
     /// Lets the database be seen as it is from now on.
@@ -98,7 +104,7 @@ impl StoreReader {
             return Err(StorageError::NoStore { path: path.to_owned() });
         }
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS)).map_err(failed)?;
+        connection.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(failed)?;
         connection.execute_batch("PRAGMA query_only = ON;").map_err(failed)?;
         let found: rusqlite::Result<i64> = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
         let mut reader = StoreReader {
@@ -133,13 +139,12 @@ impl StoreReader {
         let said = said.collect::<Result<Vec<_>, _>>().map_err(|why| self.error(why))?;
         let of_database =
             said.into_iter().filter(|line| line != "ok").map(|line| format!("the database: {line}"));
-        let kept = self.kept.iter().map(|path| {
-            format!(
-                "{} keeps what followed damage in the log; delete it once everybody who edits has been connected",
-                path.display()
-            )
-        });
-        Ok(of_database.chain(self.log_damage.iter().cloned()).chain(kept).collect())
+        Ok(of_database.chain(self.log_damage.iter().cloned()).collect())
+    }
+
+    /// Returns where there is what followed damage in the redo log, of which the relay took over what was whole when it started.
+    pub fn kept_apart(&self) -> &[PathBuf] {
+        &self.kept
     }
 
     /// Returns what is wrong with the redo log: the changes behind that are not in a copy.
@@ -220,6 +225,25 @@ impl StoreReader {
     }
 }
 
+/// Looks at a log until it can be believed, with a wait before damage is: a record that is being written looks damaged too, for a
+/// moment. `None` if it is written over faster than it is read.
+fn until_sure<E>(
+    mut look: impl FnMut() -> Result<Option<redo::Found>, E>,
+    mut wait: impl FnMut(),
+) -> Result<Option<redo::Found>, E> {
+    let mut doubted = None;
+    for _ in 0..LOG_TRIES {
+        let Some(found) = look()? else { continue };
+        let at = found.damage.as_ref().map(|damage| damage.at);
+        if at.is_none() || doubted == at {
+            return Ok(Some(found));
+        }
+        doubted = at;
+        wait();
+    }
+    Ok(None)
+}
+
 /// Makes a backup the store of a relay's folder, which must have none and be served by nobody.
 ///
 /// # Errors
@@ -273,4 +297,32 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redo::{Damage, Found};
+    use super::*;
+
+    fn damaged_at(offset: u64, n_beyond: usize) -> Found {
+        let at = Mark { generation: 1, offset };
+        let damage = Damage { at, n_beyond, last_generation: 1 };
+        Found { changes: Vec::new(), end: at, damage: Some(damage) }
+    }
+
+    #[test]
+    fn damage_is_believed_when_it_is_seen_again_in_the_same_place() {
+        let sound = || Found { damage: None, ..damaged_at(9, 0) };
+        let check = |looks: Vec<Option<Found>>, n_waits_meant: usize, meant: Option<Found>| {
+            let (mut looks, mut n_waits) = (looks.into_iter(), 0);
+            let look = || Ok::<_, ()>(looks.next().expect("no more looks"));
+            assert_eq!(until_sure(look, || n_waits += 1), Ok(meant));
+            assert_eq!(n_waits, n_waits_meant);
+        };
+        check(vec![Some(sound())], 0, Some(sound()));
+        check(vec![Some(damaged_at(5, 1)), Some(sound())], 1, Some(sound()));
+        check(vec![Some(damaged_at(5, 1)), None, Some(damaged_at(5, 2))], 1, Some(damaged_at(5, 2)));
+        check(vec![Some(damaged_at(5, 1)), Some(damaged_at(7, 1)), Some(sound())], 2, Some(sound()));
+        check(vec![None; LOG_TRIES], 0, None);
+    }
 }

@@ -81,13 +81,13 @@ impl Worker {
         Ok(Worker { on_events, group, before: HashMap::new(), loads: Vec::new(), shared, _lock: lock })
     }
 
-    /// Takes in what the redo log has beyond what is here, as after a crash. Returns the log's salt and the generation to go on with.
-    pub(super) fn take_over(&mut self, folder: &Path) -> Result<([u8; 16], u64), StorageError> {
+    /// Takes in what the redo log has beyond what is here, as after a crash. Returns the log's salt and the place to go on from.
+    pub(super) fn take_over(&mut self, folder: &Path) -> Result<([u8; 16], Mark), StorageError> {
         let database = &mut self.group.database;
         let (salt, mark) = rows::redo_mark(database.connection()?).map_err(|why| database.error(why))?;
         let not_read = |why| StorageError::NotOpened { path: folder.to_owned(), why };
-        let redo::Found { changes, damage } = redo::read(folder, salt, mark).map_err(not_read)?;
-        let mut end = changes.last().map_or(mark, |(_, end)| *end);
+        let redo::Found { changes, mut end, damage } =
+            redo::read_files(folder, mark).map_err(not_read)?.beyond(&salt, mark);
         if let Some(damage) = damage {
             let copies = redo::keep_apart(folder, &damage).map_err(not_read)?;
             self.tell_one(RelayEvent::LogDamaged { sentence: damage.sentence(folder, &copies) });
@@ -100,7 +100,7 @@ impl Worker {
             }
         }
         self.shared.settled.store(end.generation, Ordering::SeqCst);
-        Ok((salt, end.generation + 1))
+        Ok((salt, end))
     }
 
     fn settle(&mut self, Unsettled { changes, end }: Unsettled) {

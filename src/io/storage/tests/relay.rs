@@ -183,6 +183,8 @@ fn a_backup_amid_a_flood_has_all_that_was_durable_when_it_began() {
                 }
             }
         });
+        // Also when the look at it fails: the writer would go on for ever, and the scope would wait for it.
+        let _stop = StopOnDrop(stop);
         for n in 0..30 {
             let before = durable.load(Ordering::SeqCst);
             let backup = folder.path().join(format!("backup-{n}"));
@@ -199,8 +201,15 @@ fn a_backup_amid_a_flood_has_all_that_was_durable_when_it_began() {
                 assert!(before <= last, "{what}: {before} were durable, and {last} are there");
             }
         }
-        stop.store(true, Ordering::SeqCst);
     });
+}
+
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 #[test]
@@ -467,8 +476,8 @@ fn damage_amid_the_log_is_told_and_what_follows_is_kept_apart() {
     drop(database);
     let log = crashed.path().join("relay.redo-1");
     let mut bytes = fs::read(&log).expect("a log");
-    // In the fourth change: 36 bytes come before the content of each.
-    bytes[3 * 86 + 60] ^= 1;
+    // In the fourth change: 28 bytes stand at the beginning, and 36 before the content of each.
+    bytes[28 + 3 * 86 + 60] ^= 1;
     fs::write(&log, &bytes).expect("written");
 
     let damage = || StoreReader::open(crashed.path()).and_then(|reader| reader.damage()).expect("readable");
@@ -481,7 +490,7 @@ fn damage_amid_the_log_is_told_and_what_follows_is_kept_apart() {
     drop(reader);
     let (store, events) = open(&crashed);
     let RelayEvent::LogDamaged { sentence } = next(&events) else { panic!("nothing was said") };
-    assert!(sentence.contains("at byte 258") && sentence.contains("5 changes"), "{sentence}");
+    assert!(sentence.contains("at byte 286") && sentence.contains("5 changes"), "{sentence}");
     let kept = crashed.path().join("relay.redo-1.damaged-1");
     assert_eq!(fs::read(&kept).expect("kept"), bytes);
     let before: Vec<Vec<u8>> = (1..=3).map(|token| vec![token; 50]).collect();
@@ -492,5 +501,6 @@ fn damage_amid_the_log_is_told_and_what_follows_is_kept_apart() {
     let (store, events) = open(&crashed);
     assert_eq!(loaded(&store, &events).batches.last(), Some(&vec![44]), "it goes on behind the damage");
     drop(store);
-    assert!(damage().len() == 1 && damage()[0].contains("relay.redo-1.damaged-1"), "{:?}", damage());
+    let reader = StoreReader::open(crashed.path()).expect("readable");
+    assert_eq!((reader.damage().expect("readable"), reader.kept_apart()), (Vec::new(), &[kept][..]));
 }

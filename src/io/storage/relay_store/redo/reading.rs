@@ -4,22 +4,26 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Change, FILES, HEAD_BYTES, Mark, record};
+use super::{Change, FILE_BYTES, FILES, HEAD_BYTES, Mark, beginning, record};
 use crate::io::paths::open_private_file;
 
 /// What follows the name of a file whose copy is kept apart; behind it is the generation.
 const DAMAGED: &str = ".damaged-";
 
-/// Bytes behind a damaged record in which a sound one is looked for, and bytes that may be checked for that. It is near, if there is one:
-/// the length is a small part of a large record, and who knows it looks right behind it.
-const SEARCH_BYTES: usize = 64 << 10;
-const SEARCH_CHECKED_BYTES: usize = 1 << 20;
+/// Bytes that may be checked while a sound record is looked for behind a place at which there is none, some tenths of a second of work:
+/// what people wrote may look like any number of long records.
+const SEARCH_CHECKED_BYTES: usize = 64 << 20;
+
+/// What no record begins with; the last three may be of the length of one.
+const ZEROS: [u8; 512] = [0; 512];
 
 /// What the log holds beyond a mark.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::io::storage::relay_store) struct Found {
     /// The changes, in order, each with the place behind it.
     pub(in crate::io::storage::relay_store) changes: Vec<(Change, Mark)>,
+    /// The place behind all that was read, as far as that goes without a gap.
+    pub(in crate::io::storage::relay_store) end: Mark,
     /// The first place at which something is not as it was written and more follows: what follows may need what is gone, so it is not
     /// in `changes`.
     pub(in crate::io::storage::relay_store) damage: Option<Damage>,
@@ -32,7 +36,7 @@ pub(in crate::io::storage::relay_store) struct Damage {
     pub(in crate::io::storage::relay_store) at: Mark,
     /// Changes that follow and can be read.
     pub(in crate::io::storage::relay_store) n_beyond: usize,
-    /// The generation of the last of them.
+    /// The last generation that follows, `at`'s own if none does.
     pub(in crate::io::storage::relay_store) last_generation: u64,
 }
 
@@ -50,23 +54,22 @@ impl Damage {
     }
 }
 
-/// Reads what is beyond `from`. A folder without such files has nothing.
+/// The bytes of both files, as they were read.
+pub(in crate::io::storage::relay_store) struct Files([Vec<u8>; 2]);
+
+/// Reads the files for what is beyond `from`. A folder without such files has nothing.
 ///
 /// While the log is written, this is all that was durable when it began and perhaps more, without a gap, as long as the generation of
-/// `from` is not wholly in the database: its file is not written again before that.
-pub(in crate::io::storage::relay_store) fn read(
-    folder: &Path,
-    salt: [u8; 16],
-    from: Mark,
-) -> io::Result<Found> {
-    read_by(|name| std::fs::read(folder.join(name)), salt, from)
+/// `from` is not wholly in the database by the end: its file is not written again before that. A record that is being written meanwhile
+/// may look damaged.
+pub(in crate::io::storage::relay_store) fn read_files(folder: &Path, from: Mark) -> io::Result<Files> {
+    read_files_by(|name| std::fs::read(folder.join(name)), from)
 }
 
-pub(super) fn read_by(
+pub(super) fn read_files_by(
     mut read_file: impl FnMut(&str) -> io::Result<Vec<u8>>,
-    salt: [u8; 16],
     from: Mark,
-) -> io::Result<Found> {
+) -> io::Result<Files> {
     let mut files = [Vec::new(), Vec::new()];
     // The later generation first: if it has something, the one before it is whole by then.
     for generation in [from.generation + 1, from.generation] {
@@ -77,37 +80,72 @@ pub(super) fn read_by(
             Err(error) => return Err(error),
         }
     }
-    Ok(read_records(&files, &salt, from))
+    Ok(Files(files))
 }
 
-/// Reads the records of both files. No generation is written in them: at most two are unsettled, and one more could have been begun.
+impl Files {
+    /// Returns what they hold beyond `from`.
+    pub(in crate::io::storage::relay_store) fn beyond(&self, salt: &[u8; 16], from: Mark) -> Found {
+        read_records(&self.0, salt, from)
+    }
+}
+
+/// Reads the records of both files. At most two generations are unsettled, and one more could have been begun.
 pub(super) fn read_records(files: &[Vec<u8>; 2], salt: &[u8; 16], from: Mark) -> Found {
-    let mut found = Found::default();
+    let mut found = Found { changes: Vec::new(), end: from, damage: None };
     for generation in from.generation.max(1)..=from.generation + 3 {
         let bytes = &files[(generation % 2) as usize];
+        let start = Mark { generation, offset: 0 };
         // What was settled is not looked at again: damage there costs nothing.
-        let offset = if generation == from.generation { from.offset } else { 0 };
-        let mut at = Mark { generation, offset };
+        let mut at = from.max(start);
+        let beginning = beginning(bytes, salt, generation).filter(|_| at == start);
+        let is_behind = match beginning {
+            Some((follows, _)) => follows == found.end,
+            // Earlier programs did not note it: they went on from a full file, or from where they were started.
+            None => found.end == from || FILE_BYTES <= found.end.offset || record(bytes, salt, at).is_none(),
+        };
+        if !is_behind && from.generation < generation {
+            found.damaged(found.end, generation);
+        }
+        if let Some((_, first)) = beginning {
+            found.go_on_to(first);
+            at = first;
+        }
         loop {
             while let Some((change, end)) = record(bytes, salt, at) {
-                match &mut found.damage {
-                    None => found.changes.push((change, end)),
-                    Some(damage) => {
-                        (damage.n_beyond, damage.last_generation) = (damage.n_beyond + 1, generation)
-                    }
-                }
+                found.take(change, end);
                 at = end;
             }
             let Some(next) = next_sound(bytes, salt, at) else { break };
-            found.damage.get_or_insert(Damage { at, n_beyond: 0, last_generation: generation });
+            found.damaged(at, generation);
             at = next;
         }
     }
     found
 }
 
+impl Found {
+    fn take(&mut self, change: Change, end: Mark) {
+        match &mut self.damage {
+            None => self.changes.push((change, end)),
+            Some(damage) => (damage.n_beyond, damage.last_generation) = (damage.n_beyond + 1, end.generation),
+        }
+        self.go_on_to(end);
+    }
+
+    fn go_on_to(&mut self, end: Mark) {
+        if self.damage.is_none() {
+            self.end = end;
+        }
+    }
+
+    fn damaged(&mut self, at: Mark, last_generation: u64) {
+        self.damage.get_or_insert(Damage { at, n_beyond: 0, last_generation });
+    }
+}
+
 /// Returns where the next sound record begins behind a place at which there is none. First it looks behind the record that seems to be
-/// there, then everywhere near.
+/// there, then everywhere.
 fn next_sound(bytes: &[u8], salt: &[u8; 16], at: Mark) -> Option<Mark> {
     let start = usize::try_from(at.offset).ok()?;
     let len_at = |offset: usize| -> Option<usize> {
@@ -115,16 +153,26 @@ fn next_sound(bytes: &[u8], salt: &[u8; 16], at: Mark) -> Option<Mark> {
         (HEAD_BYTES - 12 <= len && offset + 12 + len <= bytes.len()).then_some(len)
     };
     let is_sound = |offset: usize| record(bytes, salt, Mark { offset: offset as u64, ..at }).is_some();
-    let behind = len_at(start).map(|len| start + 12 + len).filter(|&offset| is_sound(offset));
-    let mut n_left = SEARCH_CHECKED_BYTES;
-    let search = || {
-        (start + 1..bytes.len().min(start + SEARCH_BYTES)).find(|&offset| {
-            let Some(len) = len_at(offset).filter(|&len| len <= n_left) else { return false };
+    let mark = |offset: usize| Mark { offset: offset as u64, ..at };
+    if let Some(behind) = len_at(start).map(|len| start + 12 + len).filter(|&offset| is_sound(offset)) {
+        return Some(mark(behind));
+    }
+    let (mut offset, mut n_left) = (start + 1, SEARCH_CHECKED_BYTES);
+    while offset < bytes.len() {
+        // Mostly there are zeros up to the end.
+        if bytes[offset..].starts_with(&ZEROS) {
+            offset += ZEROS.len() - 3;
+            continue;
+        }
+        if let Some(len) = len_at(offset).filter(|&len| len <= n_left) {
             n_left -= len;
-            is_sound(offset)
-        })
-    };
-    behind.or_else(search).map(|offset| Mark { offset: offset as u64, ..at })
+            if is_sound(offset) {
+                return Some(mark(offset));
+            }
+        }
+        offset += 1;
+    }
+    None
 }
 
 /// Copies what holds a log's damage and all that follows it, so that no later turn writes over it. Returns where the copies are.
@@ -141,6 +189,8 @@ pub(in crate::io::storage::relay_store) fn keep_apart(
         File::options().write(true).open(&copy)?.sync_all()?;
         copies.push(copy);
     }
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
     Ok(copies)
 }
 
