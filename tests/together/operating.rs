@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use coedit::base::limits::DENIED_AFTER_MS;
@@ -348,21 +347,25 @@ fn damage_amid_the_log_is_said_and_those_who_edit_bring_the_rest_back() {
     let screen = ana.join(&link, "a.txt");
     screen.wait_for_status("synced");
     // What is killed too late has all of it in the database already, and the log holds nothing that counts.
+    let logs = ["relay.redo-0", "relay.redo-1"].map(|name| relay.data().join(name));
     let is_damaged = (0..8).any(|_| {
+        let before = logs.each_ref().map(|log| std::fs::read(log).expect("a log"));
         for ch in "abcdefghij".chars() {
             screen.type_text(&ch.to_string());
             std::thread::sleep(Duration::from_millis(5));
         }
         screen.wait_for_status("synced");
         relay.kill9();
-        let logs = ["relay.redo-0", "relay.redo-1"].map(|name| relay.data().join(name));
-        let written_at = |path: &PathBuf| path.metadata().and_then(|data| data.modified()).expect("a log");
-        let log = logs.into_iter().max_by_key(written_at).expect("two");
-        let mut bytes = std::fs::read(&log).expect("a log");
-        let end = bytes.iter().rposition(|byte| *byte != 0).expect("something is in it");
+        // What else is in the files is of earlier turns.
+        let newest = logs.iter().zip(before).find_map(|(log, before)| {
+            let bytes = std::fs::read(log).expect("a log");
+            let end = (0..bytes.len()).rposition(|at| before.get(at) != Some(&bytes[at]))?;
+            Some((log, bytes, end))
+        });
+        let (log, mut bytes, end) = newest.expect("something was written");
         // Not in the last change, nor far before it.
         bytes[end - 100] ^= 4;
-        std::fs::write(&log, bytes).expect("a writable folder");
+        std::fs::write(log, bytes).expect("a writable folder");
         let told = ana.run(&["relay", "check", "--data", &data]);
         relay.restart();
         screen.press("ctrl-r");
@@ -375,7 +378,7 @@ fn damage_amid_the_log_is_said_and_those_who_edit_bring_the_rest_back() {
     let status = ana.ok(&["relay", "status", &relay.url()]);
     assert!(status.contains("damaged"), "{status}");
     let told = ana.run(&["relay", "check", "--data", &data]);
-    assert!(told.code == Some(1) && told.stdout.contains("keeps what followed damage"), "{told:?}");
+    assert!(told.code == Some(0) && told.stdout.contains("keeps what followed damage"), "{told:?}");
     let shown = screen.view().text_lines()[0].clone();
     assert_document_becomes(&link, &format!("{shown}\n"));
 }

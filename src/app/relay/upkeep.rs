@@ -22,6 +22,11 @@ pub fn check(path: &Path, mut say: impl FnMut(&str)) -> anyhow::Result<()> {
         n_damaged += 1;
         say(&safe::line(&line));
     }
+    for kept in store.kept_apart() {
+        let sentence = "keeps what followed damage in the log before the relay was started; delete it once everybody who edits has been \
+                        connected";
+        say(&safe::line(&format!("{} {sentence}", kept.display())));
+    }
     let (mut n_documents, mut n_ops) = (0, 0);
     for doc_id in store.documents()? {
         n_documents += 1;
