@@ -5,6 +5,7 @@
 
 mod address;
 mod ex;
+mod ex_lines;
 mod files;
 mod global;
 mod insert;
@@ -87,6 +88,7 @@ pub(crate) struct Common {
     last_change: Vec<Key>,
     last_to: Option<(char, bool, bool)>,
     last_substitute: Option<(String, String, String)>,
+    last_ex: Option<String>,
     pub(super) search: Search,
     search_offset: String,
     is_search_forward: bool,
@@ -147,6 +149,8 @@ pub struct Vim {
     error: Option<String>,
     /// The last pattern and replacement of `:s`.
     last_substitute: Option<(String, String, String)>,
+    /// The last line after a colon.
+    last_ex: Option<String>,
 }
 
 impl Vim {
@@ -185,6 +189,7 @@ impl Vim {
             last_change: self.last_change.clone(),
             last_to: self.last_to,
             last_substitute: self.last_substitute.clone(),
+            last_ex: self.last_ex.clone(),
             search: self.search,
             search_offset: self.search_offset.clone(),
             is_search_forward: self.is_search_forward,
@@ -199,6 +204,7 @@ impl Vim {
         self.last_change = common.last_change;
         self.last_to = common.last_to;
         self.last_substitute = common.last_substitute;
+        self.last_ex = common.last_ex;
         self.search = common.search;
         self.search_offset = common.search_offset;
         self.is_search_forward = common.is_search_forward;

@@ -293,7 +293,7 @@ fn lines_after_a_colon() {
     check("|a a\na", ":%s/a/b/g<Enter>u", "|a a\na");
     check("|a a\na", ":2s#a#b<Enter>", "a a\n|b");
     check("|foo=bar", r":s/\(\w\+\)=\(\w\+\)/\2=\1/<Enter>", "|bar=foo");
-    check("|a,b", r":s/,/\r/<Enter>", "|a\nb");
+    check("|a,b", r":s/,/\r/<Enter>", "a\n|b");
     check("|A a", ":s/a/x/gi<Enter>", "|x x");
     check("|a\na\na", "Vj:s/a/b/<Enter>", "b\n|b\na");
     check("|a\na\na", ":1,2s/a/b/<Enter>j&", "b\nb\n|b");

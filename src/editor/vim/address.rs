@@ -14,59 +14,68 @@ impl Model {
         if let Some(rest) = line.strip_prefix('%') {
             return Ok((Some(0..self.vim_last_line() + 1), rest));
         }
-        let (first, rest) = self.vim_address(line)?;
-        let Some(first) = first else {
+        // A visual selection's lines.
+        if let Some(rest) = line.strip_prefix('*') {
+            let (range, _) = self.vim_range("'<,'>")?;
+            return Ok((range, rest));
+        }
+        let (first, rest) = self.vim_address(line, self.line())?;
+        let Some(first) = first.map(|number| number.saturating_sub(1)) else {
             return Ok((None, rest));
         };
-        match rest.trim_start().strip_prefix([',', ';']) {
-            Some(after) => {
-                let (last, rest) = self.vim_address(after)?;
-                let last = last.unwrap_or(self.line());
-                Ok((Some(first.min(last)..first.max(last) + 1), rest))
-            }
-            None => Ok((Some(first..first + 1), rest)),
-        }
+        let after = rest.trim_start();
+        let Some(border) = after.chars().next().filter(|c| matches!(c, ',' | ';')) else {
+            return Ok((Some(first..first + 1), rest));
+        };
+        let here = if border == ';' { first } else { self.line() };
+        let (last, rest) = self.vim_address(&after[1..], here)?;
+        let last = last.map_or(here, |number| number.saturating_sub(1));
+        Ok((Some(first.min(last)..first.max(last) + 1), rest))
     }
 
-    /// Reads one line's address: a number, `.`, `$`, a mark, with `+1` or `-1` behind it.
-    pub(super) fn vim_address<'a>(&self, text: &'a str) -> Result<(Option<usize>, &'a str), String> {
+    /// Reads one line's address, as seen from line `here`: a number, `.`, `$`, a mark, a pattern, with `+1` or `-1` behind it.
+    /// Returns its number from 1; 0 is before the first line.
+    pub(super) fn vim_address<'a>(
+        &self,
+        text: &'a str,
+        here: usize,
+    ) -> Result<(Option<usize>, &'a str), String> {
         let text = text.trim_start();
         let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).count();
         let number = |text: &str| text.parse::<usize>().unwrap_or(usize::MAX / 4);
         let (mut line, mut rest) = match text.chars().next() {
-            Some('.') => (Some(self.line()), &text[1..]),
-            Some('$') => (Some(self.vim_last_line()), &text[1..]),
-            Some('+' | '-') => (Some(self.line()), text),
+            Some('.') => (here + 1, &text[1..]),
+            Some('$') => (self.vim_last_line() + 1, &text[1..]),
+            Some('+' | '-') => (here + 1, text),
             Some('\'') => {
                 let name = text[1..].chars().next().unwrap_or(' ');
                 let at = self.vim_mark(name).ok_or_else(|| format!("there is no mark {name}"))?;
-                (Some(self.rope().char_to_line(at)), &text[1 + name.len_utf8().min(text.len() - 1)..])
+                (self.rope().char_to_line(at) + 1, &text[1 + name.len_utf8().min(text.len() - 1)..])
             }
             Some(border @ ('/' | '?')) => {
                 let (pattern, _) = pattern::with_offset(&text[1..], border);
                 let rest = &text[(1 + pattern.len() + 1).min(text.len())..];
                 let matcher = self.vim_matcher(pattern, "")?;
-                (Some(self.vim_line_of(&matcher, border == '/').ok_or("not found")?), rest)
+                (self.vim_line_of(&matcher, here, border == '/').ok_or("not found")? + 1, rest)
             }
             Some('0'..='9') => {
                 let n = digits(text);
-                (Some(number(&text[..n]).saturating_sub(1)), &text[n..])
+                (number(&text[..n]), &text[n..])
             }
             _ => return Ok((None, text)),
         };
         while let Some(sign) = rest.chars().next().filter(|c| matches!(c, '+' | '-')) {
             let n = digits(&rest[1..]);
             let by = if n == 0 { 1 } else { number(&rest[1..=n]) };
-            line =
-                line.map(|line| if sign == '+' { line.saturating_add(by) } else { line.saturating_sub(by) });
+            line = if sign == '+' { line.saturating_add(by) } else { line.saturating_sub(by) };
             rest = &rest[1 + n..];
         }
-        Ok((line.map(|line| line.min(self.vim_last_line())), rest))
+        Ok((Some(line.min(self.vim_last_line() + 1)), rest))
     }
 
-    /// The next line that holds a match, or the one before, around the ends of the text.
-    pub(super) fn vim_line_of(&self, matcher: &Matcher, is_forward: bool) -> Option<usize> {
-        let (rope, here, n) = (self.rope(), self.line(), self.vim_last_line() + 1);
+    /// The next line after `here` that holds a match, or the one before, around the ends of the text.
+    fn vim_line_of(&self, matcher: &Matcher, here: usize, is_forward: bool) -> Option<usize> {
+        let (rope, n) = (self.rope(), self.vim_last_line() + 1);
         let holds = |line: &usize| {
             matcher.matches(rope, rope.line_to_char(*line)..line_end(rope, *line)).next().is_some()
         };

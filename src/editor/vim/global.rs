@@ -30,6 +30,11 @@ impl Model {
             Ok(matcher) => matcher,
             Err(why) => return self.vim_refuse(why),
         };
+        // An empty pattern in the command is this one.
+        let (needle, options) = self.vim_pattern(&pattern, "");
+        if let Err(why) = self.search_for(needle, options) {
+            return self.vim_refuse(why);
+        }
         let rope = self.rope();
         let holds = |line: usize| {
             matcher.matches(rope, rope.line_to_char(line)..line_end(rope, line)).next().is_some()
@@ -42,7 +47,7 @@ impl Model {
         }
         // What `:normal` did is what is repeated.
         self.vim.is_change = !command.trim_start().starts_with("norm");
-        self.vim_for_each(&marked, now, |model, now| {
+        self.vim_for_each(&marked, true, now, |model, now| {
             model.vim_ex(if command.is_empty() { "p" } else { &command }, now, effects)
         });
         self.notify(format!("done in {} lines", marked.len()), now);
@@ -59,6 +64,7 @@ impl Model {
     ) -> bool {
         let keys = typed(keys);
         let rope = self.rope();
+        let has_lines = lines.is_some();
         let marks: Vec<_> = match lines {
             Some(lines) => {
                 lines.map(|line| self.document.anchor(rope.line_to_char(line), Bias::Right)).collect()
@@ -66,7 +72,7 @@ impl Model {
             None => vec![self.document.anchor(self.selection.head, Bias::Right)],
         };
         self.vim.is_change = false;
-        self.vim_for_each(&marks, now, |model, now| {
+        self.vim_for_each(&marks, has_lines, now, |model, now| {
             // The line that says so is no part of the change.
             model.vim.change_keys.clear();
             model.vim_play(&keys, now, effects)
@@ -78,6 +84,7 @@ impl Model {
     fn vim_for_each(
         &mut self,
         places: &[Anchor],
+        starts_lines: bool,
         now: MonoTime,
         mut run: impl FnMut(&mut Model, MonoTime) -> bool,
     ) {
@@ -85,6 +92,10 @@ impl Model {
         self.vim.macro_depth += 1;
         for &place in places {
             let Some(at) = self.document.resolve(place) else { continue };
+            // A line that was joined to another is none any more.
+            if starts_lines && self.rope().line_to_char(self.rope().char_to_line(at)) != at {
+                continue;
+            }
             self.select(Selection::caret(at));
             run(self, now);
         }

@@ -182,6 +182,20 @@ impl Model {
         true
     }
 
+    /// Makes one line of several, with all the blanks there are.
+    pub(super) fn vim_join_as_is(&mut self, n_lines: usize, now: MonoTime) -> bool {
+        self.vim.is_change = true;
+        let line = self.line();
+        let last = (line + n_lines - 1).min(self.vim_last_line());
+        let ends: Vec<usize> = (line..last).map(|line| line_end(self.rope(), line)).collect();
+        let edits: Vec<Edit> = ends.iter().map(|&end| Edit::delete(end..end + 1)).collect();
+        if let Some(end) = ends.last() {
+            self.make_whole(&edits, now);
+            self.select(Selection::caret(end + 1 - ends.len()));
+        }
+        !ends.is_empty()
+    }
+
     pub(super) fn vim_ctrl(&mut self, c: char, count: Option<usize>, now: MonoTime) -> bool {
         let rows = usize::from(self.layout().text_rows).max(1);
         let last = self.vim_last_line();
@@ -305,18 +319,7 @@ impl Model {
                 self.select(Selection::caret(start));
                 done
             }
-            'J' => {
-                self.vim.is_change = true;
-                let line = self.line();
-                let last = (line + count.unwrap_or(2).max(2) - 1).min(self.vim_last_line());
-                let ends: Vec<usize> = (line..last).map(|line| line_end(self.rope(), line)).collect();
-                let edits: Vec<Edit> = ends.iter().map(|&end| Edit::delete(end..end + 1)).collect();
-                if let Some(end) = ends.last() {
-                    self.make_whole(&edits, now);
-                    self.select(Selection::caret(end + 1 - ends.len()));
-                }
-                !ends.is_empty()
-            }
+            'J' => self.vim_join_as_is(count.unwrap_or(2).max(2), now),
             _ => false,
         }
     }
@@ -351,6 +354,10 @@ impl Model {
             'm' => {
                 self.vim_set_mark(with);
                 true
+            }
+            '@' if with == ':' || with == '@' && self.vim.last_macro == Some(':') => {
+                self.vim.last_macro = Some(':');
+                (0..count.unwrap_or(1)).all(|_| self.vim_ex_again(now, effects))
             }
             'r' => self.vim_replace_chars(with, count.unwrap_or(1), now),
             '@' => self.vim_macro(with, count.unwrap_or(1), now, effects),

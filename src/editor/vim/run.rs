@@ -77,7 +77,17 @@ impl Model {
                 super::plain::window(c).is_some_and(|arrange| self.vim_arrange(arrange, effects))
             }
             Verb::With(c, with) => self.vim_with(c, with, count, now, effects),
-            Verb::Ex(line) => self.vim_ex(&line, now, effects),
+            Verb::Ex(line) => {
+                let line = match count.filter(|_| self.vim.mode == Mode::Normal) {
+                    Some(n) => format!(".,.+{}{line}", n.max(1) - 1),
+                    None => line,
+                };
+                let done = self.vim_ex(&line, now, effects);
+                if !line.trim().starts_with('@') {
+                    self.vim.last_ex = Some(line);
+                }
+                done
+            }
         }
     }
 

@@ -12,20 +12,16 @@ use crate::editor::selection::Selection;
 
 use super::{motion, pattern};
 
+/// The flags that there are.
+const FLAGS: &str = "giInc&erp#l";
+
 impl Model {
-    /// `:s/pattern/with/flags`, without arguments the last one again.
+    /// `:s/pattern/with/flags count`, without arguments the last one again.
     pub(super) fn vim_substitute(&mut self, arguments: &str, lines: Range<usize>, now: MonoTime) -> bool {
         self.vim.is_change = true;
-        let (pattern, with, flags) = match split(arguments) {
-            Some(parts) => parts,
-            // The flags of the last time count only after one more `&`.
-            None => match (self.vim.last_substitute.clone(), arguments.trim()) {
-                (Some(last), "&") => last,
-                (Some((pattern, with, _)), flags) => (pattern, with, flags.to_owned()),
-                (None, _) => {
-                    return self.vim_refuse("nothing was replaced yet; write :s/this/that/".to_owned());
-                }
-            },
+        let (pattern, with, flags, lines) = match self.vim_substitution(arguments, lines) {
+            Ok(parts) => parts,
+            Err(why) => return self.vim_refuse(why),
         };
         let matcher = match self.vim_matcher(&pattern, &flags) {
             Ok(matcher) => matcher,
@@ -37,20 +33,27 @@ impl Model {
             return done;
         }
         let rope = self.rope();
-        let replacement = pattern::replacement(&with);
-        let span = rope.line_to_char(lines.start)..line_end(rope, lines.end - 1);
+        // The ends of the lines belong to them, but what matches behind the last one does not.
+        let end = line_end(rope, lines.end - 1);
+        let next = if lines.end <= self.vim_last_line() { end + 1 } else { end };
+        let span = rope.line_to_char(lines.start)..next;
         let mut edits: Vec<Edit> = Vec::new();
         let mut last_line = None;
-        for found in matcher.matches(rope, span) {
+        for found in matcher.matches(rope, span).take_while(|found| found.start <= end) {
             let line = rope.char_to_line(found.start);
             if last_line.replace(line) == Some(line) && !flags.contains('g') {
                 continue;
             }
-            edits.push(Edit { text: matcher.replacement(rope, &found, &replacement), range: found });
+            let group = |n: &str| matcher.replacement(rope, &found, n);
+            edits.push(Edit { text: pattern::replaced(&with, group), range: found.clone() });
         }
-        self.vim.last_substitute = Some((pattern, with, flags.clone()));
+        self.vim.last_substitute = Some((pattern.clone(), with, flags.clone()));
+        // It is what is searched for from now on.
+        let (needle, options) = self.vim_pattern(&pattern, &flags);
+        let is_sound = self.search_for(needle, options).is_ok();
+        debug_assert!(is_sound, "the matcher was made of it");
         if edits.is_empty() {
-            return self.vim_refuse("not found".to_owned());
+            return flags.contains('e') || self.vim_refuse("not found".to_owned());
         }
         let n = edits.len();
         if flags.contains('n') {
@@ -58,12 +61,48 @@ impl Model {
             return true;
         }
         let at = edits[n - 1].range.start;
+        let n_new = edits[n - 1].text.matches('\n').count();
         let at = crate::editor::edits::carry(at, &edits[..n - 1], Bias::Left);
         self.make_biased(&edits, Bias::Left, now);
-        let line = self.rope().char_to_line(at);
-        self.select(Selection::caret(motion::first_word(self.rope(), line)));
+        let line = self.rope().char_to_line(at) + n_new;
+        self.select(Selection::caret(motion::first_word(self.rope(), line.min(self.vim_last_line()))));
         self.notify(format!("{n} replaced"), now);
         true
+    }
+
+    /// What is to be replaced by what, how, and in which lines.
+    fn vim_substitution(
+        &self,
+        arguments: &str,
+        lines: Range<usize>,
+    ) -> Result<(String, String, String, Range<usize>), String> {
+        let last = self.vim.last_substitute.clone();
+        let (pattern, with, flags) = match (split(arguments), &last) {
+            (Some((pattern, with, flags)), _) => {
+                if with.starts_with("\\=") {
+                    return Err("expressions are not known here: what replaces is a text".to_owned());
+                }
+                let before = last.as_ref().map_or("", |(_, with, _)| with.as_str());
+                (pattern, pattern::with_last(&with, before), flags)
+            }
+            (None, Some((pattern, with, _))) => (pattern.clone(), with.clone(), arguments.to_owned()),
+            (None, None) => return Err("nothing was replaced yet; write :s/this/that/".to_owned()),
+        };
+        let n_flags = flags.chars().take_while(|&c| FLAGS.contains(c)).count();
+        let (flags, count) = flags.split_at(n_flags);
+        let count = match count.trim() {
+            "" => None,
+            count => {
+                let why = || format!("{count:?} is no flag of :s; it has g, i, I, n, c and e, and a count");
+                Some(count.parse().map_err(|_| why())?)
+            }
+        };
+        // The flags of the last time count only after one more `&`.
+        let flags = match (flags.strip_prefix('&'), &last) {
+            (Some(more), Some((_, _, before))) => format!("{before}{more}"),
+            _ => flags.to_owned(),
+        };
+        Ok((pattern, with, flags, self.vim_counted(lines, count)))
     }
 
     /// Asks at each match: that is what replacing does anyway.
@@ -75,6 +114,9 @@ impl Model {
         let rope = self.rope();
         let span = rope.line_to_char(lines.start)..line_end(rope, lines.end - 1);
         // There, a backslash is written twice.
+        if pattern::changes_case(with) {
+            return self.vim_refuse("\\u, \\U, \\l and \\L work without the flag c only".to_owned());
+        }
         self.find.replacement = pattern::replacement(with).replace('\\', "\\\\");
         self.find.origin = Selection::caret(span.start);
         let start = span.start;
@@ -90,23 +132,47 @@ impl Model {
     }
 
     /// What is searched for by a pattern, and how; by an empty one what was searched for last.
-    fn vim_pattern(&self, pattern: &str, flags: &str) -> (String, Options) {
+    pub(super) fn vim_pattern(&self, pattern: &str, flags: &str) -> (String, Options) {
         let (needle, options) = self.vim_needle(pattern, flags);
         (if pattern.is_empty() { self.find.needle.clone() } else { needle }, options)
     }
 
     /// Makes a matcher of vim's pattern; an empty one is the last that was searched for.
     pub(super) fn vim_matcher(&self, pattern: &str, flags: &str) -> Result<Matcher, String> {
+        if let Some(why) = pattern::refused(pattern) {
+            return Err(why);
+        }
         let (needle, options) = self.vim_pattern(pattern, flags);
         Matcher::new(&needle, options)?.ok_or_else(|| "say what to look for: /pattern/".to_owned())
     }
 }
 
+/// Returns what stands between the parts of `/this/that/flags`; `None` if there are none.
+fn border(arguments: &str) -> Option<char> {
+    arguments
+        .chars()
+        .next()
+        .filter(|c| !c.is_alphanumeric() && !c.is_whitespace() && !"\\&~#\"|".contains(*c) || *c == '#')
+}
+
+/// Returns the bytes of `/this/that/`, as far as they are there: of `s`, these are no commands.
+pub(super) fn length(arguments: &str) -> usize {
+    let Some(border) = border(arguments) else { return 0 };
+    let (mut n_borders, mut is_escaped) = (0, false);
+    for (at, c) in arguments.char_indices() {
+        n_borders += usize::from(c == border && !is_escaped);
+        is_escaped = c == '\\' && !is_escaped;
+        if n_borders == 3 {
+            return at;
+        }
+    }
+    arguments.len()
+}
+
 /// Takes `/this/that/flags` apart, whatever stands for the slash; `None` if there is nothing.
 fn split(arguments: &str) -> Option<(String, String, String)> {
-    let mut chars = arguments.chars();
-    let border =
-        chars.next().filter(|c| !c.is_alphanumeric() && !c.is_whitespace() && !matches!(c, '\\' | '&'))?;
+    let border = border(arguments)?;
+    let mut chars = arguments[border.len_utf8()..].chars();
     let mut parts = vec![String::new()];
     while let Some(c) = chars.next() {
         let last = parts.len() - 1;
