@@ -7,6 +7,7 @@ pub mod bracket;
 pub mod caret;
 pub mod column;
 pub mod command;
+pub(crate) mod complete;
 pub mod cursors;
 pub mod edit;
 pub mod edits;
@@ -124,6 +125,8 @@ pub struct Model {
     pub(crate) others: Vec<Selection>,
     /// The word that `add-next-match` selected around a bare caret. Cleared when anything else is done.
     word: Option<String>,
+    /// The word that is being completed.
+    completion: Option<complete::Completion>,
     pub(crate) scroll: Scroll,
     size: (u16, u16),
     /// The columns and rows of the whole screen, of which this text may have a part.
@@ -210,6 +213,7 @@ impl Model {
             selection: Selection::default(),
             others: Vec::new(),
             word: None,
+            completion: None,
             scroll: Scroll::default(),
             size: (80, 24),
             screen: (80, 24),

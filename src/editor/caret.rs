@@ -37,7 +37,7 @@ impl Model {
     }
 
     /// Returns where a caret goes that moves by so many rows and keeps its column, which is returned too.
-    fn moved_rows(&self, before: Selection, by: isize) -> (usize, Option<usize>) {
+    pub(crate) fn moved_rows(&self, before: Selection, by: isize) -> (usize, Option<usize>) {
         let (rope, head) = (self.rope(), before.head);
         if !self.is_wrapped() {
             let column = before.goal.unwrap_or_else(|| column_of(rope, head, self.tab_width));

@@ -85,8 +85,10 @@ impl Model {
         }
         if n_groups < self.document.n_undo_groups() {
             self.forget_steps_from(n_groups + 1);
+            self.vim.note_step(n_groups + 1);
         }
         self.highlights.shift(&change);
+        self.vim.note_change(&change);
         self.watch_hidden(&[change]);
         Ok(())
     }
@@ -293,6 +295,7 @@ impl Model {
                 run.start = super::selection::shift_left(run.start, change);
             }
             self.selection.shift(change);
+            self.vim.shift(change);
             self.others.iter_mut().for_each(|other| other.shift(change));
             self.find.shift(change);
             self.highlights.shift(change);

@@ -4,6 +4,7 @@
 //! and macros, repeats keys.
 
 mod address;
+mod changes;
 mod ex;
 mod ex_lines;
 mod files;
@@ -12,7 +13,9 @@ mod insert;
 mod jumps;
 mod keys;
 mod lists;
+mod literal;
 mod motion;
+mod numbers;
 mod object;
 mod pattern;
 mod plain;
@@ -117,6 +120,14 @@ pub struct Vim {
     inserts_after: bool,
     /// Ctrl-R was pressed: the next key names a register.
     inserts_register: bool,
+    /// Ctrl-V was pressed: what follows is inserted as it is, these keys of a character's number so far.
+    literal: Option<String>,
+    /// Ctrl-G or Ctrl-X was pressed, whose second key this waits for.
+    insert_prefix: Option<char>,
+    /// The caret was moved while inserting: what is typed next is a change of its own.
+    has_moved: bool,
+    /// The keys of the last insertion.
+    last_inserted: Vec<Key>,
     registers: HashMap<char, Register>,
     /// The register that the command named.
     register: Option<char>,
@@ -135,7 +146,21 @@ pub struct Vim {
     is_search_forward: bool,
     /// The column that `j` and `k` aim at.
     goal: Option<usize>,
+    /// The cell of its row that `gj` and `gk` aim at.
+    row_goal: Option<usize>,
     last_visual: Option<(Mode, Anchor, Anchor)>,
+    /// What the command that is under way changed, what it yanked, and whether it inserts.
+    changed: Option<Range<usize>>,
+    yanked: Option<Range<usize>>,
+    was_insert: bool,
+    /// Where the text was changed, the newest last, and which of them `g;` went to.
+    changes: Vec<Anchor>,
+    change: usize,
+    /// Where the caret was before the command that is under way, and before each step of undo, by the number of groups with it.
+    caret_before: usize,
+    carets: Vec<(usize, usize)>,
+    /// What `U` brings back.
+    line_before: Option<changes::LineBefore>,
     /// `q` was pressed: the next key names what is recorded.
     names_recording: bool,
     recording: Option<(char, Vec<Key>)>,
@@ -226,6 +251,9 @@ impl Model {
             keys.into_iter().for_each(|key| self.key(key, now, effects));
             return true;
         }
+        // As vim has it, though Ctrl-C does the same without what Esc repeats.
+        let is_esc = key.ctrl && matches!(key.code, KeyCode::Char('c' | '['));
+        let key = if is_esc { Key::plain(KeyCode::Esc) } else { key };
         let is_typed = !self.vim.is_replaying && self.vim.macro_depth == 0;
         if is_typed && let Some((_, keys)) = &mut self.vim.recording {
             keys.push(key);
@@ -239,6 +267,12 @@ impl Model {
             }
             self.vim_settle();
             return true;
+        }
+        if self.vim_is_idle() {
+            self.vim.caret_before = self.selection.head;
+            if is_typed {
+                (self.vim.changed, self.vim.yanked, self.vim.was_insert) = (None, None, false);
+            }
         }
         match self.vim.mode {
             Mode::Insert => self.vim_insert_key(key, now, effects),
@@ -297,6 +331,7 @@ impl Model {
             return;
         }
         let keys = std::mem::take(&mut self.vim.change_keys);
+        self.vim_note_changed();
         if std::mem::take(&mut self.vim.is_change) {
             self.vim.last_change = keys;
         }

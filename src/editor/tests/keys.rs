@@ -176,8 +176,7 @@ fn every_key_of_the_table_does_what_the_table_says() {
 /// Keys that have no letter for vim, or that it leaves alone.
 #[test]
 fn keys_that_vim_leaves_alone_do_the_same_in_its_key_map() {
-    let left =
-        ["save", "quit", "palette", "help", "people", "goto-line", "next-text", "previous-text", "next-pane"];
+    let left = ["save", "quit", "palette", "help", "people", "next-text", "previous-text", "next-pane"];
     for command in COMMANDS.iter().filter(|command| left.contains(&command.name)) {
         for &keys in command.keys.iter().filter(|keys| !keys.contains("Alt-")) {
             let mut bench = Bench::new("|abc\n", Settings { is_vim: true, ..Settings::default() });

@@ -400,7 +400,7 @@ fn the_view_follows_and_the_mode_is_told() {
 
 #[test]
 fn keys_that_vim_has_no_use_for_do_what_they_always_do() {
-    check("|ab", "<Ctrl-G>1:2<Enter>", "a|b");
+    check("|ab", "<F1><Esc>x", "|b");
     check("|a b", "<Ctrl-P>line doub<Esc>x", "| b");
     check("|abc", "i<Right>x<Esc>", "a|xbc");
     check("|abc", "Q", "|abc");

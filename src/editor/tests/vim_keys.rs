@@ -1,8 +1,8 @@
 //! Keys of vim that came with what they need: matches as objects, filling lines, replacing and recording.
 
-use super::{check_vim as check, vim_bench as bench};
+use super::{Bench, check_vim as check, vim_bench as bench};
 use crate::editor::settings::FileSettings;
-use crate::editor::{Msg, update};
+use crate::editor::{Effect, Msg, update};
 
 #[test]
 fn matches_are_objects() {
@@ -96,4 +96,72 @@ fn tab_stops_of_inserting_round_and_deleting_stops_where_it_began() {
     check("ab c|d", "ixy<Ctrl-W>z<Esc>", "ab c|zd");
     check("ab c|d", "ixy<Ctrl-W><Ctrl-W>z<Esc>", "ab |zd");
     check("  ab c|d", "i<Ctrl-U>z<Esc>", "  |zd");
+}
+
+#[test]
+fn by_rows_the_caret_goes_within_a_wrapped_line() {
+    let mut bench = bench("|one two three four five six\nx");
+    update(&mut bench.model, Msg::Resize(16, 10), bench.now);
+    bench.model.set_wrap(Some(true));
+    bench.press("lgj");
+    assert_eq!(bench.drawn(), "one two three f|our five six\nx", "the next row");
+    bench.press("gk");
+    assert_eq!(bench.drawn(), "o|ne two three four five six\nx");
+    bench.press("j");
+    assert_eq!(bench.drawn(), "one two three four five six\n|x", "j goes by lines");
+    bench.press("kg$x");
+    assert_eq!(bench.drawn(), "one two three|four five six\nx");
+}
+
+#[test]
+fn a_file_under_the_caret_is_opened_and_ctrl_g_says_where_one_is() {
+    let mut bench = bench("see |src/main.rs, there\nx");
+    let key = |bench: &mut Bench, key: &str| {
+        let keys = super::parse(key);
+        keys.into_iter()
+            .flat_map(|key| update(&mut bench.model, Msg::Key(key), bench.now))
+            .collect::<Vec<_>>()
+    };
+    let effects = key(&mut bench, "gf");
+    assert!(
+        effects.iter().any(|effect| matches!(effect, Effect::Open(name) if name == "src/main.rs")),
+        "{effects:?}"
+    );
+    key(&mut bench, "<Ctrl-G>");
+    let told = bench.model.notice.as_ref().map(|notice| notice.text.clone());
+    assert_eq!(told.as_deref(), Some("\"a.rs\"  line 1 of 2  50 %"));
+}
+
+#[test]
+fn what_patterns_have_not_is_told_and_changes_nothing() {
+    for keys in ["/a\\zsb<Enter>", ":%s/a\\zeb/x/<Enter>", ":%s/\\v(a)@<lt>=b/x/<Enter>", ":s/a/\\=1/<Enter>"]
+    {
+        let mut bench = bench("|ab");
+        bench.press(keys);
+        assert_eq!(bench.drawn(), "|ab", "{keys}");
+        let told = bench.model.notice.as_ref().map_or("", |notice| &notice.text);
+        assert!(told.contains("not known"), "{keys}: {told}");
+    }
+}
+
+#[test]
+fn a_blank_in_a_pattern_is_in_the_line_and_a_set_that_excludes_is_too() {
+    check("|a  \n\nb", ":%s/\\s*$//<Enter>", "a\n\n|b");
+    check("|a\nb:c", "/[^a]*c<Enter>x", "a\n|:c");
+    check("|a.b.c", ":s/a.\\{-}\\./x/<Enter>", "|xb.c");
+}
+
+#[test]
+fn what_was_completed_is_repeated_as_a_word() {
+    check("|alpha beta\n", "oal<Ctrl-N><Esc>ob<Ctrl-P><Esc>ggdGi<Esc>", "|");
+    check("|alpha\n", "oal<Ctrl-N>!<Esc>ggAx<Esc>j.", "alphax\nalpha!|x\n");
+    check("|alpha\n", "oal<Ctrl-N>!<Esc>ggxj0.", "lpha\n|lpha!\n");
+    check("|alpha beta\n", "Aal<Ctrl-N> <Ctrl-R>.<Esc>", "alpha betaal|\u{20}\n");
+}
+
+#[test]
+fn a_line_is_brought_back_and_taken_again() {
+    check("ab|cd\nx", "xxjkU", "ab|cd\nx");
+    check("ab|cd\nx", "xxUU", "a|b\nx");
+    check("ab|cd\nx", "xddU", "|x");
 }

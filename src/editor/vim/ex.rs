@@ -222,14 +222,8 @@ impl Model {
                 self.find.is_lit = false;
                 true
             }
-            "u" | "undo" => {
-                self.undo(false, now);
-                true
-            }
-            "red" | "redo" => {
-                self.undo(true, now);
-                true
-            }
+            "u" | "undo" => self.vim_undo(false, None, now),
+            "red" | "redo" => self.vim_undo(true, None, now),
             "h" | "help" => {
                 self.act(Action::Help, false, now, effects);
                 true

@@ -4,13 +4,14 @@ use ropey::Rope;
 
 use crate::base::time::MonoTime;
 use crate::document::Bias;
-use crate::editor::column::{cells_between, line_end};
+use crate::editor::column::{at_column, cells_between, column_of, line_end};
 use crate::editor::edits::Edit;
 use crate::editor::key::{Key, KeyCode};
 use crate::editor::lines::indent_of;
 use crate::editor::selection::Selection;
 use crate::editor::{Effect, Model, grapheme};
 
+use super::keys::typed;
 use super::{Mode, Replaced, Vim};
 
 impl Model {
@@ -44,6 +45,9 @@ impl Model {
             _ => head,
         };
         self.select(Selection::caret(at));
+        if !self.vim.opens_line {
+            self.vim.caret_before = at;
+        }
         self.vim.insert_start = Some(self.document.anchor(at, Bias::Left));
         true
     }
@@ -54,18 +58,47 @@ impl Model {
             self.vim_leave_insert(now, effects);
             return true;
         }
+        let is_motion = matches!(
+            key.code,
+            KeyCode::Left
+                | KeyCode::Right
+                | KeyCode::Up
+                | KeyCode::Down
+                | KeyCode::Home
+                | KeyCode::End
+                | KeyCode::PageUp
+                | KeyCode::PageDown
+        );
+        if is_motion && self.vim.literal.is_none() {
+            // It repeats nothing, and is no part of what is repeated.
+            self.vim.change_keys.pop();
+            (self.vim.has_moved, self.vim.insert_count) = (!self.vim.is_replaying, 1);
+            return false;
+        }
+        if std::mem::take(&mut self.vim.has_moved) {
+            self.vim_insert_anew(key);
+        }
         self.vim.inserted.push(key);
-        if std::mem::take(&mut self.vim.inserts_register) {
-            let register = match key.code {
-                KeyCode::Char(name) => self.vim_register(name.to_ascii_lowercase()),
-                _ => None,
-            };
-            if let Some(register) = register {
-                self.paste(&register.text, now);
-            }
+        if self.vim_insert_second_key(key, now, effects) {
             return true;
         }
+        // What other keys do as well.
+        let key = match key.code {
+            KeyCode::Char('h') if key.ctrl => Key::plain(KeyCode::Backspace),
+            KeyCode::Char('j' | 'm') if key.ctrl => Key::plain(KeyCode::Enter),
+            _ => key,
+        };
         match key.code {
+            KeyCode::Char(c @ ('n' | 'p')) if key.ctrl => self.vim_complete(c == 'n', now),
+            KeyCode::Char(c @ ('e' | 'y')) if key.ctrl => self.vim_copy_beside(c == 'e', now),
+            KeyCode::Char('a') if key.ctrl => {
+                // What is repeated is what it inserts.
+                self.vim_replace_keys(&[]);
+                let keys = self.vim.last_inserted.clone();
+                self.vim_press(&keys, now, effects);
+            }
+            KeyCode::Char('v') if key.ctrl => self.vim.literal = Some(String::new()),
+            KeyCode::Char(c @ ('g' | 'x')) if key.ctrl => self.vim.insert_prefix = Some(c),
             KeyCode::Char('r') if key.ctrl => self.vim.inserts_register = true,
             KeyCode::Char('o') if key.ctrl => {
                 self.vim.inserts_after = true;
@@ -81,9 +114,94 @@ impl Model {
                 self.vim_delete_back(grapheme::prev_word, now)
             }
             KeyCode::Backspace if self.vim.replaced.is_some() => self.vim_take_back(now),
+            KeyCode::Backspace if !key.ctrl && !key.alt => self.delete_back(now),
             _ => return false,
         }
         true
+    }
+
+    /// Works in the second key of two. Returns whether it was one.
+    fn vim_insert_second_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) -> bool {
+        if self.vim.inserts_register {
+            let register = match key.code {
+                // The text as it is, which it is anyway.
+                KeyCode::Char('r' | 'o' | 'p') if key.ctrl => return true,
+                KeyCode::Char(name) => self.vim_register(name.to_ascii_lowercase()),
+                _ => None,
+            };
+            self.vim.inserts_register = false;
+            if let Some(register) = register {
+                self.paste(&register.text, now);
+            }
+            return true;
+        }
+        if self.vim.literal.is_some() {
+            self.vim_literal_key(key, now, effects);
+            return true;
+        }
+        match (self.vim.insert_prefix.take(), key.code) {
+            (Some('g'), KeyCode::Char('u')) => {
+                self.vim_new_step();
+                self.vim.caret_before = self.selection.head;
+            }
+            // As without Ctrl-X before them.
+            (Some('x'), KeyCode::Char('n' | 'p')) if key.ctrl => return false,
+            (prefix, _) => return prefix.is_some(),
+        }
+        true
+    }
+
+    /// The caret went elsewhere: what is typed from here on is undone and repeated by itself.
+    fn vim_insert_anew(&mut self, key: Key) {
+        self.vim_new_step();
+        self.vim.caret_before = self.selection.head;
+        let first = if self.vim.replaced.is_some() { 'R' } else { 'i' };
+        self.vim.change_keys = vec![Key::plain(KeyCode::Char(first)), key];
+        self.vim.inserted.clear();
+        self.vim.insert_start = Some(self.document.anchor(self.selection.head, Bias::Left));
+    }
+
+    /// Completes the word before the caret. What is repeated is the word, not how it was found.
+    fn vim_complete(&mut self, is_forward: bool, now: MonoTime) {
+        let (n_typed, word) = self.complete(is_forward, now);
+        let keys = std::iter::repeat_n(Key::plain(KeyCode::Backspace), n_typed).chain(typed(&word));
+        self.vim_replace_keys(&keys.collect::<Vec<_>>());
+    }
+
+    /// Has these keys repeated in the place of the last one.
+    pub(super) fn vim_replace_keys(&mut self, keys: &[Key]) {
+        self.vim.inserted.pop();
+        self.vim.inserted.extend(keys);
+        if !self.vim.is_replaying {
+            self.vim.change_keys.pop();
+            self.vim.change_keys.extend(keys);
+        }
+    }
+
+    /// Types the character that is below the caret, or above it.
+    fn vim_copy_beside(&mut self, is_below: bool, now: MonoTime) {
+        let (rope, line, head) = (self.rope(), self.line(), self.selection.head);
+        let other = if is_below {
+            Some(line + 1).filter(|&line| line <= self.vim_last_line())
+        } else {
+            line.checked_sub(1)
+        };
+        let Some(other) = other else { return };
+        let at = at_column(rope, other, column_of(rope, head, self.tab_width), self.tab_width);
+        if at < line_end(rope, other) {
+            let text = rope.slice(at..grapheme::next(rope, at)).to_string();
+            text.chars().for_each(|c| self.type_as_is(c, now));
+        }
+    }
+
+    /// Types a character that closes no bracket and indents nothing.
+    pub(super) fn type_as_is(&mut self, c: char, now: MonoTime) {
+        let at = self.selection.head;
+        if self.vim.replaced.is_some() {
+            return self.vim_type_over(c, now);
+        }
+        self.make_whole(&[Edit::insert(at, c)], now);
+        self.select(Selection::caret(at + 1));
     }
 
     /// Ends the line; the blanks behind the caret go, where a new line is indented.
@@ -176,6 +294,8 @@ impl Model {
             keys.iter().for_each(|&key| self.key(key, now, effects));
         }
         self.vim.is_replaying = before;
+        (self.vim.literal, self.vim.insert_prefix, self.vim.has_moved) = (None, None, false);
+        self.vim.last_inserted = keys;
         self.vim.inserted.clear();
         (self.vim.mode, self.vim.replaced) = (Mode::Normal, None);
         self.end_run();
@@ -203,7 +323,7 @@ impl Vim {
     /// Begins to insert: what is typed from now on is undone together.
     pub(super) fn begin_insert(&mut self) {
         self.mode = Mode::Insert;
-        self.is_change = true;
+        (self.is_change, self.was_insert) = (true, true);
         (self.insert_count, self.opens_line, self.replaced, self.insert_start) = (1, false, None, None);
         self.inserted.clear();
     }

@@ -3,6 +3,8 @@
 use crate::editor::key::{Key, KeyCode};
 use crate::editor::line_input::LineInput;
 
+use super::motion::Shape;
+
 /// Counts are cut here: nobody means more.
 const COUNT_MAX: usize = 100_000;
 
@@ -41,6 +43,8 @@ pub enum Verb {
     Ctrl(char),
     /// The same after `g`.
     G(char),
+    /// The same with Ctrl.
+    GCtrl(char),
     /// The same after `z`.
     Z(char),
     /// The same after `Z`.
@@ -68,6 +72,10 @@ pub enum Operator {
     SwapCase,
     Comment,
     Reflow,
+    /// As `Reflow`, and the caret stays.
+    ReflowHere,
+    /// Each Latin letter the one 13 further.
+    Rot13,
 }
 
 /// What an operator works on.
@@ -75,6 +83,8 @@ pub enum Operator {
 pub enum Target {
     /// From the caret to where this goes.
     Motion(Motion),
+    /// The same, made to be characters, lines or a block.
+    Forced(Shape, Motion),
     /// An object around the caret.
     Object(Object),
     /// The caret's line: the operator was doubled.
@@ -112,6 +122,8 @@ pub enum Motion {
     },
     /// To a mark; with `true`, to the first character of its line.
     Mark(char, bool),
+    /// To the bracket that is open here, or the next that closes one, by the two keys: `[` or `]`, and which.
+    Bracket(char, char),
     /// To the next match of a pattern, forward or backward.
     Search(String, bool),
 }
@@ -207,6 +219,8 @@ fn as_letter(key: Key) -> Option<char> {
     }
     match key.code {
         KeyCode::Char(c) => Some(c),
+        KeyCode::Left if key.shift => Some('b'),
+        KeyCode::Right if key.shift => Some('w'),
         KeyCode::Left | KeyCode::Backspace => Some('h'),
         KeyCode::Right => Some('l'),
         KeyCode::Up => Some('k'),
@@ -252,6 +266,15 @@ fn ctrl(reader: &mut Reader, key: Key) -> Result<Verb, Stop> {
             let next = Key { ctrl: false, ..reader.next()? };
             as_letter(next).map(Verb::Window).ok_or(Stop::Nothing)
         }
+        // What other keys do as well.
+        KeyCode::Char('h') => Ok(Verb::Move(Motion::Plain('h'))),
+        KeyCode::Char('j' | 'n') => Ok(Verb::Move(Motion::Plain('j'))),
+        KeyCode::Char('m') => Ok(Verb::Move(Motion::Plain('+'))),
+        KeyCode::Left => Ok(Verb::Move(Motion::Plain('B'))),
+        KeyCode::Right => Ok(Verb::Move(Motion::Plain('W'))),
+        KeyCode::Home => Ok(Verb::Move(Motion::G('g'))),
+        KeyCode::End => Ok(Verb::Move(Motion::Plain('G'))),
+        KeyCode::Char('g' | 'l') => Ok(Verb::Ctrl(if key.code == KeyCode::Char('g') { 'g' } else { 'l' })),
         KeyCode::Char(c @ ('r' | 'd' | 'u' | 'f' | 'b' | 'e' | 'y' | 'v' | 'a' | 'x' | 'o' | 'i')) => {
             Ok(Verb::Ctrl(c))
         }
@@ -283,6 +306,8 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
             KeyCode::Char('~') => Some(Operator::SwapCase),
             KeyCode::Char('c') => Some(Operator::Comment),
             KeyCode::Char('q') => Some(Operator::Reflow),
+            KeyCode::Char('w') => Some(Operator::ReflowHere),
+            KeyCode::Char('?') => Some(Operator::Rot13),
             _ => None,
         },
         _ => None,
@@ -297,7 +322,13 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
     }
     let verb = match c {
         'i' | 'a' if is_visual => Verb::Select(Object { is_around: c == 'a', kind: reader.char()? }),
-        'g' => Verb::G(reader.char()?),
+        'g' => match reader.peek()? {
+            Key { code: KeyCode::Char(c @ ('a' | 'x')), ctrl: true, .. } => {
+                reader.next()?;
+                Verb::GCtrl(c)
+            }
+            _ => Verb::G(reader.char()?),
+        },
         'z' => Verb::Z(reader.char()?),
         'Z' => Verb::ShiftZ(reader.char()?),
         'r' | 'm' | '@' => Verb::With(c, reader.char()?),
@@ -311,8 +342,20 @@ fn verb(reader: &mut Reader, key: Key, is_visual: bool) -> Result<(Option<usize>
 
 /// Reads what an operator works on; `is_g` is whether its key came after `g`.
 fn target(reader: &mut Reader, doubled: Option<char>, is_g: bool) -> Result<(Option<usize>, Target), Stop> {
-    let count = reader.count()?;
-    let c = as_letter(reader.next()?).ok_or(Stop::Nothing)?;
+    let mut count = reader.count()?;
+    let mut forced = None;
+    while let Some(shape) = forced_shape(reader.peek()?) {
+        reader.next()?;
+        forced = Some(shape);
+        count = multiply(count, reader.count()?);
+    }
+    let c = match reader.next()? {
+        key if key.ctrl => match ctrl(reader, key)? {
+            Verb::Move(motion) => return Ok((count, forced_target(forced, motion))),
+            _ => return Err(Stop::Nothing),
+        },
+        key => as_letter(key).ok_or(Stop::Nothing)?,
+    };
     if Some(c) == doubled {
         return Ok((count, Target::Line));
     }
@@ -320,13 +363,30 @@ fn target(reader: &mut Reader, doubled: Option<char>, is_g: bool) -> Result<(Opt
         return Ok((count, Target::Object(Object { is_around: c == 'a', kind: reader.char()? })));
     }
     match motion(reader, c)? {
-        Some(motion) => Ok((count, Target::Motion(motion))),
+        Some(motion) => Ok((count, forced_target(forced, motion))),
         None if c == 'g' => match reader.char()? {
             c if is_g && Some(c) == doubled => Ok((count, Target::Line)),
             c @ ('n' | 'N') => Ok((count, Target::Match(c == 'n'))),
             _ => Err(Stop::Nothing),
         },
         None => Err(Stop::Nothing),
+    }
+}
+
+/// What a motion is made to be by `v`, `V` or Ctrl-V before it.
+fn forced_shape(key: Key) -> Option<Shape> {
+    match key.code {
+        KeyCode::Char('v') if key.ctrl => Some(Shape::Block),
+        KeyCode::Char('v') if !key.alt => Some(Shape::Chars),
+        KeyCode::Char('V') if !key.ctrl && !key.alt => Some(Shape::Lines),
+        _ => None,
+    }
+}
+
+fn forced_target(shape: Option<Shape>, motion: Motion) -> Target {
+    match shape {
+        Some(shape) => Target::Forced(shape, motion),
+        None => Target::Motion(motion),
     }
 }
 
@@ -341,10 +401,16 @@ fn motion(reader: &mut Reader, c: char) -> Result<Option<Motion>, Stop> {
             is_forward: matches!(c, 'f' | 't'),
             is_till: matches!(c, 't' | 'T'),
         },
+        '[' | ']' => match reader.char()? {
+            kind @ ('(' | ')' | '{' | '}' | '[' | ']') => Motion::Bracket(c, kind),
+            _ => return Err(Stop::Nothing),
+        },
         '\'' | '`' => Motion::Mark(reader.char()?, c == '\''),
         '/' | '?' => Motion::Search(reader.line()?, c == '/'),
         'g' => match reader.peek()?.code {
-            KeyCode::Char(after @ ('g' | 'e' | 'E' | '_' | 'j' | 'k' | '*' | '#')) => {
+            KeyCode::Char(
+                after @ ('g' | 'e' | 'E' | '_' | 'j' | 'k' | '*' | '#' | '0' | '^' | '$' | 'm' | 'M' | 'o'),
+            ) => {
                 reader.next()?;
                 Motion::G(after)
             }

@@ -31,7 +31,10 @@ pub fn object(rope: &Rope, span: &Range<usize>, object: Object, n: usize) -> Opt
     };
     match object.kind {
         'w' | 'W' if grows => {
-            let more = words(rope, span.end, is_around, object.kind == 'W', n)?;
+            // From the end of a line it goes on in the next one.
+            let is_end = line_end(rope, rope.char_to_line(span.end)) == span.end;
+            let from_next = span.end + usize::from(is_end && span.end < rope.len_chars());
+            let more = words(rope, from_next, is_around, object.kind == 'W', n)?;
             Some((from..more.end, Shape::Chars))
         }
         'w' | 'W' => chars(words(rope, from, is_around, object.kind == 'W', n)),
@@ -49,38 +52,48 @@ pub fn object(rope: &Rope, span: &Range<usize>, object: Object, n: usize) -> Opt
     }
 }
 
-/// Words and the blanks between them, in the line of `from`.
+/// Words and the blanks between them, from line to line: a line's end between two of them is no object. `None` if there are not so
+/// many before an empty line or the end of the text.
 fn words(rope: &Rope, from: usize, is_around: bool, is_big: bool, n: usize) -> Option<Range<usize>> {
-    let line = rope.char_to_line(from);
-    let (first, end) = (rope.line_to_char(line), line_end(rope, line));
+    let end_of = |place: usize| line_end(rope, rope.char_to_line(place));
     let kind = |place: usize| class(rope, place, is_big);
-    let first_kind = kind(from).filter(|_| from < end)?;
+    let is_blank = |place: usize| place < end_of(place) && kind(place) == Some(Class::Blank);
     let run = |from: usize| {
-        let of = kind(from);
+        let (of, end) = (kind(from), end_of(from));
         (from..end).find(|&place| kind(place) != of).unwrap_or(end)
     };
-    let back = |from: usize, of: Class| {
-        (first..from).rev().take_while(|&place| kind(place) == Some(of)).last().unwrap_or(from)
+    // Where the next one begins: on the next line, if this one is at its end.
+    let begin = |place: usize| {
+        let is_end = place == end_of(place);
+        let place = if is_end { place + 1 } else { place };
+        (place <= rope.len_chars() && place < end_of(place)).then_some(place)
     };
-    let start = back(from, first_kind);
-    if !is_around {
-        return Some(start..(0..n).fold(from, |place, _| run(place)));
+    // What is around a word are the blanks behind it; what begins with blanks ends with the word behind them.
+    let one = |place: usize| -> Option<usize> {
+        let place = begin(place)?;
+        match (is_around, is_blank(place)) {
+            (false, _) => Some(run(place)),
+            (true, true) => {
+                let word = begin(run(place))?;
+                Some(run(if is_blank(word) { begin(run(word))? } else { word }))
+            }
+            (true, false) => Some(run(place)).map(|end| if is_blank(end) { run(end) } else { end }),
+        }
+    };
+    if end_of(from) == from {
+        return None;
     }
-    // Each word goes with the blanks after it, or with those before it if the first is blank.
-    let two = |place: usize, blank_first: bool| {
-        let is_blank = kind(place) == Some(Class::Blank) && place < end;
-        let place = if is_blank == blank_first { run(place) } else { place };
-        let is_blank = kind(place) == Some(Class::Blank) && place < end;
-        if is_blank == blank_first { place } else { run(place) }
+    let first = rope.line_to_char(rope.char_to_line(from));
+    let back = |from: usize, of: Option<Class>| {
+        (first..from).rev().take_while(|&place| kind(place) == of).last().unwrap_or(from)
     };
-    let blank_first = first_kind == Class::Blank;
-    let stop = (0..n).fold(from, |place, _| two(place, blank_first));
-    let ends_blank = kind(stop - 1) == Some(Class::Blank);
-    if blank_first || ends_blank {
+    let start = back(from, kind(from));
+    let stop = (0..n).try_fold(from, |place, _| one(place))?;
+    if !is_around || is_blank(from) || is_blank(stop - 1) {
         return Some(start..stop);
     }
     // Without blanks behind it those before it go, unless they indent the line.
-    let before = back(start, Class::Blank);
+    let before = back(start, Some(Class::Blank));
     Some(if before == first { start } else { before }..stop)
 }
 

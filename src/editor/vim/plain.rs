@@ -43,6 +43,7 @@ impl Model {
                 self.vim_put(c == 'P', count, now, effects)
             }
             'u' => self.vim_undo(false, count, now),
+            'U' => self.vim_undo_line(now),
             'J' => self.vim_join(count.unwrap_or(2).max(2), now),
             '~' => {
                 self.vim.is_change = true;
@@ -118,13 +119,8 @@ impl Model {
                 return self.vim_put(c == 'P', count, now, effects);
             }
             'J' => {
-                let lines = self.touched_lines()[0].clone();
-                let start = self.rope().line_to_char(lines.start);
-                let last = self.vim_span().end.saturating_sub(1);
-                let n = self.rope().char_to_line(last) + 1 - lines.start;
-                self.vim_leave_visual();
-                self.select(Selection::caret(start));
-                return self.vim_join(n.max(2), now);
+                let n = self.vim_leave_to_join();
+                return self.vim_join(n, now);
             }
             'I' | 'A' if shape == Shape::Block => {
                 let pieces = self.vim_block();
@@ -145,14 +141,6 @@ impl Model {
             _ => return false,
         }
         true
-    }
-
-    fn vim_undo(&mut self, redo: bool, count: Option<usize>, now: MonoTime) -> bool {
-        let changed = (0..count.unwrap_or(1)).map_while(|_| self.undo(redo, now)).last();
-        if let Some(at) = changed {
-            self.select(Selection::caret(motion::in_line(self.rope(), at)));
-        }
-        changed.is_some()
     }
 
     pub(super) fn vim_join(&mut self, n_lines: usize, now: MonoTime) -> bool {
@@ -180,6 +168,17 @@ impl Model {
         self.make_biased(&edits, Bias::Left, now);
         self.select(Selection::caret(at));
         true
+    }
+
+    /// Leaves visual mode for the start of the selected lines, and returns how many are to be joined.
+    fn vim_leave_to_join(&mut self) -> usize {
+        let (span, rope) = (self.vim_span(), self.rope());
+        let first = rope.char_to_line(span.start);
+        let last = rope.char_to_line(span.end.saturating_sub(1).max(span.start));
+        let start = rope.line_to_char(first);
+        self.vim_leave_visual();
+        self.select(Selection::caret(start));
+        (last + 1 - first).max(2)
     }
 
     /// Makes one line of several, with all the blanks there are.
@@ -233,33 +232,15 @@ impl Model {
                 Mode::Visual(Shape::Block) => self.vim_leave_visual(),
                 _ => self.vim.mode = Mode::Visual(Shape::Block),
             },
-            'a' | 'x' => return self.vim_add(count.unwrap_or(1) as i64 * if c == 'a' { 1 } else { -1 }, now),
+            'a' | 'x' => {
+                return self.vim_add(count.unwrap_or(1) as i64 * if c == 'a' { 1 } else { -1 }, false, now);
+            }
+            'g' => self.vim_tell_place(now),
+            // Everything is drawn as it is anyway.
+            'l' => {}
             'o' | 'i' => return self.vim_jump(c == 'o', count.unwrap_or(1)),
             _ => return false,
         }
-        true
-    }
-
-    /// Adds to the number at or after the caret in its line.
-    fn vim_add(&mut self, by: i64, now: MonoTime) -> bool {
-        self.vim.is_change = true;
-        let rope = self.rope();
-        let (start, end) = (rope.line_to_char(self.line()), line_end(rope, self.line()));
-        let is_digit = |at: usize| rope.get_char(at).is_some_and(|c| c.is_ascii_digit());
-        let head = self.selection.head;
-        let Some(mut first) = (head..end).find(|&at| is_digit(at)) else { return false };
-        while start < first && is_digit(first - 1) {
-            first -= 1;
-        }
-        let last = (first..end).find(|&at| !is_digit(at)).unwrap_or(end);
-        if start < first && rope.char(first - 1) == '-' {
-            first -= 1;
-        }
-        let Ok(number) = rope.slice(first..last).to_string().parse::<i64>() else { return false };
-        let text = number.saturating_add(by).to_string();
-        let at = first + text.len() - 1;
-        self.make_whole(&[Edit { range: first..last, text }], now);
-        self.select(Selection::caret(at));
         true
     }
 
@@ -298,6 +279,16 @@ impl Model {
                 true
             }
             'a' => self.vim_tell_char(now),
+            ';' | ',' => self.vim_to_change(c == ';', count.unwrap_or(1)),
+            '&' => self.vim_ex("%&&", now, effects),
+            'R' => self.vim_insert('R', count, now),
+            'f' => match self.vim_file_name() {
+                Some(name) => {
+                    effects.push(Effect::Open(name));
+                    true
+                }
+                None => self.vim_refuse("there is no name of a file here".to_owned()),
+            },
             'v' => {
                 let Some((mode, anchor, head)) = self.vim.last_visual else { return false };
                 let ends = (self.document.resolve(anchor), self.document.resolve(head));
@@ -319,6 +310,10 @@ impl Model {
                 self.select(Selection::caret(start));
                 done
             }
+            'J' if matches!(self.vim.mode, Mode::Visual(_)) => {
+                let n = self.vim_leave_to_join();
+                self.vim_join_as_is(n, now)
+            }
             'J' => self.vim_join_as_is(count.unwrap_or(2).max(2), now),
             _ => false,
         }
@@ -330,7 +325,13 @@ impl Model {
         true
     }
 
-    pub(super) fn vim_z(&mut self, c: char) -> bool {
+    pub(super) fn vim_z(&mut self, c: char, count: Option<usize>) -> bool {
+        if let Some(n) = count {
+            let line = (n.max(1) - 1).min(self.vim_last_line());
+            let column = column_of(self.rope(), self.selection.head, self.tab_width);
+            let at = at_column(self.rope(), line, column, self.tab_width);
+            self.vim_place(motion::in_line(self.rope(), at));
+        }
         let rows = usize::from(self.layout().text_rows).max(1);
         let line = self.line();
         match c {
@@ -338,6 +339,9 @@ impl Model {
             't' | '\n' => self.scroll.top = line,
             'b' | '-' => self.scroll.top = (line + 1).saturating_sub(rows),
             _ => return false,
+        }
+        if matches!(c, '.' | '\n' | '-') {
+            self.vim_place(motion::first_word(self.rope(), line));
         }
         true
     }

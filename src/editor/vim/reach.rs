@@ -5,12 +5,13 @@ use std::ops::Range;
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::grapheme::Class;
 use crate::editor::search::Options;
+use crate::editor::selection::Selection;
 use crate::editor::{Model, bracket, grapheme};
 
-use super::Search;
 use super::keys::Motion;
 use super::motion::{self, Shape};
 use super::pattern;
+use super::{Mode, Search};
 
 /// What a motion spans: to where, and how that counts.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +60,10 @@ impl Model {
             Motion::Search(line, is_forward) => {
                 let (pattern, offset) = pattern::with_offset(line, if *is_forward { '/' } else { '?' });
                 self.vim.search_offset = offset.to_owned();
+                if let Some(why) = pattern::refused(pattern) {
+                    self.vim.error = Some(why);
+                    return None;
+                }
                 if !pattern.is_empty() {
                     let (needle, options) = self.vim_needle(pattern, "");
                     self.vim_search_with(needle, options).ok()?;
@@ -98,16 +103,60 @@ impl Model {
                 Some(Reach { to: reach.to.min(end), ..reach })
             }
             Motion::G(c) => self.vim_g_reach(*c, count, from),
+            Motion::Bracket(way, kind) => {
+                let step = |at: &usize| self.vim_bracket(*way == ']', *kind, *at);
+                Reach::exclusive(std::iter::successors(step(&from), step).take(n).last()?)
+            }
+        }
+    }
+
+    /// Where what is open at a place was opened, or is closed; for `[` and `]` the next line that begins with a brace.
+    fn vim_bracket(&self, is_forward: bool, kind: char, from: usize) -> Option<usize> {
+        let (rope, line) = (self.rope(), self.rope().char_to_line(from));
+        let begins = |brace: char| move |line: &usize| rope.get_char(rope.line_to_char(*line)) == Some(brace);
+        let (open, close) = if matches!(kind, '(' | ')') { ('(', ')') } else { ('{', '}') };
+        let last = self.vim_last_line();
+        match (is_forward, kind) {
+            (false, '(' | '{') => bracket::opening(rope, from, open, close),
+            (true, ')' | '}') => bracket::closing(rope, from + 1, open, close),
+            (false, '[' | ']') if line == 0 && from == 0 => None,
+            (false, '[') => {
+                Some((0..line).rev().find(begins(open)).map_or(0, |line| rope.line_to_char(line)))
+            }
+            (false, ']') => {
+                Some((0..line).rev().find(begins(close)).map_or(0, |line| rope.line_to_char(line)))
+            }
+            (true, '[' | ']') if line == last => None,
+            (true, kind) if matches!(kind, '[' | ']') => {
+                let brace = if kind == ']' { open } else { close };
+                let to = (line + 1..=last).find(begins(brace)).unwrap_or(last);
+                Some(if begins(brace)(&to) { rope.line_to_char(to) } else { motion::first_word(rope, to) })
+            }
+            _ => None,
         }
     }
 
     /// Where a mark is; `<` and `>` are the ends of the last selection.
     pub(super) fn vim_mark(&self, name: char) -> Option<usize> {
         let Some((_, a, b)) = self.vim.last_visual.filter(|_| matches!(name, '<' | '>')) else {
-            return self.document.resolve(*self.vim.marks.get(&name)?);
+            let at = self.document.resolve(*self.vim.marks.get(&name)?)?;
+            let last = self.vim_last_line();
+            // Behind the last line there is none.
+            return Some(if last < self.rope().char_to_line(at) {
+                self.rope().line_to_char(last)
+            } else {
+                at
+            });
         };
         let (a, b) = (self.document.resolve(a)?, self.document.resolve(b)?);
-        Some(if name == '<' { a.min(b) } else { a.max(b) })
+        let (start, end, rope) = (a.min(b), a.max(b), self.rope());
+        let is_lines = self.vim.last_visual.is_some_and(|(mode, ..)| mode == Mode::Visual(Shape::Lines));
+        Some(match name {
+            '<' if is_lines => rope.line_to_char(rope.char_to_line(start)),
+            '<' => start,
+            _ if is_lines => motion::in_line(rope, line_end(rope, rope.char_to_line(end))),
+            _ => end,
+        })
     }
 
     fn vim_to(&self, c: char, is_forward: bool, is_till: bool, n: usize, from: usize) -> Option<Reach> {
@@ -294,7 +343,37 @@ impl Model {
                     rope.chars_at(end).reversed().take(end - start).take_while(|c| c.is_whitespace()).count();
                 Reach::inclusive((end - n_blanks).saturating_sub(1).max(start))
             }
+            // By rows, where lines go on in the next one.
+            'j' | 'k' if self.is_wrapped() => {
+                let by = n as isize * if c == 'j' { 1 } else { -1 };
+                let at = Selection { goal: self.vim.row_goal, ..Selection::caret(from) };
+                let (to, _) = self.moved_rows(at, by);
+                let is_stuck = rope.char_to_line(to) == line && self.place_of(to).0 == self.place_of(from).0;
+                if is_stuck { None } else { Reach::exclusive(to) }
+            }
             'j' | 'k' => self.vim_plain_reach(c, count, from, false),
+            '0' | '^' | '$' | 'm' => {
+                let row = self.place_of(from).1.chars;
+                let blanks = rope.chars_at(row.start).take(row.len()).take_while(|c| matches!(c, ' ' | '\t'));
+                let columns = usize::from(self.layout().text_columns) / 2;
+                match c {
+                    '0' => Reach::exclusive(row.start),
+                    '^' => Reach::exclusive((row.start + blanks.count()).min(row.end)),
+                    '$' => Reach::inclusive(grapheme::prev(rope, row.end).max(row.start)),
+                    _ => {
+                        let column = column_of(rope, row.start, self.tab_width) + columns;
+                        let to = at_column(rope, line, column, self.tab_width).min(row.end);
+                        Reach::exclusive(motion::in_line(rope, to))
+                    }
+                }
+            }
+            // The middle of the line's text.
+            'M' => {
+                let (start, end) = (rope.line_to_char(line), line_end(rope, line));
+                let percent = count.map_or(50, |n| n.min(100));
+                Reach::exclusive(motion::in_line(rope, start + (end - start) * percent / 100))
+            }
+            'o' => Reach::exclusive(rope.byte_to_char((n - 1).min(rope.len_bytes()))),
             _ => None,
         }
     }

@@ -89,7 +89,8 @@ impl Model {
                 Shape::Lines => last == self.vim_last_line() && 0 < rope.char_to_line(span.start),
                 _ => span.end == rope.len_chars(),
             };
-            self.vim.register = None;
+            // Put with a capital, the registers stay as they are.
+            self.vim.register = is_before.then_some('_');
             self.vim_operate(Operator::Delete, &Target::Selection, None, now, effects);
             is_before = !is_at_end;
             if over == Shape::Lines && shape == Shape::Chars {
@@ -193,6 +194,11 @@ impl Model {
                 own.or_else(|| (!text.is_empty()).then_some(Register { text, shape }))
             }
             '/' => Some(Register { text: self.find.needle.clone(), shape: Shape::Chars }),
+            ':' => self.vim.last_ex.clone().map(|text| Register { text, shape: Shape::Chars }),
+            '.' => {
+                let text = self.vim.last_inserted.iter().filter_map(|key| key.typed()).collect();
+                Some(Register { text, shape: Shape::Chars })
+            }
             '%' => Some(Register { text: self.file.name.clone(), shape: Shape::Chars }),
             name => self.vim.registers.get(&name).cloned(),
         }

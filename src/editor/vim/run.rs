@@ -15,6 +15,7 @@ use super::Mode;
 use super::keys::{Command, Motion, Operator, Target, Verb};
 use super::motion::{self, Shape};
 use super::object;
+use super::reach::Reach;
 
 /// What an operator works on.
 struct Span {
@@ -37,10 +38,20 @@ impl Model {
         let Command { register, count, verb } = command;
         self.vim.register = register;
         let revision = self.revision;
+        let may_change =
+            !matches!(verb, Verb::Move(_) | Verb::Plain('u' | 'U') | Verb::Ctrl('r') | Verb::Ex(_));
+        let line = if may_change { self.vim_line_now() } else { None };
+        let n_lines = self.rope().len_lines();
         let done = self.vim_do(verb, count, now, effects);
+        if may_change && n_lines != self.rope().len_lines() {
+            self.vim.line_before = None;
+        } else if revision != self.revision || self.vim.mode == Mode::Insert {
+            self.vim.line_before = line.or(self.vim.line_before.take());
+        }
         if revision != self.revision {
             // The next `j` goes on from where the edit left the caret.
             self.vim.goal = None;
+            self.vim.row_goal = None;
         }
         done
     }
@@ -69,7 +80,10 @@ impl Model {
             Verb::G('t') => self.vim_arrange(Arrange::Next, effects),
             Verb::G('T') => self.vim_arrange(Arrange::Previous, effects),
             Verb::G(c) => self.vim_g(c, count, now, effects),
-            Verb::Z(c) => self.vim_z(c),
+            Verb::GCtrl(c) => {
+                self.vim_add(count.unwrap_or(1) as i64 * if c == 'a' { 1 } else { -1 }, true, now)
+            }
+            Verb::Z(c) => self.vim_z(c, count),
             Verb::ShiftZ(c) => self.vim_ex(if c == 'Z' { "x" } else { "q!" }, now, effects),
             // As `:q`: the window goes, and the program with the last one.
             Verb::Window('q') => self.vim_ex("q", now, effects),
@@ -82,6 +96,8 @@ impl Model {
                     Some(n) => format!(".,.+{}{line}", n.max(1) - 1),
                     None => line,
                 };
+                // Undone, it leaves the caret where it changed something first.
+                self.vim.caret_before = usize::MAX;
                 let done = self.vim_ex(&line, now, effects);
                 if !line.trim().starts_with('@') {
                     self.vim.last_ex = Some(line);
@@ -99,13 +115,19 @@ impl Model {
         }
         let holds_end =
             self.vim.mode == Mode::Visual(Shape::Chars) && matches!(motion, Motion::Plain('l' | ' '));
+        let is_by_rows = matches!(motion, Motion::G('j' | 'k')) && self.is_wrapped();
+        if is_by_rows && self.vim.row_goal.is_none() {
+            let row = self.place_of(from).1;
+            self.vim.row_goal = Some(row.cells_before(self.rope(), from, self.tab_width));
+        }
         let Some(reach) = self.vim_reach(motion, count, from, holds_end) else { return false };
         let rope = self.rope();
-        let is_vertical = matches!(motion, Motion::Plain('j' | 'k') | Motion::G('j' | 'k'));
+        let is_vertical = matches!(motion, Motion::Plain('j' | 'k') | Motion::G('j' | 'k')) && !is_by_rows;
         let is_far = matches!(
             motion,
             Motion::Plain('G' | 'n' | 'N' | '*' | '#' | '%' | '{' | '}' | '(' | ')' | 'H' | 'M' | 'L')
-                | Motion::G('g')
+                | Motion::G('g' | 'o')
+                | Motion::Bracket(..)
                 | Motion::Search(..)
                 | Motion::Mark(..)
         );
@@ -120,6 +142,9 @@ impl Model {
             Motion::Plain('l' | ' ') if self.vim.mode == Mode::Visual(Shape::Chars) => reach.to,
             _ => motion::in_line(rope, reach.to),
         };
+        if !is_by_rows {
+            self.vim.row_goal = None;
+        }
         if !is_vertical {
             self.vim.goal = (*motion == Motion::Plain('$')).then_some(usize::MAX / 2);
         }
@@ -152,7 +177,7 @@ impl Model {
                     return None;
                 }
                 let last = (first + n - 1).min(self.vim_last_line().max(first));
-                let caret = if n == 1 { motion::first_word(rope, first) } else { from };
+                let caret = if n == 1 { motion::first_word(rope, first).min(from) } else { from };
                 Some(Span { range: chars_of(rope, first..last + 1), shape: Shape::Lines, caret })
             }
             Target::Match(is_forward) => Span::new(self.vim_match(*is_forward)?, Shape::Chars),
@@ -172,6 +197,10 @@ impl Model {
                 let end = (1..count.unwrap_or(1)).fold(first, |at, _| motion::word_end(rope, at, is_big));
                 Span::new(from..grapheme::next(rope, end), Shape::Chars)
             }
+            Target::Forced(shape, motion) => {
+                let reach = self.vim_reach(motion, count, from, true)?;
+                self.vim_forced(*shape, from, reach)
+            }
             Target::Motion(motion) => {
                 let reach = self.vim_reach(motion, count, from, true)?;
                 let rope = self.rope();
@@ -190,6 +219,41 @@ impl Model {
                     shape => (range, shape),
                 };
                 Some(Span { range, shape, caret: start })
+            }
+        }
+    }
+
+    /// What a motion spans that is made to be characters, lines or a block. Made to be what it is, characters end at the other side
+    /// of the last one.
+    fn vim_forced(&mut self, shape: Shape, from: usize, reach: Reach) -> Option<Span> {
+        let rope = self.rope();
+        let to = match (shape, reach.is_inclusive || reach.shape == Shape::Lines) {
+            // Behind a line's last character there is none that a motion could end on.
+            (Shape::Chars, true) => motion::in_line(rope, reach.to),
+            _ => reach.to,
+        };
+        let (start, end) = (from.min(to), from.max(to).min(rope.len_chars()));
+        let is_inclusive = match reach.shape {
+            Shape::Chars if shape == Shape::Chars => !reach.is_inclusive,
+            Shape::Chars => reach.is_inclusive,
+            _ => shape == Shape::Block,
+        };
+        match shape {
+            Shape::Lines => {
+                Some(Span { range: self.vim_whole_lines(&(start..end.max(start + 1))), shape, caret: start })
+            }
+            Shape::Chars => {
+                let is_end = end == line_end(rope, rope.char_to_line(end));
+                Span::new(start..if is_inclusive && !is_end { grapheme::next(rope, end) } else { end }, shape)
+            }
+            Shape::Block => {
+                let head = match is_inclusive || reach.to <= from {
+                    true => reach.to,
+                    false => grapheme::prev(rope, reach.to),
+                };
+                self.vim.goal = None;
+                self.select(Selection { anchor: from, head, goal: None });
+                Span::new(self.vim_span(), shape)
             }
         }
     }
@@ -237,6 +301,7 @@ impl Model {
         let Some(Span { range, shape, caret }) = self.vim_target(operator, target, count) else {
             return false;
         };
+        self.vim.caret_before = caret;
         let pieces = if shape == Shape::Block { self.vim_block() } else { vec![range.clone()] };
         self.vim.is_change |= operator != Operator::Yank;
         if operator != Operator::Yank && !self.may_edit(now) {
@@ -245,6 +310,9 @@ impl Model {
         }
         if matches!(operator, Operator::Delete | Operator::Change | Operator::Yank) {
             self.vim_keep(&pieces, shape, operator == Operator::Yank, effects);
+        }
+        if operator == Operator::Yank {
+            self.vim.yanked = Some(range.clone());
         }
         let start = pieces[0].start;
         let was_visual = matches!(self.vim.mode, Mode::Visual(_));
@@ -269,13 +337,16 @@ impl Model {
                 let line = self.rope().char_to_line(start.min(self.rope().len_chars()));
                 self.select(Selection::caret(motion::first_word(self.rope(), line)));
             }
-            Operator::Reflow => {
+            Operator::Reflow | Operator::ReflowHere => {
+                let mark = self.document.anchor(self.selection.head, Bias::Right);
                 let rope = self.rope();
                 let (first, last) = (rope.char_to_line(range.start), range.end.saturating_sub(1));
                 let last = rope.char_to_line(last.max(range.start)).min(self.vim_last_line());
                 self.vim_reflow(first..last.max(first) + 1, now);
+                let at = self.document.resolve(mark).filter(|_| operator == Operator::ReflowHere);
+                at.into_iter().for_each(|at| self.select(Selection::caret(motion::in_line(self.rope(), at))));
             }
-            Operator::Lower | Operator::Upper | Operator::SwapCase => {
+            Operator::Lower | Operator::Upper | Operator::SwapCase | Operator::Rot13 => {
                 self.vim_case(&pieces, operator, now);
                 self.select(Selection::caret(caret.min(self.rope().len_chars())));
             }
@@ -328,6 +399,7 @@ impl Model {
             match operator {
                 Operator::Lower => c.to_lowercase().collect(),
                 Operator::Upper => c.to_uppercase().collect(),
+                Operator::Rot13 => rot13(c).to_string(),
                 _ if c.is_lowercase() => c.to_uppercase().collect(),
                 _ => c.to_lowercase().collect(),
             }
@@ -343,4 +415,9 @@ impl Model {
             .collect();
         self.make_biased(&edits, Bias::Left, now);
     }
+}
+
+fn rot13(c: char) -> char {
+    let first = if c.is_ascii_uppercase() { b'A' } else { b'a' };
+    if c.is_ascii_alphabetic() { char::from((c as u8 - first + 13) % 26 + first) } else { c }
 }

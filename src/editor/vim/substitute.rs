@@ -149,10 +149,9 @@ impl Model {
 
 /// Returns what stands between the parts of `/this/that/flags`; `None` if there are none.
 fn border(arguments: &str) -> Option<char> {
-    arguments
-        .chars()
-        .next()
-        .filter(|c| !c.is_alphanumeric() && !c.is_whitespace() && !"\\&~#\"|".contains(*c) || *c == '#')
+    let parts =
+        |c: &char| !c.is_alphanumeric() && !c.is_whitespace() && !matches!(c, '\\' | '&' | '~' | '"' | '|');
+    arguments.chars().next().filter(parts)
 }
 
 /// Returns the bytes of `/this/that/`, as far as they are there: of `s`, these are no commands.
