@@ -65,7 +65,7 @@ pub async fn open(setting: &Setting, target: Target) -> anyhow::Result<Working> 
         Target::Link(link) => return Ok(by_link(link)),
         Target::File(loaded, _) => loaded,
     };
-    let Opened { session, doc, read_only, .. } = session::open(setting, &loaded, How::Edit).await?;
+    let Opened { session, doc, read_only, .. } = session::open(setting, &loaded, How::Visit).await?;
     if read_only.is_none() {
         return Ok(Working { session, doc, is_kept: true });
     }

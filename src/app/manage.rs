@@ -214,7 +214,8 @@ async fn ask(setting: &Setting, link: &LinkUrl, order: &Value) -> anyhow::Result
     let answer = asked?;
     let text = String::from_utf8_lossy(&answer.body);
     match answer.status {
-        200 => Ok(serde_json::from_str(&text)?),
+        200 => serde_json::from_str(&text)
+            .map_err(|_| anyhow!("{} answered with something else: it is not a coedit relay", link.server)),
         403 => bail!("{}; only the link that `coedit share` printed may do this", safe::line(text.trim())),
         400 | 503 => bail!("{}", safe::line(text.trim())),
         404 => bail!(

@@ -29,24 +29,12 @@ pub struct Wanted {
 /// # Errors
 /// In one sentence: not a link, not reachable, refused, read only, nothing in place of something.
 pub async fn put(setting: &Setting, named: &str, wanted: Wanted) -> anyhow::Result<()> {
-    let Working { mut session, mut doc, is_kept } = open(setting, named).await?;
-    let mut done = session.settle(&mut doc, share::PATIENCE).await;
-    // The edits to a file are kept in its journal, so they can be made offline, too.
-    if done.is_ok() || is_kept {
-        match change(&mut doc, &wanted) {
-            Ok(false) => {}
-            Ok(true) => {
-                session.edited(&mut doc, &mut Vec::new());
-                done = session.settle(&mut doc, share::PATIENCE).await;
-            }
-            Err(error) => {
-                session.end(&mut doc, Ending::Abrupt).await;
-                return Err(error);
-            }
-        }
-    }
-    session.end(&mut doc, Ending::Abrupt).await;
-    done.map_err(|sentence| failure(sentence, named, is_kept))
+    let mut editing = Editing::begin(setting, named).await?;
+    let made = match editing.may_edit() {
+        Ok(()) => change(&mut editing.doc, &wanted),
+        Err(error) => Err(error),
+    };
+    editing.finish(made, named).await
 }
 
 /// Hands the text to a command, and puts back what the command changed; what others type meanwhile stays.
@@ -59,30 +47,80 @@ pub async fn edit(
     command: Vec<OsString>,
     may_be_empty: bool,
 ) -> anyhow::Result<()> {
-    let Working { mut session, mut doc, is_kept } = open(setting, named).await?;
-    let settled = session.settle(&mut doc, share::PATIENCE).await;
-    let edited = match settled {
-        Err(sentence) if !is_kept => Err(anyhow!(sentence)),
-        _ => run_beside(&mut session, &mut doc, command, may_be_empty).await,
-    };
-    let done = match edited {
-        Ok(true) => {
-            session.settle(&mut doc, share::PATIENCE).await.map_err(|why| failure(why, named, is_kept))
-        }
-        Ok(false) => Ok(()),
+    let mut editing = Editing::begin(setting, named).await?;
+    let made = match editing.may_edit() {
+        Ok(()) => run_beside(&mut editing, command, may_be_empty).await,
         Err(error) => Err(error),
     };
-    session.end(&mut doc, Ending::Abrupt).await;
-    done
+    editing.finish(made, named).await
+}
+
+/// A shared document that is opened to be changed.
+struct Editing {
+    session: Session,
+    doc: Document,
+    is_kept: bool,
+    /// Whether it was in sync when it was opened, or why not.
+    settled: Result<(), String>,
+}
+
+impl Editing {
+    /// Opens what a user named, and waits until it is in sync.
+    async fn begin(setting: &Setting, named: &str) -> anyhow::Result<Editing> {
+        let target = cat::target(setting, named)?;
+        if let Target::File(_, false) = target {
+            bail!("{named} is not shared; share it first with coedit share {named}");
+        }
+        let Working { mut session, mut doc, is_kept } = cat::open(setting, target).await?;
+        let settled = session.settle(&mut doc, share::PATIENCE).await;
+        Ok(Editing { session, doc, is_kept, settled })
+    }
+
+    /// Says why nothing can be changed, if so.
+    fn may_edit(&self) -> anyhow::Result<()> {
+        match &self.settled {
+            // The edits to a file are kept in its journal, so they can be made offline, too.
+            Err(sentence) if !self.is_kept => bail!("{sentence}"),
+            _ if self.session.may_only_read() => bail!("this link can only read; nothing was changed"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands on what was made, if anything, and ends the session.
+    async fn finish(mut self, made: anyhow::Result<bool>, named: &str) -> anyhow::Result<()> {
+        let done = match (made, self.settled.clone()) {
+            (Ok(true), _) => self.hand_on(named).await,
+            (Ok(false), settled) => {
+                settled.map_err(|sentence| anyhow!("not in sync: {sentence}; nothing had to be changed here"))
+            }
+            (Err(error), _) => Err(error),
+        };
+        self.session.end(&mut self.doc, Ending::Abrupt).await;
+        done
+    }
+
+    /// Waits until what was made is kept here, and acknowledged.
+    async fn hand_on(&mut self, named: &str) -> anyhow::Result<()> {
+        self.session.edited(&mut self.doc, &mut Vec::new());
+        let kept = self.session.keep_all(&mut self.doc, share::PATIENCE).await;
+        kept.map_err(|sentence| anyhow!("{named} could not be changed: {sentence}"))?;
+        let sent = self.session.settle(&mut self.doc, share::PATIENCE).await;
+        sent.map_err(|sentence| match self.is_kept {
+            true => {
+                anyhow!("not sent yet: {sentence}; the edits are kept and sent when {named} is opened again")
+            }
+            false => anyhow!(sentence),
+        })
+    }
 }
 
 /// Runs the command while the session goes on. Returns whether it changed anything.
 async fn run_beside(
-    session: &mut Session,
-    doc: &mut Document,
+    editing: &mut Editing,
     command: Vec<OsString>,
     may_be_empty: bool,
 ) -> anyhow::Result<bool> {
+    let Editing { session, doc, .. } = editing;
     let base = Document::to_string(doc);
     let input = base.clone();
     let mut running = tokio::task::spawn_blocking(move || run(&command, input));
@@ -92,11 +130,7 @@ async fn run_beside(
             event = session.next_event() => session.handle(event, doc, &mut Vec::new()),
         }
     };
-    let is_changed = change(doc, &Wanted { text, base: Some(base), may_be_empty })?;
-    if is_changed {
-        session.edited(doc, &mut Vec::new());
-    }
-    Ok(is_changed)
+    change(doc, &Wanted { text, base: Some(base), may_be_empty })
 }
 
 /// Returns what the command makes of the text.
@@ -120,15 +154,6 @@ fn run(command: &[OsString], input: String) -> anyhow::Result<String> {
     text::decode(output.stdout, &format!("what {name} printed"))
 }
 
-/// Opens what a user named, if it is shared.
-async fn open(setting: &Setting, named: &str) -> anyhow::Result<Working> {
-    let target = cat::target(setting, named)?;
-    if let Target::File(_, false) = target {
-        bail!("{named} is not shared; share it first with coedit share {named}");
-    }
-    cat::open(setting, target).await
-}
-
 /// Makes the edits. Returns whether there were any.
 fn change(doc: &mut Document, wanted: &Wanted) -> anyhow::Result<bool> {
     let now = Document::to_string(doc);
@@ -144,13 +169,6 @@ fn change(doc: &mut Document, wanted: &Wanted) -> anyhow::Result<bool> {
         merged.insert(edit.at, &edit.text);
     }
     Ok(diff::make_equal(doc, &merged.to_string())? != 0)
-}
-
-fn failure(sentence: String, named: &str, is_kept: bool) -> anyhow::Error {
-    match is_kept {
-        true => anyhow!("not sent yet: {sentence}; the edits are kept and sent when {named} is opened again"),
-        false => anyhow!(sentence),
-    }
 }
 
 #[cfg(test)]

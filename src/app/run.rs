@@ -1,7 +1,7 @@
 //! From the command line to the command.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             runtime.block_on(relay::run(settings))
         }
         Some(Command::Relay { action: Some(action), .. }) => ask_relay(&setting, action),
-        Some(Command::Cat { target }) => print(block_on(cat::text_of(&setting, &target))?.as_bytes()),
+        Some(Command::Cat { target }) => print_text(&block_on(cat::text_of(&setting, &target))?),
         Some(Command::Put { target, base, allow_empty }) => {
             let base = base.map(|file| text::read_file(&file)).transpose()?;
             let text = text::read_standard_input()?;
@@ -145,8 +145,8 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
 
 /// Returns the link, and the file for it, if that is what stands where files are expected.
 fn joined(names: &[OsString]) -> Result<Option<(LinkUrl, Option<PathBuf>)>, Usage> {
-    let is_link = |name: &&str| name.starts_with("http://") || name.starts_with("https://");
-    let link = names.iter().filter_map(|name| name.to_str()).find(is_link);
+    // One with a slip in it must not become a file's name, secret and all.
+    let link = names.iter().filter_map(|name| name.to_str()).find(|name| LinkUrl::is_meant(name));
     match (link, names) {
         (None, _) => match cli::meant_command(names) {
             Some(command) => {
@@ -241,6 +241,11 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 fn say(remark: &str) {
     // Nobody may be there to be told.
     let _ = writeln!(std::io::stderr(), "coedit: {}", safe::line(remark));
+}
+
+/// Prints a text that others may have written: as it is, unless a terminal would take what is in it for orders.
+fn print_text(text: &str) -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() { print(safe::text(text).as_bytes()) } else { print(text.as_bytes()) }
 }
 
 /// Prints; whoever closed the pipe has read enough.

@@ -172,6 +172,12 @@ impl Session {
         self.link.as_ref()
     }
 
+    /// Returns whether edits made here would reach nobody: the link can only read, or its owner decided so.
+    pub fn may_only_read(&self) -> bool {
+        let is_reader = matches!(self.room.status(), Status::ReadOnly { .. });
+        is_reader || self.link.as_ref().is_some_and(|link| link.secret.access().is_none())
+    }
+
     /// Returns whether no other side ever had anything of the document.
     pub fn is_unknown_elsewhere(&self) -> bool {
         self.room.acknowledged().is_empty()
@@ -349,7 +355,7 @@ impl Session {
     /// # Errors
     /// In one sentence: refused, not reachable, or not done within `patience`.
     pub async fn settle(&mut self, doc: &mut Document, patience: Duration) -> Result<(), String> {
-        self.run_until(doc, patience, |session| match session.room.status() {
+        self.run_online_until(doc, patience, |session| match session.room.status() {
             Status::Synced { .. } | Status::ReadOnly { n_kept: 0, .. } if session.is_caught_up => {
                 Some(Ok(()))
             }
@@ -372,7 +378,7 @@ impl Session {
     /// # Errors
     /// As [`Session::settle`].
     pub async fn catch_up(&mut self, doc: &mut Document, patience: Duration) -> Result<(), String> {
-        self.run_until(doc, patience, |session| session.is_caught_up.then_some(Ok(()))).await
+        self.run_online_until(doc, patience, |session| session.is_caught_up.then_some(Ok(()))).await
     }
 
     /// Runs without a screen until the other side has welcomed this one, and so has said what the document is called.
@@ -380,13 +386,45 @@ impl Session {
     /// # Errors
     /// As [`Session::settle`].
     pub async fn greet(&mut self, doc: &mut Document, patience: Duration) -> Result<(), String> {
-        self.run_until(doc, patience, |session| session.name.is_some().then_some(Ok(()))).await
+        self.run_online_until(doc, patience, |session| session.name.is_some().then_some(Ok(()))).await
+    }
+
+    /// Runs without a screen until all that was edited is on the disk here, connected or not. What nothing is kept of counts as
+    /// kept.
+    ///
+    /// # Errors
+    /// In one sentence: the disk takes nothing, or not within `patience`.
+    pub async fn keep_all(&mut self, doc: &mut Document, patience: Duration) -> Result<(), String> {
+        let outcome = |session: &Session| match session.room.status() {
+            _ if session.room.is_durable() => Some(Ok(())),
+            Status::NotKept { .. } => Some(Err("the disk here takes no edits".to_owned())),
+            _ => None,
+        };
+        self.run_until(doc, patience, "the disk here has not taken the edits", outcome).await
+    }
+
+    async fn run_online_until(
+        &mut self,
+        doc: &mut Document,
+        patience: Duration,
+        outcome: impl Fn(&Session) -> Option<Result<(), String>>,
+    ) -> Result<(), String> {
+        let or_failed = |session: &Session| {
+            outcome(session).or_else(|| match session.room.status() {
+                Status::Denied { sentence, .. } | Status::Offline { reason: sentence, .. } => {
+                    Some(Err(sentence.clone()))
+                }
+                _ => None,
+            })
+        };
+        self.run_until(doc, patience, "not in sync", or_failed).await
     }
 
     async fn run_until(
         &mut self,
         doc: &mut Document,
         patience: Duration,
+        otherwise: &str,
         outcome: impl Fn(&Session) -> Option<Result<(), String>>,
     ) -> Result<(), String> {
         let until = Instant::now() + patience;
@@ -394,14 +432,9 @@ impl Session {
             if let Some(outcome) = outcome(self) {
                 return outcome;
             }
-            if let Status::Denied { sentence, .. } | Status::Offline { reason: sentence, .. } =
-                self.room.status()
-            {
-                return Err(sentence.clone());
-            }
             match tokio::time::timeout_at(until, self.next_event()).await {
                 Ok(event) => self.handle(event, doc, &mut Vec::new()),
-                Err(_) => return Err(format!("not in sync after {} s; try again", patience.as_secs())),
+                Err(_) => return Err(format!("{otherwise} after {} s; try again", patience.as_secs())),
             }
         }
     }

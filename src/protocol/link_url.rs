@@ -85,6 +85,11 @@ impl LinkUrl {
         Ok(LinkUrl { server: ServerUrl { base_path: base_path.to_owned(), ..server }, document, secret })
     }
 
+    /// Returns whether a text begins as a link does, however it goes on.
+    pub fn is_meant(text: &str) -> bool {
+        text.trim_start().split_once("://").is_some_and(|(scheme, _)| is_tls(scheme).is_some())
+    }
+
     /// Returns the same link, for reading only.
     pub fn read_only(&self) -> LinkUrl {
         LinkUrl { secret: self.secret.read_only(), ..self.clone() }
@@ -155,11 +160,7 @@ fn parse_server(text: &str) -> Result<(ServerUrl, &str), LinkError> {
         return Err(LinkError::Empty);
     }
     let (scheme, rest) = text.split_once("://").ok_or(LinkError::Scheme)?;
-    let is_tls = match scheme.to_ascii_lowercase().as_str() {
-        "http" | "ws" => false,
-        "https" | "wss" => true,
-        _ => return Err(LinkError::Scheme),
-    };
+    let is_tls = is_tls(scheme).ok_or(LinkError::Scheme)?;
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (host, port) = split_port(authority)?;
     let port = match port {
@@ -168,6 +169,15 @@ fn parse_server(text: &str) -> Result<(ServerUrl, &str), LinkError> {
         None => 80,
     };
     Ok((ServerUrl { is_tls, host: host.to_ascii_lowercase(), port, base_path: String::new() }, path))
+}
+
+/// Returns whether a scheme is one with TLS; `None` if links have no such.
+fn is_tls(scheme: &str) -> Option<bool> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "ws" => Some(false),
+        "https" | "wss" => Some(true),
+        _ => None,
+    }
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), LinkError> {

@@ -23,6 +23,18 @@ pub fn lines(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Returns a text for a terminal: line ends and tabs stay, other controls are written out.
+pub fn text(text: &str) -> String {
+    let shown = |part: &str| part.split('\t').map(line).collect::<Vec<_>>().join("\t");
+    text.split('\n')
+        .map(|part| match part.strip_suffix('\r') {
+            Some(part) => format!("{}\r", shown(part)),
+            None => shown(part),
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// Returns somebody's name: one line, at most `NAME_CELLS_MAX` cells, never invisible. Private characters and
 /// lone joiners are written out here although a text may hold them.
 pub fn name(text: &str, id: u32) -> String {
@@ -106,6 +118,11 @@ mod tests {
             assert_eq!(line(hostile), shown);
             check_harmless(&line(hostile));
         }
+    }
+
+    #[test]
+    fn a_text_keeps_its_line_ends_and_tabs_alone() {
+        assert_eq!(text("a\tb\x1b[31m\r\n\u{9b}c\rd\n"), "a\tb^[[31m\r\n<U+009B>c^Md\n");
     }
 
     #[test]

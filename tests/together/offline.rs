@@ -217,3 +217,52 @@ fn cat_and_put_of_a_file_that_is_open_here_never_work_on_an_empty_text() {
     let put = ana.run_with_input(&["put", "a.txt"], b"other\n");
     assert!(put.code == Some(1) && !put.stderr.contains("kept"), "{put:?}");
 }
+
+#[test]
+fn what_reaches_nobody_is_not_edited_by_put_or_edit() {
+    let relay = Relay::start();
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("a.txt", "text\n");
+    let link = ana.share("a.txt", &relay.url());
+    let only_reads = ana.ok(&["link", &link, "--new", "--read-only"]);
+    let on_ben = ben.join(&only_reads, "ben.txt");
+    on_ben.wait_for_text("text");
+    on_ben.save();
+    on_ben.quit();
+    for args in [&["put", "ben.txt"][..], &["put", &only_reads], &["edit", "ben.txt", "--", "tr", "t", "T"]] {
+        let refused = ben.run_with_input(args, b"other\n");
+        assert!(refused.code == Some(1) && refused.stderr.contains("nothing was changed"), "{refused:?}");
+    }
+    assert_eq!(ben.ok(&["cat", "ben.txt"]), "text");
+    assert_eq!(ana.ok(&["cat", "a.txt"]), "text");
+}
+
+#[test]
+fn whoever_shared_a_file_keeps_the_link_that_owns_it() {
+    let relay = Relay::start();
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    let link = ana.share("a.txt", &relay.url());
+    let other = ana.ok(&["link", &link, "--new", "--expires", "1h"]);
+    ana.open(&["join", &other, "a.txt"]).wait_for_text("another link");
+    assert!(ana.ok(&["docs", "--links"]).contains(&link));
+    let refused = ana.run(&["HTTP://127.0.0.1:1/d/typo#secret"]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("link"), "{refused:?}");
+}
+
+#[test]
+fn cat_and_put_offer_nobody_what_an_editor_here_hosted() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n");
+    let screen = ana.open(&["share", "a.txt", "--listen", "127.0.0.1:0"]);
+    screen.wait_for_status("hosting");
+    screen.quit();
+    let before = ana.ok(&["docs", "--links"]);
+    // Were it hosted again, its port would be tried, and another one taken.
+    let port = before.split("127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()).expect("a port");
+    let _taken = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).expect("it is free");
+    assert_eq!(ana.ok(&["cat", "a.txt"]), "text");
+    assert_eq!(ana.run_with_input(&["put", "a.txt"], b"text\nmore\n").code, Some(0));
+    assert_eq!(ana.ok(&["cat", "a.txt"]), "text\nmore");
+    assert_eq!(ana.ok(&["docs", "--links"]), before);
+}

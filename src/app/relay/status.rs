@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use serde_json::Value;
 
 use crate::io::http;
@@ -30,9 +30,24 @@ pub async fn ask(
     }
     let text =
         String::from_utf8(answer.body).map_err(|_| anyhow!("{server} answered with something else"))?;
-    let status: Value = serde_json::from_str(&text).context("the answer is no status")?;
+    let status: Value = serde_json::from_str(&text)
+        .map_err(|_| anyhow!("{server} answered with something else: it is not a coedit relay"))?;
     let is_ready = status["ready"] == Value::Bool(true);
-    Ok((if is_json { format!("{text}\n") } else { lines(&status) }, is_ready))
+    Ok((if is_json { format!("{}\n", ascii(&text)) } else { lines(&status) }, is_ready))
+}
+
+/// Returns JSON that says the same in ASCII: names in it must not act on a terminal, and programs get the names as they are.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            ' '..='~' => out.push(c),
+            // Beside strings they are blanks, and in them they do not stand.
+            '\n' | '\r' | '\t' => out.push(' '),
+            c => out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+        }
+    }
+    out
 }
 
 fn lines(status: &Value) -> String {
@@ -65,4 +80,17 @@ fn lines(status: &Value) -> String {
     let refusals: Vec<String> = refusals.map(|(why, count)| format!("{} {why}", number(count))).collect();
     line("refusals", if refusals.is_empty() { "none".to_owned() } else { refusals.join(", ") });
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_on_a_terminal_is_ascii_and_says_the_same() {
+        let status = serde_json::json!({ "name": "\u{9b}31m\u{202e}\u{7f}\u{1b}é👩\t" });
+        let shown = ascii(&serde_json::to_string_pretty(&status).expect("it is JSON"));
+        assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{shown:?}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).expect("still JSON"), status);
+    }
 }

@@ -33,6 +33,8 @@ use crate::sync::{RoomConfig, Serve, Upstream};
 pub enum How {
     /// Edit; go online if the file is linked.
     Edit,
+    /// As [`How::Edit`], for a moment and without a screen: what this machine hosts is not offered to others for that.
+    Visit,
     /// Share: at this relay, or from this machine.
     Share {
         /// The relay; with none, this machine hosts.
@@ -127,8 +129,9 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     let mut accepting = None;
     let had_link = plan.record.linked.is_some();
     let is_join = is_join(&how);
+    let is_visit = matches!(how, How::Visit);
     match how {
-        How::Edit => {}
+        How::Edit | How::Visit => {}
         How::Join(link) => join(&mut plan, &link)?,
         How::Share { relay: Some(relay), .. } if had_link => share_again_at(&mut plan, relay)?,
         How::Share { relay: Some(relay), .. } => share_at(&mut plan, relay, Role::Owner),
@@ -146,7 +149,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     }
     // A file that was hosted is hosted again, so that its link goes on working.
     let role = plan.record.linked.as_ref().map(|linked| linked.role);
-    if role == Some(Role::Host) && accepting.is_none() {
+    if role == Some(Role::Host) && accepting.is_none() && !is_visit {
         let before = plan.record.linked.clone();
         accepting = Some(host_again(&mut plan, &channels).await?);
         if plan.record.linked != before {
@@ -315,11 +318,13 @@ fn plan_without_journal(loaded: &Loaded, how: &How, error: anyhow::Error) -> any
     let hash = loaded.file.as_ref().and_then(|file| file.hash());
     let plan = |path| Plan::new(loaded.text.clone(), (hash, hash.map(|_| loaded.meta.format)), true, path);
     match error.downcast_ref::<StorageError>() {
-        Some(StorageError::Locked { .. }) if matches!(how, How::Edit) => {
+        Some(StorageError::Locked { .. }) if matches!(how, How::Edit | How::Visit) => {
             let words = "it is open in another coedit here; once that ends, any key makes it yours";
             Ok(Plan { read_only: Some(words.to_owned()), is_taken: true, ..plan(None)? })
         }
-        Some(StorageError::NotOpened { .. } | StorageError::Failed { .. }) if matches!(how, How::Edit) => {
+        Some(StorageError::NotOpened { .. } | StorageError::Failed { .. })
+            if matches!(how, How::Edit | How::Visit) =>
+        {
             let words = format!("edits are not kept until you save: {error}");
             Ok(Plan { warning: Some(words), ..plan(None)? })
         }
@@ -349,9 +354,14 @@ fn join(plan: &mut Plan, link: &LinkUrl) -> anyhow::Result<()> {
                     "that file belongs to another shared document; name another file: coedit join LINK FILE"
                 );
             }
-            // The server may have moved, or the secret may be another. Who shared it keeps what lets write.
-            if linked.role == Role::Guest || linked.role == Role::Owner && link.secret.access().is_some() {
-                plan.record.linked = Some(Linked { url: link.to_string(), role: linked.role });
+            // The server may have moved, or the secret may be another. Who shared it keeps the link that owns it.
+            let is_other = LinkUrl::parse(&linked.url)?.secret.token().hash() != link.secret.token().hash();
+            match linked.role {
+                Role::Owner if is_other => bail!(
+                    "that file was shared with another link, which stays with it: coedit FILE opens it; this one needs a file of its own: coedit join LINK FILE"
+                ),
+                Role::Host => {}
+                role => plan.record.linked = Some(Linked { url: link.to_string(), role }),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What a document's owner may do with its links and with those who are here. None of it touches the text.
 
+use std::collections::BTreeMap;
+
 use super::{DENIED, Room};
 use crate::base::limits;
 use crate::base::time::{Millis, MonoTime, WallTime};
@@ -108,11 +110,12 @@ impl Room {
     }
 
     fn person_reports(&self) -> Vec<PersonReport> {
-        let name = |id: ConnectionId| self.people().into_iter().find(|(other, _)| *other == id);
+        let names: BTreeMap<ConnectionId, String> =
+            self.people().into_iter().map(|(id, presence)| (id, presence.name)).collect();
         let members = self.serving.links.values().filter_map(|link| link.member.as_ref());
         let report = |member: &super::Member| PersonReport {
             connection: member.connection,
-            name: name(member.connection).map(|(_, presence)| presence.name).unwrap_or_default(),
+            name: names.get(&member.connection).cloned().unwrap_or_default(),
             mode: member.mode,
         };
         members.map(report).collect()
@@ -178,7 +181,10 @@ impl Room {
             members.map(|(id, member)| (id, self.allowed(member.shown, member.session, wall))).collect();
         for (link, mode) in allowed {
             match mode {
-                Some(mode) => self.set_mode(link, mode, step),
+                Some(mode) => {
+                    self.set_until(link, wall, step);
+                    self.set_mode(link, mode, step);
+                }
                 None => self.end_link(link, ended(RefuseCode::Dismissed, REVOKED), step),
             }
         }
@@ -206,6 +212,19 @@ impl Room {
     pub(super) fn expires_at(&self, shown: TokenHash, wall: WallTime, now: MonoTime) -> Option<MonoTime> {
         let grant = self.grants().iter().find(|grant| grant.hash == shown)?;
         Some(now.after(Millis(grant.expires?.0.saturating_sub(wall.0))))
+    }
+
+    /// Notes when the right of a link ends: it may have been given another time.
+    fn set_until(&mut self, link: LinkId, wall: WallTime, step: &mut Step<'_>) {
+        let member = |serving: &super::Serving| Some(serving.links.get(&link)?.member.as_ref()?.shown);
+        let Some(shown) = member(&self.serving) else { return };
+        let until = self.expires_at(shown, wall, step.now);
+        if let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) {
+            member.until = until;
+        }
+        if let Some(until) = until {
+            self.wake_at(until);
+        }
     }
 
     fn set_mode(&mut self, link: LinkId, mode: Mode, step: &mut Step<'_>) {

@@ -251,8 +251,12 @@ fn a_link_can_be_made_expires_and_is_revoked() {
     assert!(!is_closed(&out));
     host.room.handle(Input::DeadlineReached, MonoTime(60_000), &mut host.doc, &mut out);
     assert!(is_closed(&out), "its time is over");
-    host.order(Order::Grant(grant(None))).0.expect("there is room");
+    host.order(Order::Grant(grant(Some(WallTime(80_000))))).0.expect("there is room");
     assert!(has(&host.open_with(DOC, guest.clone()), |frame| matches!(frame, Frame::Welcome(_))));
+    host.order(Order::Grant(grant(None))).0.expect("it is the same link with another time");
+    let mut out = Vec::new();
+    host.room.handle(Input::DeadlineReached, MonoTime(80_000), &mut host.doc, &mut out);
+    assert!(!is_closed(&out), "it does not end any more");
     let (result, out) = host.order(Order::Revoke(guest.token().hash()));
     assert!(matches!(result, Ok(Report::Links(links)) if links.is_empty()) && is_closed(&out));
     assert!(has(&host.open_with(DOC, guest.clone()), |frame| matches!(frame, Frame::Refuse(_))));
