@@ -13,10 +13,12 @@ use serde_json::{Value, json};
 use crate::app::docs;
 use crate::app::run::Usage;
 use crate::app::setting::Setting;
+use crate::io::transport::connect::Network;
 use crate::io::transport::dial::DialError;
 use crate::io::{clock, entropy, http};
 use crate::protocol::capability::Secret;
 use crate::protocol::link_url::LinkUrl;
+use crate::sync::room::DENIED;
 use crate::view::safe;
 
 /// What to do with a document's links.
@@ -206,17 +208,36 @@ fn list(report: &Value) -> String {
     out
 }
 
-async fn ask(setting: &Setting, link: &LinkUrl, order: &Value) -> anyhow::Result<Value> {
+/// Returns whether a link is the one that owns its document, at the relay that has it.
+///
+/// # Errors
+/// In one sentence: not reachable, no relay.
+pub async fn is_owner(network: &Network, link: &LinkUrl) -> anyhow::Result<bool> {
+    let answer = post(network, link, &json!({ "do": "links" })).await?;
+    match answer.status {
+        200 => Ok(true),
+        403 => Ok(false),
+        status => bail!("{} answered with HTTP {status}", link.server),
+    }
+}
+
+async fn post(network: &Network, link: &LinkUrl, order: &Value) -> Result<http::Answer, DialError> {
     let token = URL_SAFE_NO_PAD.encode(link.secret.token().as_bytes());
     let path = format!("/d/{}/manage", link.document);
     let body = Bytes::from(order.to_string());
-    let asked = http::request(&setting.network, &link.server, Method::POST, &path, Some(&token), body).await;
-    let answer = asked?;
+    http::request(network, &link.server, Method::POST, &path, Some(&token), body).await
+}
+
+async fn ask(setting: &Setting, link: &LinkUrl, order: &Value) -> anyhow::Result<Value> {
+    let answer = post(&setting.network, link, order).await?;
     let text = String::from_utf8_lossy(&answer.body);
     match answer.status {
         200 => serde_json::from_str(&text)
             .map_err(|_| anyhow!("{} answered with something else: it is not a coedit relay", link.server)),
-        403 => bail!("{}; only the link that `coedit share` printed may do this", safe::line(text.trim())),
+        403 if text.trim() == DENIED => {
+            bail!("{}; only the link that `coedit share` printed may do this", safe::line(text.trim()))
+        }
+        403 => bail!("{}", safe::line(text.trim())),
         400 | 503 => bail!("{}", safe::line(text.trim())),
         404 => bail!(
             "{} is an editor that hosts the text: only a relay knows links and people by command; F2 there shows them",

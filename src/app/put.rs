@@ -99,18 +99,14 @@ impl Editing {
         done
     }
 
-    /// Waits until what was made is kept here, and acknowledged.
+    /// Waits until what was made is acknowledged; what is kept here goes out later as well.
     async fn hand_on(&mut self, named: &str) -> anyhow::Result<()> {
         self.session.edited(&mut self.doc, &mut Vec::new());
-        let kept = self.session.keep_all(&mut self.doc, share::PATIENCE).await;
-        kept.map_err(|sentence| anyhow!("{named} could not be changed: {sentence}"))?;
-        let sent = self.session.settle(&mut self.doc, share::PATIENCE).await;
-        sent.map_err(|sentence| match self.is_kept {
-            true => {
-                anyhow!("not sent yet: {sentence}; the edits are kept and sent when {named} is opened again")
-            }
-            false => anyhow!(sentence),
-        })
+        let Err(sentence) = self.session.settle(&mut self.doc, share::PATIENCE).await else { return Ok(()) };
+        if self.is_kept && self.session.keep_all(&mut self.doc, share::PATIENCE).await.is_ok() {
+            bail!("not sent yet: {sentence}; the edits are kept and sent when {named} is opened again");
+        }
+        bail!("{sentence}; the edits may have arrived: look with coedit cat before you try again")
     }
 }
 

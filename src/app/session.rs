@@ -362,8 +362,14 @@ impl Session {
             Status::ReadOnly { .. } if session.is_caught_up => {
                 Some(Err("this link can only read".to_owned()))
             }
-            Status::Hosting { .. } | Status::Alone => Some(Ok(())),
-            Status::NotKept { .. } if session.upstream.is_none() => Some(Ok(())),
+            Status::Hosting { .. } | Status::Alone => session.room.is_durable().then_some(Ok(())),
+            Status::NotKept { .. } if session.upstream.is_none() => {
+                Some(Err("the disk here takes no edits".to_owned()))
+            }
+            // The other side has all of it.
+            Status::NotKept { .. } if session.is_caught_up && session.room.n_unacknowledged() == 0 => {
+                Some(Ok(()))
+            }
             // What is there can still be read; a Pause comes before it.
             Status::Paused { .. } if !session.is_caught_up => None,
             Status::Paused { n_kept: 0, .. } => Some(Ok(())),
@@ -411,9 +417,9 @@ impl Session {
     ) -> Result<(), String> {
         let or_failed = |session: &Session| {
             outcome(session).or_else(|| match session.room.status() {
-                Status::Denied { sentence, .. } | Status::Offline { reason: sentence, .. } => {
-                    Some(Err(sentence.clone()))
-                }
+                Status::Denied { sentence, .. } => Some(Err(sentence.clone())),
+                // Whoever answered once is waited for: it is most likely being restarted.
+                Status::Offline { reason, .. } if session.name.is_none() => Some(Err(reason.clone())),
                 _ => None,
             })
         };

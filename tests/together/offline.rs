@@ -245,7 +245,13 @@ fn whoever_shared_a_file_keeps_the_link_that_owns_it() {
     let link = ana.share("a.txt", &relay.url());
     let other = ana.ok(&["link", &link, "--new", "--expires", "1h"]);
     ana.open(&["join", &other, "a.txt"]).wait_for_text("another link");
+    // Made up by somebody who knows the document's name, to have the text sent to a server of his.
+    let elsewhere = Relay::start();
+    let (_, document) = other.split_once("/d/").expect("a document");
+    let made_up = format!("{}/d/{document}", elsewhere.url());
+    ana.open(&["join", &made_up, "a.txt"]).wait_for_text("another link");
     assert!(ana.ok(&["docs", "--links"]).contains(&link));
+    assert_eq!(ana.run(&["cat", &made_up]).code, Some(1), "nothing was sent there");
     let refused = ana.run(&["HTTP://127.0.0.1:1/d/typo#secret"]);
     assert!(refused.code == Some(2) && refused.stderr.contains("link"), "{refused:?}");
 }

@@ -129,7 +129,7 @@ fn a_storm_of_sizes_ends_with_a_whole_screen() {
     let view = screen.wait_for("all of it is drawn", |view| {
         let lines = view.text_lines();
         lines.first().is_some_and(|first| *first == format!("{calm}line 0 of the text"))
-            && (1..20).all(|n| lines.get(n).is_some_and(|line| *line == format!("line {n} of the text")))
+            && (1..28).all(|n| lines.get(n).is_some_and(|line| *line == format!("line {n} of the text")))
     });
     // The same text in a window that always had this size.
     screen.save();

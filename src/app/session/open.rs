@@ -8,8 +8,8 @@ use ropey::Rope;
 
 use super::keep::{self, Keep};
 use super::{Channels, Session};
-use crate::app::address;
 use crate::app::setting::Setting;
+use crate::app::{address, manage};
 use crate::base::limits::UNDO_REPLICAS_MAX;
 use crate::base::text_format::TextFormat;
 use crate::crdt::ReplicaId;
@@ -132,7 +132,7 @@ pub async fn open(setting: &Setting, loaded: &Loaded, how: How) -> anyhow::Resul
     let is_visit = matches!(how, How::Visit);
     match how {
         How::Edit | How::Visit => {}
-        How::Join(link) => join(&mut plan, &link)?,
+        How::Join(link) => join(&mut plan, &link, &setting.network).await?,
         How::Share { relay: Some(relay), .. } if had_link => share_again_at(&mut plan, relay)?,
         How::Share { relay: Some(relay), .. } => share_at(&mut plan, relay, Role::Owner),
         How::Share { relay: None, ref listen } if !had_link => {
@@ -340,32 +340,49 @@ fn start_journal(setting: &Setting, channels: &Channels) -> anyhow::Result<Journ
     Ok(Journal::start(setting.paths.data.clone(), Box::new(move |event| drop(on_journal.send(event))))?)
 }
 
-fn join(plan: &mut Plan, link: &LinkUrl) -> anyhow::Result<()> {
-    match &plan.record.linked {
-        None if plan.uid.is_some() => {
+/// Links a file to what is joined.
+async fn join(plan: &mut Plan, link: &LinkUrl, network: &Network) -> anyhow::Result<()> {
+    let Some(linked) = &plan.record.linked else {
+        if plan.uid.is_some() {
             bail!(
                 "that file has unsaved edits of another text; open it and save or discard them, or name another file"
-            )
+            );
         }
-        None => plan.record.linked = Some(Linked { url: link.to_string(), role: Role::Guest }),
-        Some(linked) => {
-            if LinkUrl::parse(&linked.url)?.document != link.document {
-                bail!(
-                    "that file belongs to another shared document; name another file: coedit join LINK FILE"
-                );
-            }
-            // The server may have moved, or the secret may be another. Who shared it keeps the link that owns it.
-            let is_other = LinkUrl::parse(&linked.url)?.secret.token().hash() != link.secret.token().hash();
-            match linked.role {
-                Role::Owner if is_other => bail!(
-                    "that file was shared with another link, which stays with it: coedit FILE opens it; this one needs a file of its own: coedit join LINK FILE"
-                ),
-                Role::Host => {}
-                role => plan.record.linked = Some(Linked { url: link.to_string(), role }),
-            }
-        }
+        plan.record.linked = Some(Linked { url: link.to_string(), role: Role::Guest });
+        return Ok(());
+    };
+    let known = LinkUrl::parse(&linked.url)?;
+    if known.document != link.document {
+        bail!("that file belongs to another shared document; name another file: coedit join LINK FILE");
     }
+    if linked.role == Role::Host {
+        // It is hosted at its own link.
+        return Ok(());
+    }
+    if !may_take(&known, link, linked.role, network).await? {
+        bail!(
+            "that file has another link, which can do more or leads elsewhere: coedit FILE opens it by that; this one needs a file of its own: coedit join LINK FILE"
+        );
+    }
+    plan.record.linked = Some(Linked { url: link.to_string(), role: linked.role });
     Ok(())
+}
+
+/// Returns whether a file goes on by another link to its document. Whoever makes up a link knows the document's name at most: the text
+/// goes to no server that the file's own secret was not given for, and what may be done with the document gets no less.
+async fn may_take(known: &LinkUrl, link: &LinkUrl, role: Role, network: &Network) -> anyhow::Result<bool> {
+    if known.secret.token().hash() == link.secret.token().hash() {
+        // The server moved.
+        return Ok(true);
+    }
+    if known.server != link.server {
+        return Ok(false);
+    }
+    match role {
+        // The owner's link may have been replaced from another machine.
+        Role::Owner => manage::is_owner(network, link).await,
+        _ => Ok(link.secret.access().is_some() || known.secret.access().is_none()),
+    }
 }
 
 /// It is linked already. One that no relay ever took may go to another; one that others may have stays where it is.

@@ -116,6 +116,17 @@ pub(super) enum LeftOut {
     NotAsked,
 }
 
+/// What the frames of one packet come to.
+#[derive(Default)]
+struct Sum {
+    n_batches: usize,
+    /// Whether it said that it sent all that it was asked for.
+    says_caught_up: bool,
+    is_presence_new: bool,
+    /// The answers to its pings.
+    pongs: Vec<u8>,
+}
+
 /// How a link is served.
 #[derive(Debug)]
 enum Pace {
@@ -267,21 +278,19 @@ impl Room {
         if frames.iter().any(|frame| matches!(frame, Frame::Batch(_) | Frame::Fragment(_))) {
             self.grow_from_here(step);
         }
-        let says_caught_up = frames.iter().any(|frame| matches!(frame, Frame::CaughtUp));
         let had_waiting = 0 < self.n_waiting;
-        let mut n_batches = 0;
+        let mut sum = Sum::default();
         let mut end = None;
         for frame in frames {
             // Asked before each frame: a few bytes can ask for what everybody ever wrote.
-            let answered = self
-                .reads_answers(link)
-                .and_then(|()| self.downstream_frame(link, frame, &mut n_batches, step));
+            let answered =
+                self.reads_answers(link).and_then(|()| self.downstream_frame(link, frame, &mut sum, step));
             if let Err(why) = answered {
                 end = Some(why);
                 break;
             }
         }
-        if 0 < n_batches {
+        if 0 < sum.n_batches {
             // Changes that waited for these are others' as well: then the sender gets all of it too.
             let origin = (!had_waiting).then_some(link);
             let n_ops_before = self.store.n_ops_seen();
@@ -293,12 +302,23 @@ impl Room {
                 end = end.or(Some(ended(RefuseCode::OverLimit, sentence)));
             }
         }
-        if says_caught_up {
-            // Once for a packet, however often it says so.
-            self.send_due_acks(step);
-        }
+        self.answer(link, sum, step);
         if let Some(why) = end {
             self.end_link(link, why, step);
+        }
+    }
+
+    /// Answers once for a packet, however often it asked.
+    fn answer(&mut self, link: LinkId, sum: Sum, step: &mut Step<'_>) {
+        if sum.is_presence_new {
+            self.flush_shown(step);
+        }
+        if sum.says_caught_up {
+            self.send_due_acks(step);
+        }
+        let asker = self.serving.links.get_mut(&link).filter(|_| !sum.pongs.is_empty());
+        if let Some(asker) = asker {
+            asker.wire.send(sum.pongs.into(), step.now, step.out);
         }
     }
 
@@ -321,7 +341,7 @@ impl Room {
         &mut self,
         link: LinkId,
         frame: Frame<'_>,
-        n_batches: &mut usize,
+        sum: &mut Sum,
         step: &mut Step<'_>,
     ) -> Result<(), Ended> {
         let Some(sender) = self.serving.links.get_mut(&link) else { return Ok(()) };
@@ -332,16 +352,20 @@ impl Room {
             };
         };
         match frame {
-            Frame::Batch(bytes) => self.take_batch(link, bytes, n_batches, step)?,
-            Frame::Fragment(fragment) => self.downstream_fragment(link, fragment, n_batches, step)?,
+            Frame::Batch(bytes) => self.take_batch(link, bytes, sum, step)?,
+            Frame::Fragment(fragment) => self.downstream_fragment(link, fragment, sum, step)?,
             Frame::CaughtUp => {
                 member.n_asked = member.n_asked.saturating_sub(1);
+                sum.says_caught_up = true;
                 member.full_ack_after = Some(self.store.last_asked().unwrap_or(PersistToken(0)));
                 // What came in this very packet is asked for only after it, so this may be one early; `note_heard`
                 // sets it again before anything is acknowledged.
             }
-            Frame::Presence(presence) => self.downstream_presence(link, presence, step)?,
-            Frame::Ping(nonce) => sender.wire.send_frame(&Frame::Pong(nonce), step.now, step.out),
+            Frame::Presence(presence) => {
+                self.downstream_presence(link, presence, step)?;
+                sum.is_presence_new = true;
+            }
+            Frame::Ping(nonce) => Frame::Pong(nonce).put(&mut sum.pongs),
             Frame::Pong(_) => {}
             Frame::Bye(_) | Frame::Refuse(_) => {
                 step.out.push(Output::Close { link });
@@ -356,7 +380,7 @@ impl Room {
         &mut self,
         link: LinkId,
         fragment: Fragment<'_>,
-        n_batches: &mut usize,
+        sum: &mut Sum,
         step: &mut Step<'_>,
     ) -> Result<(), Ended> {
         let upload_bytes_max = self.config.serve.as_ref().map_or(0, |serve| serve.limits.upload_bytes_max);
@@ -369,7 +393,7 @@ impl Room {
         }
         match sender.wire.assemble(fragment, upload_bytes_max) {
             Ok(None) => Ok(()),
-            Ok(Some((Whole::Batch, bytes))) => self.take_batch(link, &bytes, n_batches, step),
+            Ok(Some((Whole::Batch, bytes))) => self.take_batch(link, &bytes, sum, step),
             Ok(Some((Whole::Snapshot, _))) => {
                 Err(ended(RefuseCode::Malformed, "snapshots come from servers"))
             }
@@ -381,7 +405,7 @@ impl Room {
         &mut self,
         link: LinkId,
         bytes: &[u8],
-        n_batches: &mut usize,
+        sum: &mut Sum,
         step: &mut Step<'_>,
     ) -> Result<(), Ended> {
         let member = self.serving.links.get(&link).and_then(|link| link.member.as_ref());
@@ -394,7 +418,7 @@ impl Room {
             return Ok(());
         }
         self.merge(link, Whole::Batch, bytes, step)?;
-        *n_batches += 1;
+        sum.n_batches += 1;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::sync::people::People;
 use crate::sync::room::{Ended, Room, Step, ended};
 
 impl Room {
+    /// Takes in who is where; [`Room::flush_shown`] shows it to the others.
     pub(super) fn downstream_presence(
         &mut self,
         link: LinkId,
@@ -29,7 +30,6 @@ impl Room {
         member.shows_late = true;
         let id = member.connection;
         self.hear_presence(id, presence, step);
-        self.flush_shown(step);
         Ok(())
     }
 
