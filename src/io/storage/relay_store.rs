@@ -15,8 +15,6 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use subtle::{Choice, ConstantTimeEq};
-
 use super::StorageError;
 use super::serve;
 use crate::base::time::WallTime;
@@ -91,18 +89,6 @@ pub struct LoadedDocument {
     pub snapshot: Option<RelaySnapshot>,
     /// The changes since then, oldest first.
     pub batches: Vec<Vec<u8>>,
-}
-
-impl LoadedDocument {
-    /// Returns whether a token with this hash is one of its links, by now expired or not.
-    fn has_link(&self, shown: [u8; 32]) -> bool {
-        let first = [self.document.write_hash, self.document.read_hash];
-        let more = self.links.iter().map(|link| link.hash);
-        // All are compared, so that the time tells nothing of which.
-        let found =
-            first.into_iter().chain(more).fold(Choice::from(0), |found, hash| found | hash.ct_eq(&shown));
-        found.into()
-    }
 }
 
 /// What the store can be asked to write for a document.

