@@ -309,10 +309,11 @@ impl Actor {
                 };
                 self.store.create(*document.as_bytes(), described, clock::wall_now())
             }
-            Output::Append { document, token, bytes } => {
+            Output::Append { document, token, bytes, is_retry } => {
                 self.last_tokens.insert(document, token);
                 self.appended.entry(document).or_default().push_back((token.0, Instant::now()));
-                self.store.append(*document.as_bytes(), token.0, bytes.to_vec())
+                let append = if is_retry { RelayStore::append_again } else { RelayStore::append };
+                append(&self.store, *document.as_bytes(), token.0, bytes.to_vec())
             }
             Output::StoreSnapshot { document, bytes } => {
                 let upto = self.last_tokens.get(&document).map_or(0, |token| token.0);

@@ -238,6 +238,9 @@ pub enum Output {
         token: PersistToken,
         /// A self-contained batch.
         bytes: Bytes,
+        /// Whether it has all since the last [`Input::Appended`], after an [`Input::AppendFailed`]. One that was asked for before that
+        /// failure was known builds on what is not on the disk, and must be refused.
+        is_retry: bool,
     },
     /// Replace the document's snapshot and, in the same transaction, every `Append` of it that came before this output; then
     /// [`Input::SnapshotStored`].

@@ -183,7 +183,8 @@ impl Live {
                 sync::Output::Persist { token, bytes } => {
                     self.n_log_bytes += bytes.len() as u64;
                     self.n_log_records += 1;
-                    out.push(Output::Append { document, token, bytes });
+                    let is_retry = self.room.is_refused_by_disk();
+                    out.push(Output::Append { document, token, bytes, is_retry });
                 }
                 sync::Output::LinkWelcomed { link } => out.push(Output::LinkWelcomed { link, document }),
                 sync::Output::LinkRefused { link, code } => out.push(Output::LinkRefused { link, code }),

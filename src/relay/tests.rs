@@ -298,6 +298,33 @@ fn a_snapshot_that_was_refused_is_made_again_with_what_comes() {
     assert_eq!(flood.written(next), ["xxxx"]);
 }
 
+/// The store must tell what was asked for before a failure was known from what has all since the last that is on the disk.
+#[test]
+fn an_append_after_a_failure_says_that_it_has_all_since() {
+    let mut flood = Flood::new();
+    flood.key();
+    let failed = Input::AppendFailed { document: document(1), sentence: "no space".to_owned() };
+    assert!(flood.handle(failed).iter().all(|output| !matches!(output, Output::Append { .. })));
+    let at = flood.relay.deadline().expect("it is tried again");
+    let appends = |out: Vec<Output>| -> Vec<(PersistToken, bool)> {
+        let append = |output| match output {
+            Output::Append { token, is_retry, .. } => Some((token, is_retry)),
+            _ => None,
+        };
+        out.into_iter().filter_map(append).collect()
+    };
+    let mut out = Vec::new();
+    flood.relay.handle(Input::DeadlineReached, at, &mut out);
+    let again = appends(out);
+    assert!(again.len() == 1 && again[0].1, "{again:?}");
+    flood.handle(Input::Appended { document: document(1), token: again[0].0 });
+    flood.doc.insert(0, "x").expect("inside");
+    let batch = flood.doc.changes_since(&VersionVector::default());
+    let next = flood.handle(Input::Packet { link: Flood::LINK, bytes: &Frame::Batch(&batch).to_packet() });
+    let next = appends(next);
+    assert!(next.len() == 1 && !next[0].1, "{next:?}");
+}
+
 #[test]
 fn whoever_asks_for_a_document_by_an_order_loads_no_more_of_them_than_those_who_join() {
     let mut relay = Relay::new(RelayConfig { documents_max: 2, ..RelayConfig::new(1) });

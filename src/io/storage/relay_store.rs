@@ -8,6 +8,7 @@ mod rows;
 pub mod upkeep;
 mod worker;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +20,7 @@ use super::StorageError;
 use super::serve;
 use crate::base::time::WallTime;
 pub use front::OnEvents;
-use front::{Front, Order, Shared};
+use front::{Append, Front, Order, Shared};
 use redo::{Change, Redo};
 use worker::{Command, Worker};
 
@@ -152,7 +153,7 @@ pub enum RelayEvent {
         /// Its document.
         doc_id: DocId,
     },
-    /// A request was not done. An append may be asked for again; anything else can never be done: the document exists with other
+    /// A request was not done. An append may be asked for again, with all since the last that was `Persisted`; anything else can never be done: the document exists with other
     /// keys, does not exist or is damaged, or the bytes are more than the database can hold.
     Refused {
         /// The document.
@@ -214,6 +215,7 @@ impl RelayStore {
             shared: Arc::clone(&shared),
             unsettled: Vec::new(),
             n_unsettled_bytes: 0,
+            refused: HashSet::new(),
             hand_over_at: None,
             said: None,
         };
@@ -258,13 +260,21 @@ impl RelayStore {
     }
 
     /// Adds a change of a document that was loaded or created; `Persisted` with this `token` or a later one follows when it is on
-    /// disk. Tokens grow within one document.
+    /// disk. Tokens grow within one document. Once an append was refused all that follow it are, up to [`RelayStore::append_again`]: they
+    /// would be on the disk without what they build on.
     ///
     /// # Errors
     /// If the thread has ended.
     pub fn append(&self, doc_id: DocId, token: u64, bytes: Vec<u8>) -> Result<(), StorageError> {
-        self.shared.n_bytes_waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        self.order(Order::Append(Change { doc_id, token, bytes }))
+        self.order_append(Change { doc_id, token, bytes }, Append::Next)
+    }
+
+    /// As [`RelayStore::append`], after one of this document was refused, with all since the last that was `Persisted`.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn append_again(&self, doc_id: DocId, token: u64, bytes: Vec<u8>) -> Result<(), StorageError> {
+        self.order_append(Change { doc_id, token, bytes }, Append::Again)
     }
 
     /// Puts `snapshot` in the place of all changes up to and with the one numbered `upto`; later ones stay.
@@ -318,6 +328,11 @@ impl RelayStore {
         let (reply, replies) = mpsc::channel();
         self.order(Order::Close(reply))?;
         replies.recv().unwrap_or(Err(StorageError::Closed))
+    }
+
+    fn order_append(&self, change: Change, append: Append) -> Result<(), StorageError> {
+        self.shared.n_bytes_waiting.fetch_add(change.bytes.len(), Ordering::Relaxed);
+        self.order(Order::Append(change, append))
     }
 
     fn send(&self, command: Command) -> Result<(), StorageError> {

@@ -1,7 +1,7 @@
 //! The thread before the database: it makes changes durable in the redo log, says so, and hands them on to the database's thread in
 //! the order in which they came, many at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::redo::{CHANGE_BYTES_MAX, Change, Mark, Redo};
 use super::worker::{Command, Unsettled};
-use super::{RelayEvent, Request};
+use super::{DocId, RelayEvent, Request};
 use crate::io::storage::StorageError;
 use crate::io::storage::serve::Order as WorkerOrder;
 
@@ -50,10 +50,19 @@ impl Shared {
     }
 }
 
+/// What a change of a document builds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Append {
+    /// On all that was appended before.
+    Next,
+    /// On what is durable: something of the document was refused, and this has all since.
+    Again,
+}
+
 /// What the thread is sent.
 pub(super) enum Order {
     /// A change to make durable.
-    Append(Change),
+    Append(Change, Append),
     /// Something for the database.
     Pass(Command),
     /// Make all durable, let the database's thread end, and say what came of it.
@@ -69,6 +78,9 @@ pub(super) struct Front {
     /// Durable, and not yet handed to the database.
     pub(super) unsettled: Vec<Change>,
     pub(super) n_unsettled_bytes: usize,
+    /// Documents of which something was refused, until it is asked for again: what was appended behind that, before its sender knew,
+    /// would be on the disk without what it builds on.
+    pub(super) refused: HashSet<DocId>,
     /// When the database is told how far the log is. Set while it does not know.
     pub(super) hand_over_at: Option<Instant>,
     /// What was last said of the log's failing.
@@ -95,7 +107,7 @@ impl Front {
             let mut n = 0;
             while let Some(order) = next {
                 match order {
-                    Order::Append(change) => group.push(change),
+                    Order::Append(change, append) => self.take(change, append, &mut group),
                     Order::Pass(command) => {
                         self.commit(&mut group);
                         self.pass(command);
@@ -113,6 +125,19 @@ impl Front {
         }
     }
 
+    /// Adds a change to a group, unless it builds on what was refused.
+    fn take(&mut self, change: Change, append: Append, group: &mut Vec<Change>) {
+        match append {
+            Append::Again => drop(self.refused.remove(&change.doc_id)),
+            Append::Next if self.refused.contains(&change.doc_id) => {
+                self.shared.n_bytes_waiting.fetch_sub(change.bytes.len(), Ordering::Relaxed);
+                return self.tell(vec![refusal(change, "what it builds on was refused")]);
+            }
+            Append::Next => {}
+        }
+        group.push(change);
+    }
+
     /// Makes a group durable and tells so, or gives it back: the documents hold it, and ask again.
     fn commit(&mut self, group: &mut Vec<Change>) {
         if group.is_empty() {
@@ -122,8 +147,8 @@ impl Front {
         self.shared.n_bytes_waiting.fetch_sub(n_bytes, Ordering::Relaxed);
         // What is in the log and cannot get into the database stays in memory: that must not grow.
         if self.shared.database_fails.load(Ordering::SeqCst) {
-            let why = "the database takes nothing".to_owned();
-            return self.tell(refusals(group, &why));
+            let events = self.refuse(group, "the database takes nothing");
+            return self.tell(events);
         }
         let began = Instant::now();
         match self.redo.write(group, self.shared.settled.load(Ordering::SeqCst)) {
@@ -145,7 +170,7 @@ impl Front {
             Err(why) => {
                 let path = self.redo.path();
                 let sentence = StorageError::NotOpened { path, why }.to_string();
-                let mut events = refusals(group, &sentence);
+                let mut events = self.refuse(group, &sentence);
                 self.shared.note(&self.shared.log_fails, true);
                 if self.said.as_ref() != Some(&sentence) {
                     events.insert(0, RelayEvent::PersistFailed { sentence: sentence.clone() });
@@ -154,6 +179,12 @@ impl Front {
                 self.tell(events);
             }
         }
+    }
+
+    /// Gives a group back.
+    fn refuse(&mut self, group: &mut Vec<Change>, why: &str) -> Vec<RelayEvent> {
+        self.refused.extend(group.iter().map(|change| change.doc_id));
+        group.drain(..).map(|change| refusal(change, why)).collect()
     }
 
     /// Gives the database what is durable.
@@ -178,6 +209,11 @@ impl Front {
             {
                 self.unsettled.retain(|change| change.doc_id != *doc_id || *upto < change.token);
                 *news = self.take_unsettled();
+            }
+            // What comes of it then goes on from what is durable.
+            Command::Load { doc_id, .. } => {
+                self.refused.remove(doc_id);
+                self.hand_over();
             }
             _ => self.hand_over(),
         }
@@ -205,13 +241,12 @@ fn persisted(group: &[Change]) -> Vec<RelayEvent> {
     group.iter().filter(is_last).map(event).collect()
 }
 
-fn refusals(group: &mut Vec<Change>, why: &str) -> Vec<RelayEvent> {
-    let refused = |change: Change| RelayEvent::Refused {
+fn refusal(change: Change, why: &str) -> RelayEvent {
+    RelayEvent::Refused {
         doc_id: change.doc_id,
         request: Request::Append(change.token),
         sentence: StorageError::NotNow { why: why.to_owned() }.to_string(),
-    };
-    group.drain(..).map(refused).collect()
+    }
 }
 
 /// Returns the last generation that is wholly in the database when it has everything up to `mark`.

@@ -132,11 +132,47 @@ fn a_sync_that_fails_acknowledges_nothing_and_loses_nothing() {
     assert!(matches!(next(&events), RelayEvent::PersistFailed { .. }));
     assert!(matches!(next(&events), RelayEvent::Refused { doc_id: DOC, request: Request::Append(3), .. }));
     assert_eq!(loaded(&store, &events).batches, [[1], [2]], "it can be read meanwhile");
-    store.append(DOC, 4, vec![4]).expect("open");
+    store.append_again(DOC, 4, vec![4]).expect("open");
     assert_eq!([next(&events), next(&events)], [persisted(4), RelayEvent::Recovered]);
     copy_as_after_crash(folder.path(), after.path(), "relay.sqlite");
     let (store, events) = open(&after);
     assert_eq!(loaded(&store, &events).batches, [[1], [2], [4]]);
+}
+
+/// What was asked for behind a refused append, before its sender knew, builds on it.
+#[test]
+fn nothing_of_a_document_is_written_behind_what_was_refused_until_that_is() {
+    let folder = tempdir().expect("a folder");
+    let after = tempdir().expect("a folder");
+    let (store, events) = opened(&folder);
+    store.create([9; 16], document(), WallTime(5)).expect("open");
+    assert!(matches!(next(&events), RelayEvent::Created { .. }));
+    fs::write(folder.path().join("fail-sync-1"), "").expect("written");
+    store.append(DOC, 1, vec![1]).expect("open");
+    assert!(matches!(next(&events), RelayEvent::PersistFailed { .. }));
+    assert!(matches!(next(&events), RelayEvent::Refused { doc_id: DOC, request: Request::Append(1), .. }));
+    // The disk takes all again.
+    store.append(DOC, 2, vec![2]).expect("open");
+    assert!(matches!(next(&events), RelayEvent::Refused { doc_id: DOC, request: Request::Append(2), .. }));
+    assert_eq!(store.waiting_bytes(), 0);
+    store.append([9; 16], 1, vec![9]).expect("open");
+    assert_eq!(next(&events), RelayEvent::Persisted { doc_id: [9; 16], token: 1 }, "others go on");
+    assert_eq!(next(&events), RelayEvent::Recovered);
+    copy_as_after_crash(folder.path(), after.path(), "relay.sqlite");
+    let (crashed, its_events) = open(&after);
+    assert_eq!(loaded(&crashed, &its_events).batches, Vec::<Vec<u8>>::new());
+
+    store.append_again(DOC, 3, vec![1, 2]).expect("open");
+    assert_eq!(next(&events), persisted(3));
+    store.append(DOC, 4, vec![4]).expect("open");
+    assert_eq!(next(&events), persisted(4));
+    assert_eq!(loaded(&store, &events).batches, [vec![1, 2], vec![4]]);
+    fs::write(folder.path().join("fail-sync-1"), "").expect("written");
+    store.append(DOC, 5, vec![5]).expect("open");
+    while !matches!(next(&events), RelayEvent::Refused { .. }) {}
+    assert_eq!(loaded(&store, &events).batches.len(), 2);
+    store.append(DOC, 1, vec![6]).expect("open");
+    assert_eq!(next(&events), persisted(1), "what was loaded anew goes on from what is durable");
 }
 
 #[test]
@@ -357,7 +393,7 @@ fn failed_write_is_not_acknowledged_until_it_succeeds() {
     assert_eq!(store.waiting_bytes(), 0, "who asked keeps it, and asks again");
 
     allow_writes(folder.path());
-    store.append(DOC, 3, vec![1, 2, 2]).expect("open");
+    store.append_again(DOC, 3, vec![1, 2, 2]).expect("open");
     let mut last = [next(&events), next(&events)];
     last.sort_by_key(|event| *event == RelayEvent::Recovered);
     assert_eq!(last, [persisted(3), RelayEvent::Recovered]);
