@@ -340,7 +340,7 @@ impl Document {
             }
             deps.retain(|(replica, next)| implied.get(replica).is_none_or(|known| known < next));
         }
-        self.logs[0].push_stamp(self.lamport_max + 1, deps);
+        self.logs[0].push_stamp(self.applied[0], self.lamport_max + 1, deps);
     }
 
     fn record(&mut self, op: OpRun, text: &str) {

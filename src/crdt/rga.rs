@@ -11,6 +11,7 @@ pub use run::Run;
 
 use super::ReplicaId;
 use index::RunIndex;
+pub use tree::Leaves;
 use tree::{Place, Tree};
 
 /// An element by its author's local number (see [`Rga::add_replica`]) and the author's seq.
@@ -55,9 +56,9 @@ impl Rga {
         Rga { ids: Vec::new(), tree: Tree::new(), index: None }
     }
 
-    /// Builds a sequence from all its runs in document order. O(runs).
-    pub fn from_runs(ids: Vec<ReplicaId>, runs: &[Run]) -> Rga {
-        Rga { ids, tree: Tree::from_runs(runs), index: None }
+    /// Builds a sequence from all its runs. O(runs).
+    pub fn from_leaves(ids: Vec<ReplicaId>, leaves: Leaves) -> Rga {
+        Rga { ids, tree: Tree::from_leaves(leaves), index: None }
     }
 
     /// Makes `id` the author with the next local number.

@@ -253,7 +253,7 @@ fn read_part(
             for _ in 0..reader.varint()? {
                 deps.push((name(reader.varint()?)?, reader.varint_u32()?));
             }
-            part.push_stamp(0, deps.iter().copied());
+            part.push_stamp(part.end(), 0, deps.iter().copied());
         }
         let op = read_op(reader, tag, part.end(), part.author, name)?;
         // Joining would lose where each text starts, which is only known once all are read.

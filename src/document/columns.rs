@@ -186,10 +186,10 @@ impl Columns {
         self.deps.truncate(n_deps as usize);
     }
 
-    /// Records that operations from the end on also depend on `deps`.
-    pub(super) fn push_stamp(&mut self, lamport: u32, deps: impl IntoIterator<Item = (u32, u32)>) {
+    /// Records that operations from `seq` on also depend on `deps`.
+    pub(super) fn push_stamp(&mut self, seq: u32, lamport: u32, deps: impl IntoIterator<Item = (u32, u32)>) {
         self.deps.extend(deps);
-        self.stamps.push(Stamp { seq: self.end(), lamport, deps_end: self.deps.len() as u32 });
+        self.stamps.push(Stamp { seq, lamport, deps_end: self.deps.len() as u32 });
     }
 
     /// Appends `n` characters that the author typed on right after the last one.
@@ -230,8 +230,13 @@ impl Columns {
     /// Appends an insert whose text is kept as a rope of its own.
     pub(super) fn push_large(&mut self, op: OpRun, text: Rope) {
         debug_assert_eq!(op.seq, self.end());
-        self.ropes.push(op.seq, text);
+        self.keep_large(op.seq, text);
         self.ops.push(OpRun { text: self.text.len() as u32, ..op });
+    }
+
+    /// Keeps the text of the large insert that begins at `seq`; its operation is appended apart.
+    pub(super) fn keep_large(&mut self, seq: u32, text: Rope) {
+        self.ropes.push(seq, text);
     }
 
     fn joins(author: u32, last: &OpRun, op: &OpRun) -> bool {
@@ -430,7 +435,7 @@ impl Columns {
         let mut stamp = part.stamps.partition_point(|stamp| stamp.seq < end);
         for (at, op) in part.runs_in(end..part.end()) {
             while part.stamps.get(stamp).is_some_and(|stamp| stamp.seq == op.seq) {
-                self.push_stamp(part.stamps[stamp].lamport, part.deps_of(stamp).iter().copied());
+                self.push_stamp(op.seq, part.stamps[stamp].lamport, part.deps_of(stamp).iter().copied());
                 stamp += 1;
             }
             self.push_copy(op, part, at);
@@ -460,12 +465,10 @@ pub(super) fn byte_of_char(text: &str, n: usize) -> usize {
 
 fn byte_of_far_char(text: &str, n: usize) -> usize {
     // Where the next n bytes are all ASCII they are the next n characters.
-    if let Some(head) = text.as_bytes().get(..n)
-        && head.is_ascii()
-    {
-        return n;
+    match text.as_bytes().get(..n) {
+        Some(head) if head.is_ascii() => n,
+        _ => ropey::str_utils::char_to_byte_idx(text, n),
     }
-    text.char_indices().nth(n).map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Document {
         }
         let log = &mut self.logs[r];
         if !deps.is_empty() {
-            log.push_stamp(lamport, deps.iter().copied());
+            log.push_stamp(op.seq, lamport, deps.iter().copied());
         }
         log.push(*op, &part.text);
         self.applied[r] = op.end();

@@ -127,7 +127,7 @@ impl Document {
             self.logs[author] = log;
         }
         self.heard = (1..self.ids.len() as u32).filter(|&r| 0 < self.applied[r as usize]).collect();
-        self.rga = Rga::from_runs(self.ids.clone(), &history.runs);
+        self.rga = Rga::from_leaves(self.ids.clone(), history.leaves);
         self.text = TextBuffer::from_rope(history.text.finish());
     }
 

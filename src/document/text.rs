@@ -38,8 +38,9 @@ impl TextBuilder {
         TextBuilder { rope: Rope::new(), end: String::with_capacity(n_bytes) }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, text: &str) {
-        self.end.push_str(text);
+        push_short(&mut self.end, text);
     }
 
     /// Appends a part of a large text: its leaves, unless they are few.

@@ -22,6 +22,11 @@ pub(super) struct Place {
     pub offset: u32,
 }
 
+/// All runs of a sequence, in document order, of which a tree is built at once.
+pub struct Leaves {
+    list: Vec<Leaf>,
+}
+
 pub(super) struct Tree {
     leaves: Vec<Leaf>,
     inners: Vec<Inner>,
@@ -45,7 +50,7 @@ fn visible_offset(runs: &[Run], place: Place) -> u32 {
 
 impl Tree {
     pub(super) fn new() -> Tree {
-        Tree::from_runs(&[])
+        Tree::from_leaves(Leaves::with_room(0))
     }
 
     pub(super) fn len_visible(&self) -> u32 {

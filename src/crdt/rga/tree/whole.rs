@@ -2,27 +2,52 @@
 
 use super::cursor::{Cursor, LEVELS_MAX, Step};
 use super::node::{INNER_CHILDREN_MAX, Inner, Leaf, NONE, n_visible};
-use super::{Place, Tree};
+use super::{Leaves, Place, Tree};
 use crate::crdt::rga::Run;
 use crate::crdt::rga::index::RunIndex;
 
 /// Runs in a leaf of a tree that is built at once: leaves room for the edits that follow.
 const LEAF_RUNS_BUILT: usize = 28;
 
+impl Leaves {
+    /// Makes room for this many runs.
+    pub fn with_room(n_runs: usize) -> Leaves {
+        let mut list = Vec::with_capacity(n_runs.div_ceil(LEAF_RUNS_BUILT).max(1));
+        list.push(Leaf::new(NONE));
+        Leaves { list }
+    }
+
+    /// Appends a run, joining it to the last one if it continues that.
+    #[inline]
+    pub fn push(&mut self, run: Run) {
+        let id = self.list.len() as u32;
+        let leaf = self.list.last_mut().expect("there is always a leaf");
+        let n = leaf.n as usize;
+        if let Some(last) = leaf.runs[..n].last_mut()
+            && last.continues_with(&run)
+        {
+            return last.grow(run.len());
+        }
+        if n < LEAF_RUNS_BUILT {
+            leaf.runs[n] = run;
+            leaf.n += 1;
+        } else {
+            leaf.next = id;
+            let mut next = Leaf::new(NONE);
+            (next.runs[0], next.n) = (run, 1);
+            self.list.push(next);
+        }
+    }
+
+    /// Walks all runs.
+    pub fn runs(&self) -> impl Iterator<Item = Run> + '_ {
+        self.list.iter().flat_map(|leaf| leaf.runs().iter().copied())
+    }
+}
+
 impl Tree {
-    pub(in crate::crdt::rga) fn from_runs(runs: &[Run]) -> Tree {
-        let n_leaves = runs.len().div_ceil(LEAF_RUNS_BUILT).max(1);
-        let mut leaves: Vec<Leaf> = Vec::with_capacity(n_leaves);
-        for (at, chunk) in runs.chunks(LEAF_RUNS_BUILT).enumerate() {
-            let mut leaf = Leaf::new(NONE);
-            leaf.runs[..chunk.len()].copy_from_slice(chunk);
-            leaf.n = chunk.len() as u32;
-            leaf.next = if at + 1 < n_leaves { at as u32 + 1 } else { NONE };
-            leaves.push(leaf);
-        }
-        if leaves.is_empty() {
-            leaves.push(Leaf::new(NONE));
-        }
+    pub(in crate::crdt::rga) fn from_leaves(leaves: Leaves) -> Tree {
+        let leaves = leaves.list;
         let counts: Vec<u32> = leaves.iter().map(Leaf::n_visible).collect();
         let cursor = Cursor::at(0, 0, counts[0]);
         let len_visible = counts.iter().sum();

@@ -1,94 +1,91 @@
 //! The operations of each author, in the order in which they were made.
 
-use super::text::Text;
-use super::{Authors, Killed, Op, Stamps, What};
-use crate::base::bytes::Malformed;
-use crate::document::columns::{Columns, Kind, OpRun, ROOT};
-use crate::document::text::push_short;
+use std::ops::Range;
 
+use super::Authors;
+use super::ops::Ops;
+use super::stamps::Stamps;
+use super::text::Text;
+use crate::document::columns::Columns;
+
+/// Hands the operations out to their authors' logs, which are empty.
 pub(super) fn fill_logs(
     logs: &mut [Columns],
     stamps: &Stamps,
-    ops: &[Op],
+    mut ops: Ops,
     authors: &Authors,
-    killed: Killed,
-    directions: &[u8],
     text: &Text<'_>,
-) -> Result<(), Malformed> {
-    make_room(logs, ops, text);
-    // One author's text is all of it.
-    let is_alone = logs.len() == 1 && text.large.is_empty();
-    let mut directions = directions.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
-    let mut scratch = Vec::new();
+) {
+    make_room(logs, &ops, authors, text);
     let mut ends = vec![0; logs.len()];
-    let (mut stamp, mut text_at) = (0, 0);
-    for (at, op) in ops.iter().enumerate() {
-        if stamps.list.get(stamp).is_some_and(|&(op, _)| op as usize == at) {
+    let (mut at, mut stamp) = (0, 0);
+    for &(author, n) in &authors.stretches {
+        let stretch = at..at + n as usize;
+        at = stretch.end;
+        let log = &mut logs[author as usize];
+        while let Some(&(op, _)) = stamps.list.get(stamp).filter(|&&(op, _)| (op as usize) < stretch.end) {
             let causes = stamps.causes_of(stamp).iter();
             let deps =
                 causes.map(|&(cause, back)| (authors.local[cause as usize], ends[cause as usize] - back));
-            logs[op.author as usize].push_stamp(op.lamport, deps);
+            let first = ops.first(op);
+            log.push_stamp(first.seq, first.lamport, deps);
             stamp += 1;
         }
-        let log = &mut logs[op.author as usize];
-        let (seq, len) = (op.seq, op.len);
-        ends[op.author as usize] = seq + len;
-        match op.what {
-            What::Insert { reference } => {
-                let (replica, target) =
-                    reference.map_or((ROOT, 0), |(author, seq)| (authors.local[author as usize], seq));
-                let start = if is_alone { text_at } else { log.text.len() } as u32;
-                let piece = text_at..op.text as usize;
-                text_at = piece.end;
-                let op = OpRun { seq, len, kind: Kind::Insert, replica, target, text: start };
-                match text.large(at as u32) {
-                    Some(rope) => log.push_large(op, rope.clone()),
-                    None => {
-                        if !is_alone {
-                            push_short(&mut log.text, &text.all[piece]);
-                        }
-                        log.ops.push(op);
-                    }
-                }
-            }
-            What::Delete { head } => {
-                let target = killed.stretch(op, head, &mut scratch)?;
-                let is_backward = 1 < len && directions.next().ok_or(Malformed("a direction is missing"))?;
-                let (kind, first) = match is_backward {
-                    true => (Kind::DeleteBackward, target.seq + (len - 1)),
-                    false => (Kind::DeleteForward, target.seq),
-                };
-                let replica = authors.local[target.author as usize];
-                let text = if is_alone { text_at } else { log.text.len() };
-                log.ops.push(OpRun { seq, len, kind, replica, target: first, text: text as u32 });
-            }
-            What::Unnamed => unreachable!("refused when times were given"),
+        if let Some(last) = ops.runs[stretch.clone()].last() {
+            ends[author as usize] = last.end();
         }
+        hand_out(log, stretch, &mut ops, text);
     }
-    if directions.any(|is_backward| is_backward) {
-        return Err(Malformed("directions are left over"));
-    }
-    if let [log] = logs
-        && is_alone
-    {
-        log.text.push_str(text.all);
-    }
-    Ok(())
 }
 
-fn make_room(logs: &mut [Columns], ops: &[Op], text: &Text<'_>) {
+/// Appends operations that stand side by side to their author's log.
+fn hand_out(log: &mut Columns, stretch: Range<usize>, ops: &mut Ops, text: &Text<'_>) {
+    let mut at = stretch.start;
+    for (op, rope) in text.large_in(&stretch) {
+        let op = *op as usize;
+        push_texts(log, at..op, ops, text);
+        ops.runs[op].text = log.text.len() as u32;
+        log.keep_large(ops.runs[op].seq, rope.clone());
+        at = op + 1;
+    }
+    push_texts(log, at..stretch.end, ops, text);
+    if stretch.len() == ops.runs.len() {
+        // What one author did alone is the log.
+        log.ops = std::mem::take(&mut ops.runs);
+    } else {
+        log.ops.extend_from_slice(&ops.runs[stretch]);
+    }
+}
+
+/// Appends the texts of operations that stand side by side, none of which is large, to their author's.
+fn push_texts(log: &mut Columns, stretch: Range<usize>, ops: &mut Ops, text: &Text<'_>) {
+    let piece = piece_of(&stretch, ops, text);
+    let (from, to) = (piece.start as u32, log.text.len() as u32);
+    if from != to {
+        ops.runs[stretch].iter_mut().for_each(|run| run.text = run.text - from + to);
+    }
+    log.text.push_str(&text.all[piece]);
+}
+
+/// Returns where the text of operations that stand side by side is in that of all.
+fn piece_of(stretch: &Range<usize>, ops: &Ops, text: &Text<'_>) -> Range<usize> {
+    let start = |at: usize| ops.runs.get(at).map_or(text.all.len(), |run| run.text as usize);
+    start(stretch.start)..start(stretch.end)
+}
+
+fn make_room(logs: &mut [Columns], ops: &Ops, authors: &Authors, text: &Text<'_>) {
     let mut room = vec![(0, 0); logs.len()];
-    let mut text_at = 0;
-    for (number, op) in (0..).zip(ops) {
-        let (n_ops, n_bytes) = &mut room[op.author as usize];
-        *n_ops += 1;
-        if let What::Insert { .. } = op.what {
-            *n_bytes += if text.large(number).is_some() { 0 } else { op.text - text_at };
-            text_at = op.text;
-        }
+    let mut at = 0;
+    for &(author, n) in &authors.stretches {
+        let stretch = at..at + n as usize;
+        at = stretch.end;
+        let n_large: usize = text.large_in(&stretch).iter().map(|(_, rope)| rope.len_bytes()).sum();
+        let (n_ops, n_bytes) = &mut room[author as usize];
+        *n_ops += stretch.len();
+        *n_bytes += piece_of(&stretch, ops, text).len() - n_large;
     }
     for (log, (n_ops, n_bytes)) in logs.iter_mut().zip(room) {
-        log.ops.reserve_exact(n_ops);
-        log.text.reserve_exact(n_bytes as usize);
+        log.ops.reserve_exact(if n_ops == ops.runs.len() { 0 } else { n_ops });
+        log.text.reserve_exact(n_bytes);
     }
 }

@@ -1,62 +1,94 @@
 //! The characters in document order: the sequence, the visible text, and what each insert referred to.
 
+use super::Authors;
+use super::fragments::{Fragment, Fragments};
+use super::ops::{Next, Ops};
 use super::text::Text;
-use super::{Authors, Fragment, Killed, NONE, Op, Target, What};
 use crate::base::bytes::Malformed;
-use crate::crdt::rga::Run;
+use crate::crdt::rga::{Leaves, Run, Span};
+use crate::document::history::{BEGINS, DEAD, ENDS};
 use crate::document::text::TextBuilder;
 
+/// Fragments whose operations are looked up together. They lie anywhere in memory, which then fetches several at once.
+const FETCHED: usize = 32;
+
 /// What comes of walking the fragments in document order.
-#[derive(Default)]
 pub(super) struct Placed {
-    pub runs: Vec<Run>,
+    pub leaves: Leaves,
     pub text: TextBuilder,
-    pub killed: Killed,
 }
 
+/// Places all characters, and notes in `ops` what each insert refers to and what each deletion deletes.
 pub(super) fn place(
-    fragments: &[Fragment],
-    ops: &mut [Op],
+    fragments: Fragments<'_>,
+    ops: &mut Ops,
     authors: &Authors,
     text: &Text<'_>,
 ) -> Result<Placed, Malformed> {
-    let mut placed = Placed {
-        runs: Vec::with_capacity(fragments.len()),
-        text: TextBuilder::with_room(if text.large.is_empty() { text.all.len() / 2 } else { 0 }),
-        ..Placed::default()
-    };
+    let room = if text.large.is_empty() { text.all.len() / 2 } else { 0 };
+    let mut placed =
+        Placed { leaves: Leaves::with_room(fragments.list.len()), text: TextBuilder::with_room(room) };
+    // Operations are nested like brackets: of those that have begun and not ended the innermost goes on.
+    let mut open = Vec::new();
     let mut left = Left::default();
-    for fragment in fragments {
-        let op = &mut ops[fragment.op as usize];
-        let (author, offset) = (op.author, op.n_placed);
-        let (seq, lamport) = (op.seq + offset, op.lamport + offset);
-        let reference = left.reference(lamport, author, authors)?;
-        if offset == 0 {
-            op.what = What::Insert { reference };
-        } else if reference != Some((author, seq - 1)) {
-            return Err(Malformed("text goes on where something else stands"));
-        }
-        left.push(Stretch { author, seq, lamport, len: fragment.len });
-        let from = op.text;
-        op.n_placed += fragment.len;
-        let large = text.large(fragment.op).map(|rope| rope.slice(offset as usize..op.n_placed as usize));
-        op.text += large.map_or_else(|| text.n_bytes(from, fragment.len), |part| part.len_bytes() as u32);
-        let mut run = Run::new(authors.local[author as usize], seq, lamport, fragment.len);
-        if fragment.killer == NONE {
-            match large {
-                None => placed.text.push(&text.all[from as usize..op.text as usize]),
-                Some(part) => placed.text.push_part(part),
+    for (tags, list) in fragments.tags.chunks(FETCHED).zip(fragments.list.chunks(FETCHED)) {
+        let mut firsts = [Next::default(); FETCHED];
+        firsts.iter_mut().zip(list).for_each(|(first, fragment)| *first = ops.first(fragment.op));
+        for ((&tag, fragment), &first) in tags.iter().zip(list).zip(&firsts) {
+            if tag & BEGINS != 0 {
+                open.push(first);
             }
-        } else {
-            run = run.dead();
-            placed.killed.note(fragment.killer, Target { author, seq, len: fragment.len }, ops);
-        }
-        match placed.runs.last_mut() {
-            Some(last) if last.continues_with(&run) => last.grow(run.len()),
-            _ => placed.runs.push(run),
+            let next = open.last_mut().expect("what goes on has begun");
+            let reference = left.reference(next, authors)?;
+            if tag & BEGINS != 0 {
+                if let Some((author, seq)) = reference {
+                    ops.refer(fragment.op, authors.local[author as usize], seq);
+                }
+            } else if reference != Some((next.author, next.seq - 1)) {
+                return Err(Malformed("text goes on where something else stands"));
+            }
+            left.push(next, fragment.len);
+            placed.push(tag, fragment, next, ops, authors, text);
+            if tag & ENDS != 0 {
+                open.pop();
+            }
         }
     }
     Ok(placed)
+}
+
+impl Placed {
+    /// Appends a fragment, which begins with the character `next`, and moves that behind it.
+    #[inline]
+    fn push(
+        &mut self,
+        tag: u8,
+        fragment: &Fragment,
+        next: &mut Next,
+        ops: &mut Ops,
+        authors: &Authors,
+        text: &Text<'_>,
+    ) {
+        let Next { seq, lamport, text: from, .. } = *next;
+        let len = fragment.len;
+        let replica = authors.local[next.author as usize];
+        let large = text.large(fragment.op).map(|rope| {
+            let offset = (seq - ops.first(fragment.op).seq) as usize;
+            rope.slice(offset..offset + len as usize)
+        });
+        let n_bytes = large.map_or_else(|| text.n_bytes(from, len), |part| part.len_bytes() as u32);
+        *next = Next { seq: seq + len, lamport: lamport + len, text: from + n_bytes, ..*next };
+        let run = Run::new(replica, seq, lamport, len);
+        if tag & DEAD != 0 {
+            ops.note_deleted(fragment.killer, Span { replica, seq, len });
+            return self.leaves.push(run.dead());
+        }
+        match large {
+            None => self.text.push(&text.all[from as usize..next.text as usize]),
+            Some(part) => self.text.push_part(part),
+        }
+        self.leaves.push(run);
+    }
 }
 
 /// What stands left of a place and can be referred to there: by ascending (timestamp, replica).
@@ -73,28 +105,24 @@ struct Stretch {
 }
 
 impl Left {
-    fn push(&mut self, stretch: Stretch) {
+    fn push(&mut self, next: &Next, len: u32) {
         match self.list.last_mut() {
             // What goes on is referred to like what it goes on with.
             Some(last)
-                if last.author == stretch.author
-                    && last.lamport + last.len == stretch.lamport
-                    && last.seq + last.len == stretch.seq =>
+                if last.author == next.author
+                    && last.lamport + last.len == next.lamport
+                    && last.seq + last.len == next.seq =>
             {
-                last.len += stretch.len
+                last.len += len
             }
-            _ => self.list.push(stretch),
+            _ => self.list.push(Stretch { author: next.author, seq: next.seq, lamport: next.lamport, len }),
         }
     }
 
     /// Returns the nearest character on the left with a smaller (timestamp, replica): author and seq. What is greater is
     /// forgotten, as it is behind the new one for all that follows. O(1) amortised.
-    fn reference(
-        &mut self,
-        lamport: u32,
-        author: u32,
-        authors: &Authors,
-    ) -> Result<Option<(u32, u32)>, Malformed> {
+    fn reference(&mut self, next: &Next, authors: &Authors) -> Result<Option<(u32, u32)>, Malformed> {
+        let Next { author, lamport, .. } = *next;
         while let Some(last) = self.list.last_mut() {
             // Whose id is smaller counts only where timestamps are equal, which those of one author never are.
             let is_first =

@@ -1,8 +1,10 @@
 //! The inserted text of all operations, as it stands in the bytes.
 
+use std::ops::Range;
+
 use ropey::Rope;
 
-use super::{IMPOSSIBLE, Op, What};
+use super::IMPOSSIBLE;
 use crate::base::bytes::{Malformed, Reader};
 use crate::document::columns::{LARGE_BYTES, byte_of_char};
 
@@ -13,6 +15,8 @@ pub(super) struct Text<'a> {
     mixed: Vec<bool>,
     /// The texts of large inserts, by the operation's number.
     pub large: Vec<(u32, Rope)>,
+    /// Bytes and characters that no operation has taken yet.
+    n_left: (u32, u64),
 }
 
 const BLOCK_BYTES: usize = 64;
@@ -22,7 +26,8 @@ impl<'a> Text<'a> {
         let all = std::str::from_utf8(reader.block()?).map_err(|_| Malformed("the text is not UTF-8"))?;
         let blocks = all.as_bytes().chunks(BLOCK_BYTES).map(|block| !block.is_ascii());
         let mixed = if all.is_ascii() { Vec::new() } else { blocks.collect() };
-        Ok(Text { all, mixed, large: Vec::new() })
+        let n_bytes = u32::try_from(all.len()).map_err(|_| IMPOSSIBLE)?;
+        Ok(Text { all, mixed, large: Vec::new(), n_left: (n_bytes, all.chars().count() as u64) })
     }
 
     /// Returns the text of an operation, if it is a large insert.
@@ -32,6 +37,15 @@ impl<'a> Text<'a> {
             return None;
         }
         self.large.binary_search_by_key(&op, |&(op, _)| op).ok().map(|at| &self.large[at].1)
+    }
+
+    /// Returns the large inserts among operations that stand side by side.
+    pub(super) fn large_in(&self, stretch: &Range<usize>) -> &[(u32, Rope)] {
+        let n_before = |at: usize| self.large.partition_point(|&(op, _)| (op as usize) < at);
+        match self.large.is_empty() {
+            true => &[],
+            false => &self.large[n_before(stretch.start)..n_before(stretch.end)],
+        }
     }
 
     /// Returns how many bytes the `n` characters from byte `from` on take; `n` is at least 1.
@@ -46,20 +60,25 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Gives each insert the place where its piece starts.
-    pub(super) fn share_out(&mut self, ops: &mut [Op]) -> Result<(), Malformed> {
-        let (mut at, mut n_left) = (0, self.all.chars().count() as u64);
-        let len = u32::try_from(self.all.len()).map_err(|_| IMPOSSIBLE)?;
-        for (number, op) in (0..).zip(ops).filter(|(_, op)| matches!(op.what, What::Insert { .. })) {
-            op.text = at;
-            n_left = n_left.checked_sub(u64::from(op.len)).ok_or(Malformed("text is missing"))?;
-            let n_bytes = self.n_bytes(at, op.len);
-            if LARGE_BYTES <= n_bytes as usize {
-                let piece = &self.all[at as usize..][..n_bytes as usize];
-                self.large.push((number, Rope::from_str(piece)));
-            }
-            at += n_bytes;
+    /// Gives the operation `op` the next `n` characters, and returns where they start.
+    pub(super) fn take(&mut self, op: u32, n: u32) -> Result<u32, Malformed> {
+        let start = self.taken();
+        self.n_left.1 = self.n_left.1.checked_sub(u64::from(n)).ok_or(Malformed("text is missing"))?;
+        let n_bytes = self.n_bytes(start, n);
+        if LARGE_BYTES <= n_bytes as usize {
+            self.large.push((op, Rope::from_str(&self.all[start as usize..][..n_bytes as usize])));
         }
-        if at == len { Ok(()) } else { Err(Malformed("text is left over")) }
+        self.n_left.0 -= n_bytes;
+        Ok(start)
+    }
+
+    /// Returns how many bytes operations have taken.
+    pub(super) fn taken(&self) -> u32 {
+        self.all.len() as u32 - self.n_left.0
+    }
+
+    /// Makes sure that nothing is left.
+    pub(super) fn finish(&self) -> Result<(), Malformed> {
+        if self.n_left.0 == 0 { Ok(()) } else { Err(Malformed("text is left over")) }
     }
 }
