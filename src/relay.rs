@@ -29,7 +29,8 @@ pub struct Relay {
     config: RelayConfig,
     rng: Rng,
     links: BTreeMap<LinkId, Place>,
-    n_greeting: usize,
+    /// Those that have not said hello: the first has waited longest.
+    greeting: BTreeSet<LinkId>,
     documents: BTreeMap<DocumentId, Slot>,
     /// When a link that has not said hello is late, or earlier.
     greeting_wake: Option<MonoTime>,
@@ -73,7 +74,7 @@ impl Relay {
             handshakes: TokenBucket::new(config.handshakes.0, config.handshakes.1, MonoTime(0)),
             config,
             links: BTreeMap::new(),
-            n_greeting: 0,
+            greeting: BTreeSet::new(),
             documents: BTreeMap::new(),
             greeting_wake: None,
             wakes: BTreeSet::new(),
@@ -166,9 +167,8 @@ impl Relay {
     }
 
     fn forget(&mut self, link: LinkId) {
-        if let Some(Place::Greeting { .. }) = self.links.remove(&link) {
-            self.n_greeting -= 1;
-        }
+        self.links.remove(&link);
+        self.greeting.remove(&link);
     }
 
     /// Tells a link that is in no room why, and closes it.
@@ -271,8 +271,8 @@ impl Relay {
 
     fn end_late_greetings(&mut self, now: MonoTime, out: &mut Vec<Output>) {
         let mut late = Vec::new();
-        for (&link, place) in &self.links {
-            if let Place::Greeting { opened_at, .. } = place {
+        for &link in &self.greeting {
+            if let Some(Place::Greeting { opened_at, .. }) = self.links.get(&link) {
                 late.push((opened_at.after(Millis(limits::HELLO_TIMEOUT_MS)), link));
             }
         }

@@ -137,9 +137,9 @@ pub const PERSIST_RETRY_MS: u64 = 2_000;
 /// it is served from the document once it has drained.
 pub const LINK_QUEUE_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes given to the shell for one link and not yet written, past which the link is ended: it reads nothing, and
-/// goes on asking for answers.
-pub const LINK_UNREAD_BYTES_MAX: usize = 4 << 20;
+/// How many times that may be given to the shell for one link and not yet written before the link is ended: it reads nothing, and goes
+/// on asking for answers.
+pub const LINK_UNREAD_QUEUES_MAX: usize = 4;
 
 /// Bytes still queued for a link under which a catch-up goes on. Keeps a heartbeat from waiting behind
 /// more than this, and a fast link from ever running dry.
@@ -176,7 +176,8 @@ pub const RELAY_HANDSHAKES_PER_S_MAX: u64 = 5_000;
 /// Links that may be opened at one relay at once: everybody, as after a restart.
 pub const RELAY_HANDSHAKES_BURST: u64 = RELAY_LINKS_MAX as u64;
 
-/// Links at one relay that have not said hello yet: what a stranger can hold costs little.
+/// Links at one relay that have not said hello yet: what a stranger can hold costs little. With one more the oldest of them goes: who
+/// means to come in says hello within a round trip.
 pub const RELAY_GREETING_MAX: usize = 4_096;
 
 /// Packets of one link that a relay holds while it loads the document. A client sends one (its hello)

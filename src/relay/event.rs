@@ -24,6 +24,8 @@ pub struct RelayConfig {
     pub link_limits: LinkLimits,
     /// Links at once.
     pub links_max: usize,
+    /// Of those without a hello; with one more the oldest goes. At least 1.
+    pub greeting_max: usize,
     /// Documents in memory at once.
     pub documents_max: usize,
     /// Documents in the store at once.
@@ -54,6 +56,7 @@ impl RelayConfig {
             create: CreatePolicy::Anybody,
             link_limits: LinkLimits::default(),
             links_max: limits::RELAY_LINKS_MAX,
+            greeting_max: limits::RELAY_GREETING_MAX,
             documents_max: limits::RELAY_DOCUMENTS_MAX,
             documents_stored_max: limits::RELAY_DOCUMENTS_STORED_MAX,
             n_stored: 0,

@@ -22,9 +22,7 @@ impl Relay {
         if self.drain != Drain::No {
             return out.push(Output::Close { link });
         }
-        let is_full =
-            self.config.links_max <= self.links.len() || limits::RELAY_GREETING_MAX <= self.n_greeting;
-        if is_full {
+        if self.config.links_max <= self.links.len() {
             let retry_after = self.spread(limits::BACKOFF_MAX_MS);
             let sentence = "this relay has as many connections as it can take; trying again later";
             return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
@@ -34,9 +32,23 @@ impl Relay {
             let sentence = "more people come to this relay at once than it lets in; trying again in a moment";
             return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
         }
+        self.make_room_to_greet(out);
         self.links.insert(link, Place::Greeting { opened_at: now, asked, wall });
-        self.n_greeting += 1;
+        self.greeting.insert(link);
         self.greeting_wake_at(now.after(Millis(limits::HELLO_TIMEOUT_MS)));
+    }
+
+    /// Turns away whoever has said nothing for longest, if one more would be too many. Who means to come in is not kept out by those
+    /// who hold connections open: it takes all of them within its round trip.
+    fn make_room_to_greet(&mut self, out: &mut Vec<Output>) {
+        if self.greeting.len() < self.config.greeting_max {
+            return;
+        }
+        if let Some(&oldest) = self.greeting.first() {
+            let retry_after = self.spread(limits::BACKOFF_MAX_MS);
+            let sentence = "this connection said nothing while many others came; trying again later";
+            self.refuse(oldest, refusal(RefuseCode::Full, retry_after, sentence), out);
+        }
     }
 
     pub(super) fn spread(&mut self, over_ms: u64) -> Option<Millis> {
@@ -71,6 +83,12 @@ impl Relay {
         now: MonoTime,
         out: &mut Vec<Output>,
     ) {
+        let max = self.config.link_limits.packet_bytes_max;
+        if max < bytes.len() {
+            let sentence =
+                format!("a message of {} bytes is more than this server takes, which is {max}", bytes.len());
+            return self.refuse(link, refusal(RefuseCode::OverLimit, None, &sentence), out);
+        }
         let hello = match Frames::new(bytes).map(|mut frames| frames.next()) {
             Ok(Some(Ok(Frame::Hello(hello)))) => hello,
             Ok(Some(Err(error))) | Err(error) => {
@@ -95,7 +113,7 @@ impl Relay {
             let sentence = "this relay has as many documents open as it can take; trying again later";
             return self.refuse(link, refusal(RefuseCode::Full, retry_after, sentence), out);
         }
-        self.n_greeting -= 1;
+        self.greeting.remove(&link);
         let (packets, shown) = (vec![bytes.to_vec()], hello.token.hash());
         self.links.insert(link, Place::Waiting { document, wall, hello, packets });
         match self.documents.get(&document) {

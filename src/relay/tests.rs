@@ -84,6 +84,39 @@ fn more_links_than_may_come_at_once_are_told_to_come_back() {
     assert_eq!((site.refused.len(), site.relay.n_links()), (2, 4), "ten a second");
 }
 
+/// Whoever holds connections open and says nothing keeps nobody out.
+#[test]
+fn whoever_has_said_nothing_for_longest_makes_room_for_who_comes() {
+    let mut site = Site::new(RelayConfig { greeting_max: 2, ..RelayConfig::new(1) });
+    for n in 1..=3 {
+        site.open(n, 0);
+    }
+    let greets = |site: &Site| site.relay.greeting.iter().map(|link| link.0).collect::<Vec<_>>();
+    assert_eq!((site.refused.as_slice(), greets(&site)), (&[RefuseCode::Full][..], vec![2, 3]));
+    site.handle(Input::Packet { link: LinkId(2), bytes: &packet(hello(2, b"")) }, 0);
+    site.open(4, 0);
+    assert_eq!(greets(&site), [3, 4], "who said hello counts no more");
+    site.open(5, 0);
+    assert_eq!((site.refused.len(), greets(&site)), (2, vec![4, 5]));
+}
+
+#[test]
+fn a_longer_message_than_is_taken_ends_a_link_wherever_it_is() {
+    let mut config = RelayConfig::new(1);
+    config.link_limits.packet_bytes_max = 200_000;
+    let mut site = Site::new(config.clone());
+    site.open(1, 0);
+    let long = vec![0; 200_001];
+    site.handle(Input::Packet { link: LinkId(1), bytes: &long }, 0);
+    assert_eq!(site.refused, [RefuseCode::OverLimit], "before its hello");
+    let mut flood = Flood::of(config);
+    let out = flood.handle(Input::Packet { link: Flood::LINK, bytes: &long });
+    let is_told = |output: &Output| {
+        matches!(output, Output::LinkRefused { link: Flood::LINK, code: RefuseCode::OverLimit })
+    };
+    assert!(out.iter().any(is_told), "{out:?}");
+}
+
 #[test]
 fn only_a_document_that_has_something_to_do_is_looked_at() {
     let mut relay = Relay::new(RelayConfig::new(1));
@@ -230,7 +263,11 @@ impl Flood {
     const LINK: LinkId = LinkId(1);
 
     fn new() -> Flood {
-        let relay = Relay::new(RelayConfig { snapshot_after_records: 3, ..RelayConfig::new(1) });
+        Flood::of(RelayConfig { snapshot_after_records: 3, ..RelayConfig::new(1) })
+    }
+
+    fn of(config: RelayConfig) -> Flood {
+        let relay = Relay::new(config);
         let mut flood = Flood { relay, doc: Document::new(ReplicaId::new(1)) };
         let id = document(1);
         flood.handle(Input::LinkOpened { link: Flood::LINK, document: id, wall: WallTime(0) });

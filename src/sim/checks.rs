@@ -15,7 +15,7 @@ use crate::sync::Status;
 /// Milliseconds after which somebody who left is shown nowhere: the expiry and one heartbeat.
 const SHOWN_MS_MAX: u64 = limits::PRESENCE_EXPIRY_MS + limits::HEARTBEAT_MS;
 /// Bytes of a queue for a link that reads nothing: what ends it, and the answer to one more packet.
-const UNSENT_BYTES_MAX: usize = limits::LINK_UNREAD_BYTES_MAX + (1 << 20);
+const UNSENT_BYTES_MAX: usize = limits::LINK_UNREAD_QUEUES_MAX * limits::LINK_QUEUE_BYTES_MAX + (1 << 20);
 
 /// The text of each version of each document.
 type Texts = BTreeMap<(usize, Vec<(ReplicaId, u64)>), String>;

@@ -214,6 +214,10 @@ pub struct PersonReport {
 /// What one accepted link may send. Past a limit it is refused with a sentence and closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkLimits {
+    /// Bytes of one packet, at most [`limits::PACKET_BYTES_MAX`].
+    pub packet_bytes_max: usize,
+    /// Bytes given to the shell and not yet written, past which nothing live is queued.
+    pub queue_bytes_max: usize,
     /// Bytes of one fragmented batch.
     pub upload_bytes_max: usize,
     /// Bytes per second in the long run.
@@ -241,6 +245,8 @@ pub struct LinkLimits {
 impl Default for LinkLimits {
     fn default() -> LinkLimits {
         LinkLimits {
+            packet_bytes_max: limits::PACKET_BYTES_MAX,
+            queue_bytes_max: limits::LINK_QUEUE_BYTES_MAX,
             upload_bytes_max: limits::UPLOAD_BYTES_MAX,
             bytes_per_s: limits::LINK_BYTES_PER_S_MAX,
             bytes_burst: limits::LINK_BYTES_BURST,

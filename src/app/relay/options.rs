@@ -149,6 +149,7 @@ struct Limits {
     connections_per_address: usize,
     connections_from_this_machine: usize,
     connections_per_document: usize,
+    connections_without_hello: usize,
     handshakes_per_second: u64,
     handshakes_per_address: u64,
     request_seconds: u64,
@@ -156,6 +157,8 @@ struct Limits {
     documents_per_token: u64,
     documents_open: usize,
     document_bytes: u64,
+    packet_bytes: usize,
+    queue_bytes: usize,
     upload_bytes: usize,
     bytes_per_second: u64,
     frames_per_second: u64,
@@ -174,6 +177,7 @@ impl Default for Limits {
             connections_per_address: bounds.n_per_address_max,
             connections_from_this_machine: bounds.n_loopback_max,
             connections_per_document: limits::ROOM_LINKS_MAX,
+            connections_without_hello: limits::RELAY_GREETING_MAX,
             handshakes_per_second: limits::RELAY_HANDSHAKES_PER_S_MAX,
             handshakes_per_address: bounds.n_new_per_address_per_s,
             request_seconds: bounds.request_timeout.as_secs(),
@@ -181,6 +185,8 @@ impl Default for Limits {
             documents_per_token: limits::TOKEN_DOCUMENTS_MAX,
             documents_open: limits::RELAY_DOCUMENTS_MAX,
             document_bytes: limits::DOCUMENT_STORED_BYTES_MAX,
+            packet_bytes: limits::PACKET_BYTES_MAX,
+            queue_bytes: limits::LINK_QUEUE_BYTES_MAX,
             upload_bytes: limits::UPLOAD_BYTES_MAX,
             bytes_per_second: limits::LINK_BYTES_PER_S_MAX,
             frames_per_second: limits::LINK_FRAMES_PER_S_MAX,
@@ -190,6 +196,26 @@ impl Default for Limits {
             presences_per_second: 1_000 / limits::PRESENCE_INTERVAL_MS,
             unload_seconds: limits::UNLOAD_AFTER_MS / 1_000,
         }
+    }
+}
+
+/// Bytes of a message that every client must be let send: a fragment, or a hello about a document that thousands of programs have edited.
+const PACKET_BYTES_MIN: usize = limits::PACKET_BYTES_MAX / 2;
+
+/// Bytes that must be let wait for a client: a catch-up is sent in pieces of half as much.
+const QUEUE_BYTES_MIN: usize = 2 * limits::LINK_QUEUE_BYTES_LOW;
+
+impl Limits {
+    /// Says which number is none that the protocol allows.
+    fn check(&self) -> Result<(), Usage> {
+        let of = |name, value: u64, from: usize, to: usize| match (from as u64..=to as u64).contains(&value) {
+            true => Ok(()),
+            false => Err(Usage(format!("{name} is from {from} to {to}, not {value}"))),
+        };
+        of("packet-bytes", self.packet_bytes as u64, PACKET_BYTES_MIN, limits::PACKET_BYTES_MAX)?;
+        of("queue-bytes", self.queue_bytes as u64, QUEUE_BYTES_MIN, limits::LINK_QUEUE_BYTES_MAX)?;
+        of("presence-bytes", self.presence_bytes as u64, 0, limits::PRESENCE_BYTES_MAX)?;
+        of("presences-per-second", self.presences_per_second, 1, 1_000)
     }
 }
 
@@ -300,13 +326,9 @@ impl Merged {
         let elsewhere = self.elsewhere.filter(|url| !url.is_empty()).map(|url| ServerUrl::parse(&url));
         relay.elsewhere = elsewhere.transpose().map_err(|error| Usage(format!("elsewhere: {error}")))?;
         let limits = self.limits;
-        let presence_bytes_max = crate::base::limits::PRESENCE_BYTES_MAX;
-        if presence_bytes_max < limits.presence_bytes {
-            return Err(Usage(format!("presence-bytes is at most {presence_bytes_max}")).into());
-        }
-        if !(1..=1_000).contains(&limits.presences_per_second) {
-            return Err(Usage("presences-per-second is from 1 to 1000".to_owned()).into());
-        }
+        limits.check()?;
+        relay.link_limits.packet_bytes_max = limits.packet_bytes;
+        relay.link_limits.queue_bytes_max = limits.queue_bytes;
         relay.link_limits.upload_bytes_max = limits.upload_bytes;
         relay.link_limits.bytes_per_s = limits.bytes_per_second;
         relay.link_limits.bytes_burst = (2 * limits.upload_bytes as u64).max(limits.bytes_per_second);
@@ -322,6 +344,7 @@ impl Merged {
         relay.documents_per_token_max = limits.documents_per_token;
         relay.link_limits.links_max = limits.connections_per_document;
         relay.links_max = limits.connections;
+        relay.greeting_max = limits.connections_without_hello;
         relay.documents_max = limits.documents_open;
         relay.documents_stored_max = limits.documents;
         relay.document_bytes_max = limits.document_bytes;
@@ -408,6 +431,20 @@ mod tests {
         let over = |limits| Merged { limits, ..Merged::default() }.settings(Path::new("/d"));
         assert!(over(Limits { presence_bytes: 1_025, ..Limits::default() }).is_err());
         assert!(over(Limits { presences_per_second: 0, ..Limits::default() }).is_err());
+        assert!(over(Limits { queue_bytes: (1 << 20) + 1, ..Limits::default() }).is_err());
+        let sentence =
+            over(Limits { packet_bytes: 1_000, ..Limits::default() }).expect_err("too few").to_string();
+        assert_eq!(sentence, "packet-bytes is from 131072 to 262144, not 1000");
+        let settings = over(Limits {
+            packet_bytes: 200_000,
+            queue_bytes: 300_000,
+            connections_without_hello: 9,
+            ..Limits::default()
+        });
+        let relay = settings.expect("sound").relay;
+        let found =
+            (relay.link_limits.packet_bytes_max, relay.link_limits.queue_bytes_max, relay.greeting_max);
+        assert_eq!(found, (200_000, 300_000, 9));
         let half = Merged { tls_key: Some("k".into()), ..Merged::default() };
         assert!(half.settings(Path::new("/d")).expect_err("half").to_string().contains("tls-cert"));
     }

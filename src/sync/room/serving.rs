@@ -20,7 +20,7 @@ use crate::protocol::capability::{Mode, TokenHash};
 use crate::protocol::frame::{Fragment, Frame, Whole};
 use crate::protocol::greeting::{Refuse, RefuseCode};
 use crate::protocol::{ConnectionId, DocumentId, SessionId};
-use crate::sync::event::{LinkId, Output, PersistToken, Traffic};
+use crate::sync::event::{LinkId, LinkLimits, Output, PersistToken, Traffic};
 use crate::sync::rate::TokenBucket;
 use crate::sync::wire::{Parcel, Wire};
 
@@ -262,8 +262,14 @@ impl Room {
     }
 
     pub(super) fn downstream_packet(&mut self, link: LinkId, bytes: &[u8], step: &mut Step<'_>) {
+        let max = self.link_limits().packet_bytes_max;
         let Some(sender) = self.serving.links.get_mut(&link) else { return };
         sender.wire.heard_at = step.now;
+        if max < bytes.len() {
+            let sentence =
+                format!("a message of {} bytes is more than this server takes, which is {max}", bytes.len());
+            return self.end_link(link, ended(RefuseCode::OverLimit, sentence), step);
+        }
         let frames = match read_frames(bytes) {
             Ok(frames) => frames,
             Err(why) => return self.end_link(link, why, step),
@@ -325,10 +331,14 @@ impl Room {
     /// Says why a link must end that asks for more than it reads.
     fn reads_answers(&self, link: LinkId) -> Result<(), Ended> {
         let n_queued = self.serving.links.get(&link).map_or(0, |link| link.wire.n_queued);
-        if n_queued <= limits::LINK_UNREAD_BYTES_MAX {
+        if n_queued <= limits::LINK_UNREAD_QUEUES_MAX * self.link_limits().queue_bytes_max {
             return Ok(());
         }
         Err(ended(RefuseCode::OverLimit, "this connection asks for answers and does not read them"))
+    }
+
+    fn link_limits(&self) -> LinkLimits {
+        self.config.serve.as_ref().map(|serve| serve.limits).unwrap_or_default()
     }
 
     fn grow_from_here(&mut self, step: &mut Step<'_>) {

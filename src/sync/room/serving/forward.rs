@@ -87,6 +87,7 @@ impl Room {
     /// many got it.
     fn forward(&mut self, before: &VersionVector, origin: Option<LinkId>, step: &mut Step<'_>) -> u64 {
         let mut n_receivers = 0;
+        let queue_bytes_max = self.link_limits().queue_bytes_max;
         let serving = &mut self.serving;
         let durable = self.store.durable();
         let mut batch = None::<Forwarded>;
@@ -102,7 +103,7 @@ impl Room {
                     false => Forwarded::Parcel(Parcel::new(Whole::Batch, bytes.into())),
                 }
             });
-            if limits::LINK_QUEUE_BYTES_MAX < link.wire.n_queued + batch.n_bytes_at_once() {
+            if queue_bytes_max < link.wire.n_queued + batch.n_bytes_at_once() {
                 // Too slow: served from the document once it has drained.
                 member.pace = Pace::Behind { sent: before.clone() };
                 serving.traffic.n_fell_behind += 1;

@@ -18,7 +18,7 @@ impl Room {
         presence: PresenceFrame<'_>,
         step: &mut Step<'_>,
     ) -> Result<(), Ended> {
-        let limits = self.config.serve.as_ref().map(|serve| serve.limits).unwrap_or_default();
+        let limits = self.link_limits();
         let (n_bytes, max) = (presence.payload.len(), limits.presence_bytes_max);
         if max < n_bytes {
             let sentence = format!("a presence of {n_bytes} bytes was sent, and this server takes {max}");

@@ -201,7 +201,8 @@ fn what_a_few_bytes_ask_for_is_bounded() {
     let batch = Frame::Batch(&other.changes_since(&VersionVector::default())).to_packet();
     let packet = [batch, Frame::CaughtUp.to_packet()].concat().repeat(1_000);
     let sent = host.input(Input::Packet { link: LINK, bytes: &packet });
-    assert!(is_over_limit(&sent) && n_bytes(&sent) < limits::LINK_UNREAD_BYTES_MAX + 100_000);
+    let unread_max = limits::LINK_UNREAD_QUEUES_MAX * limits::LINK_QUEUE_BYTES_MAX;
+    assert!(is_over_limit(&sent) && n_bytes(&sent) < unread_max + 100_000);
 }
 
 fn is_closed(out: &[Output]) -> bool {
