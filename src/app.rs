@@ -47,6 +47,7 @@ pub mod doctor;
 
 /// `coedit link` and `coedit people`.
 pub mod manage;
+pub mod manual;
 
 /// `coedit docs`.
 pub mod docs;

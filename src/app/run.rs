@@ -12,7 +12,9 @@ use crate::app::cli::{self, Cli, Command};
 use crate::app::relay::options::{RelayAction, RelayOptions, RelaySettings, StoreOptions};
 use crate::app::session::How;
 use crate::app::setting::Setting;
-use crate::app::{cat, config, docs, doctor, join, manage, put, relay, settings, share, simulate, text};
+use crate::app::{
+    cat, config, docs, doctor, join, manage, manual, put, relay, settings, share, simulate, text,
+};
 use crate::editor::command::keys_page;
 use crate::io::paths::Paths;
 use crate::io::transport::connect::Network;
@@ -45,11 +47,7 @@ pub fn run(edit: impl FnOnce(Setting, Launch) -> anyhow::Result<()>) -> anyhow::
             clap_complete::generate(shell, &mut cli::description(), "coedit", &mut script);
             return print(&script);
         }
-        Some(Command::Man) => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(cli::description()).render(&mut page)?;
-            return print(&page);
-        }
+        Some(Command::Man) => return print(&manual::page()?),
         Some(Command::Keys) => return print(keys_page().as_bytes()),
         Some(Command::Config { .. }) => {
             let paths = Paths::of_user()?;
