@@ -41,8 +41,8 @@ pub struct LinkOptions {
     /// Put a new link in the place of this one, and print it: this one ends, and the one that reads; people may come by the new one
     #[arg(long, conflicts_with_all = ["new", "revoke"])]
     pub replace: bool,
-    /// End a link: whoever is here by it leaves, and nobody comes by it again
-    #[arg(long, value_name = "LINK", conflicts_with = "new")]
+    /// End a link, named by its number in the list, its label, or itself: whoever is here by it leaves, and nobody comes by it again
+    #[arg(long, value_name = "NUMBER|LABEL|LINK", conflicts_with = "new")]
     pub revoke: Option<String>,
 }
 
@@ -86,11 +86,15 @@ fn span(text: &str) -> Result<Duration, String> {
 pub async fn links(setting: &Setting, options: &LinkOptions) -> anyhow::Result<String> {
     let link = parse(&options.link)?;
     if let Some(revoked) = &options.revoke {
-        let revoked = parse(revoked)?;
-        if revoked.document != link.document {
-            bail!("the two links lead to different documents");
-        }
-        let hash = URL_SAFE_NO_PAD.encode(revoked.secret.token().hash().0);
+        let hash = if LinkUrl::is_meant(revoked) {
+            let revoked = parse(revoked)?;
+            if revoked.document != link.document {
+                bail!("the two links lead to different documents");
+            }
+            URL_SAFE_NO_PAD.encode(revoked.secret.token().hash().0)
+        } else {
+            hash_of(&ask(setting, &link, &json!({ "do": "links" })).await?, revoked)?
+        };
         return Ok(list(&ask(setting, &link, &json!({ "do": "revoke", "hash": hash })).await?));
     }
     if options.replace {
@@ -196,13 +200,30 @@ fn parse(link: &str) -> anyhow::Result<LinkUrl> {
     LinkUrl::parse(link).map_err(|error| Usage(error.to_string()).into())
 }
 
+/// Returns the hash of the link that was meant: by its number in the list, or by a label that no other has.
+fn hash_of(report: &Value, meant: &str) -> anyhow::Result<String> {
+    let links: Vec<&Value> = report["links"].as_array().into_iter().flatten().collect();
+    let numbered = meant.parse::<usize>().ok().and_then(|n| links.get(n.checked_sub(1)?));
+    let labelled: Vec<&&Value> =
+        links.iter().filter(|link| link["label"] == *meant && !meant.is_empty()).collect();
+    let found = match (labelled[..].len(), numbered) {
+        (1, _) => Some(labelled[0]),
+        (0, numbered) => numbered,
+        _ => bail!("several links have the label {}; give a number of the list", safe::line(meant)),
+    };
+    let hash = found.and_then(|link| link["hash"].as_str());
+    hash.map(str::to_owned).ok_or_else(|| {
+        anyhow!("there is no link {}; without options, link lists those there are", safe::line(meant))
+    })
+}
+
 fn list(report: &Value) -> String {
     let mut out = String::new();
-    for link in report["links"].as_array().into_iter().flatten() {
+    for (n, link) in report["links"].as_array().into_iter().flatten().enumerate() {
         let left = link["expires"].as_u64().map(|at| at.saturating_sub(clock::wall_now().0) / 60_000);
         let ends = left.map_or_else(|| "does not expire".to_owned(), |minutes| format!("{minutes} min left"));
         let (mode, label) = (link["mode"].as_str().unwrap_or(""), link["label"].as_str().unwrap_or(""));
-        let line = safe::line(&format!("{mode:<5}  {ends}  {label}"));
+        let line = safe::line(&format!("{:>3}  {mode:<5}  {ends}  {label}", n + 1));
         let _ = writeln!(out, "{}", line.trim_end());
     }
     out
@@ -263,6 +284,20 @@ mod tests {
         assert!(two.contains("16, 17"), "{two}");
         for nobody in ["0010x", "11", "an", ""] {
             assert!(number_of(&report, nobody).is_err(), "{nobody}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_meant_by_number_or_by_a_label_that_only_one_has() {
+        let link = |hash: &str, label: &str| json!({ "hash": hash, "label": label });
+        let report = json!({ "links": [link("a", "ben"), link("b", ""), link("c", "eve"), link("d", "eve"), link("e", "2")] });
+        let meant = |text| hash_of(&report, text).ok();
+        assert_eq!(meant("ben").as_deref(), Some("a"));
+        assert_eq!(meant("1").as_deref(), Some("a"));
+        assert_eq!(meant("4").as_deref(), Some("d"));
+        assert_eq!(meant("2").as_deref(), Some("e"), "somebody gave it that label");
+        for nobody in ["eve", "", "0", "6", "-1", "bea"] {
+            assert_eq!(meant(nobody), None, "{nobody}");
         }
     }
 

@@ -146,7 +146,11 @@ impl Model {
             add("Others join with: coedit join LINK (c copies it, r one that can only read)");
             // Cut into rows, never short: half a link leads nowhere.
             add(&link.to_string());
-            if link.secret.mode() == Mode::Write {
+            if matches!(self.connection, Status::Hosting { .. }) {
+                add(
+                    "Whoever has the link may do with the text what you may. It leads here, until this editor ends.",
+                );
+            } else if link.secret.mode() == Mode::Write {
                 add(
                     "Whoever has the link that the text was shared with may write, invite, remove people and replace the link.",
                 );

@@ -121,7 +121,9 @@ fn an_owner_makes_links_that_end_and_decides_who_may_write() {
     screen.wait_for_status("synced");
     screen.type_text("mine ");
     assert_document_becomes(&link, "mine plan\n");
-    ana.ok(&["link", &link, "--revoke", &for_ben]);
+    let nobody = ana.run(&["link", &link, "--revoke", "bea"]);
+    assert!(nobody.code == Some(1) && nobody.stderr.contains("no link bea"), "{}", nobody.stderr);
+    ana.ok(&["link", &link, "--revoke", "ben"]);
     screen.wait_for_text("revoked");
     let late = Home::new("late").run(&["cat", &for_ben]);
     assert!(late.code == Some(1) && late.stderr.contains("no such document"), "{}", late.stderr);

@@ -78,7 +78,12 @@ pub(super) fn report(report: &Report) -> String {
         Report::View(shown) => view(shown),
         Report::Links(links) => {
             let links = links.iter().map(|link| {
-                json!({ "mode": mode(link.mode), "expires": link.expires.map(|at| at.0), "label": link.label })
+                json!({
+                    "hash": URL_SAFE_NO_PAD.encode(link.hash.0),
+                    "mode": mode(link.mode),
+                    "expires": link.expires.map(|at| at.0),
+                    "label": link.label,
+                })
             });
             json!({ "links": links.collect::<Vec<_>>() }).to_string()
         }

@@ -240,6 +240,8 @@ pub(super) async fn run(task: &LinkTask, mut ends: Ends) -> String {
         }
     };
     ends.link.end();
+    // Whoever asks for it now is told that it is over: what nobody has seen by then need not be kept.
+    ends.link.state().down = Unseen::default();
     reason
 }
 
