@@ -29,7 +29,7 @@ mod keep;
 mod open;
 
 pub use keep::Ending;
-pub use open::{How, Opened, open, open_link, open_view};
+pub use open::{How, Opened, open, open_link, open_view, unsaved_files};
 
 use keep::Keep;
 
@@ -464,22 +464,18 @@ impl Session {
                     }
                 }
                 Output::Close { link } => drop(self.links.remove(&link)),
-                Output::Persist { token, bytes } => match &mut self.keep {
-                    Some(keep) if keep.takes(doc) => match keep.append(doc, token, bytes.to_vec()) {
-                        Ok(()) => {}
-                        Err(error) => refused = Some(error.to_string()),
-                    },
-                    _ => kept_at_once = Some(token),
+                Output::Persist { token, bytes } => match self.keep.as_mut().filter(|keep| keep.takes(doc)) {
+                    Some(keep) => {
+                        refused = keep.append(doc, token, bytes.to_vec()).err().or(refused);
+                    }
+                    None => kept_at_once = Some(token),
                 },
                 Output::Rewrite { token } => {
                     news.push(News::Rewritten);
                     let saved = self.room.saved().clone();
-                    match &mut self.keep {
-                        Some(keep) if keep.takes(doc) => match keep.rewrite(doc, token, saved) {
-                            Ok(()) => {}
-                            Err(error) => refused = Some(error.to_string()),
-                        },
-                        _ => kept_at_once = Some(token),
+                    match self.keep.as_mut().filter(|keep| keep.takes(doc)) {
+                        Some(keep) => refused = keep.rewrite(doc, token, saved).err().or(refused),
+                        None => kept_at_once = Some(token),
                     }
                 }
                 Output::Dial { elsewhere } => self.dial(elsewhere),
@@ -500,7 +496,8 @@ impl Session {
         if let Some(token) = kept_at_once {
             self.step(Input::Persisted { token }, doc, news);
         }
-        if let Some(sentence) = refused {
+        if let Some(error) = refused {
+            let sentence = error.to_string();
             news.push(News::JournalFailed(sentence.clone()));
             self.step(Input::PersistFailed { sentence }, doc, news);
         }

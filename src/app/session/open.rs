@@ -16,7 +16,7 @@ use crate::crdt::ReplicaId;
 use crate::document::Document;
 use crate::io::entropy;
 use crate::io::files::Loaded;
-use crate::io::paths::{self, may_be_remembered};
+use crate::io::paths::{self, Paths, may_be_remembered};
 use crate::io::server::desk::Desk;
 use crate::io::storage::StorageError;
 use crate::io::storage::journal::{Journal, StoredDocument, Uid};
@@ -88,17 +88,9 @@ struct Plan {
 }
 
 impl Plan {
-    /// Begins with the text of a file, or with nothing.
-    fn new(
-        text: Rope,
-        (file, format): (Option<FileHash>, Option<TextFormat>),
-        has_epoch: bool,
-        path: Option<PathBuf>,
-    ) -> anyhow::Result<Plan> {
-        let doc = Document::of_text(ReplicaId::new(entropy::u64()), text)?;
-        let epoch = has_epoch.then(entropy::bytes);
-        let record = Record { epoch, file, format, saved: doc.version(), ..Record::default() };
-        Ok(Plan {
+    /// Begins with a document of which there is nothing else to say.
+    fn new(doc: Document, record: Record, path: Option<PathBuf>) -> Plan {
+        Plan {
             doc,
             record,
             finding: Finding::Same,
@@ -109,7 +101,20 @@ impl Plan {
             is_taken: false,
             is_in_step: false,
             is_first_share: false,
-        })
+        }
+    }
+
+    /// Begins with the text of a file, or with nothing.
+    fn of_text(
+        text: Rope,
+        (file, format): (Option<FileHash>, Option<TextFormat>),
+        has_epoch: bool,
+        path: Option<PathBuf>,
+    ) -> anyhow::Result<Plan> {
+        let doc = Document::of_text(ReplicaId::new(entropy::u64()), text)?;
+        let epoch = has_epoch.then(entropy::bytes);
+        let record = Record { epoch, file, format, saved: doc.version(), ..Record::default() };
+        Ok(Plan::new(doc, record, path))
     }
 }
 
@@ -225,6 +230,29 @@ pub fn open_link(network: Arc<Network>, link: LinkUrl) -> (Session, Document) {
     (session, doc)
 }
 
+/// Returns the files, of no shared text, that lack edits which this machine has: those whose record is damaged too. What other
+/// processes have is left out, and nothing is changed by asking.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub fn unsaved_files(paths: &Paths) -> Result<Vec<PathBuf>, StorageError> {
+    if !paths.data.exists() {
+        return Ok(Vec::new());
+    }
+    let journal = Journal::start(paths.data.clone(), Box::new(|_| {}))?;
+    let lacks = |uid| match journal.find_by_uid(uid) {
+        Ok(Some(stored)) => {
+            let record = keep::record(stored);
+            let doc = record.recover(ReplicaId::new(entropy::u64()));
+            doc.map_or(true, |doc| !is_undo_alone(&record, &doc))
+        }
+        Ok(None) | Err(StorageError::Locked { .. }) => false,
+        Err(_) => true,
+    };
+    let known = journal.list()?.into_iter().filter(|known| known.link.is_none());
+    Ok(known.filter_map(|known| known.path.filter(|_| lacks(known.uid))).collect())
+}
+
 fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
     let path = loaded.file.as_ref().map(|file| file.canonical()).transpose()?;
     // What is not text is only shown: nothing is kept for it.
@@ -259,20 +287,7 @@ fn plan(journal: &Journal, loaded: &Loaded, how: &How) -> anyhow::Result<Plan> {
             journal.remove(stored_uid)?;
             return begin(loaded, how, path, hash);
         }
-        let uid = Some(stored_uid);
-        let (warning, read_only, is_taken, is_first_share) = (None, None, false, false);
-        return Ok(Plan {
-            doc,
-            record,
-            finding,
-            uid,
-            path,
-            warning,
-            read_only,
-            is_taken,
-            is_in_step,
-            is_first_share,
-        });
+        return Ok(Plan { finding, uid: Some(stored_uid), is_in_step, ..Plan::new(doc, record, path) });
     }
     begin(loaded, how, path, hash)
 }
@@ -310,13 +325,14 @@ fn begin(loaded: &Loaded, how: &How, path: Option<PathBuf>, hash: Option<FileHas
     let is_join = is_join(how);
     let file = (hash, hash.map(|_| loaded.meta.format));
     let (text, file) = if is_join { (Rope::new(), (None, None)) } else { (loaded.text.clone(), file) };
-    Plan::new(text, file, !is_join, path)
+    Plan::of_text(text, file, !is_join, path)
 }
 
 /// The journal cannot be had. A file can still be edited, or looked at; sharing needs it.
 fn plan_without_journal(loaded: &Loaded, how: &How, error: anyhow::Error) -> anyhow::Result<Plan> {
     let hash = loaded.file.as_ref().and_then(|file| file.hash());
-    let plan = |path| Plan::new(loaded.text.clone(), (hash, hash.map(|_| loaded.meta.format)), true, path);
+    let plan =
+        |path| Plan::of_text(loaded.text.clone(), (hash, hash.map(|_| loaded.meta.format)), true, path);
     match error.downcast_ref::<StorageError>() {
         Some(StorageError::Locked { .. }) if matches!(how, How::Edit | How::Visit) => {
             let words = "it is open in another coedit here; once that ends, any key makes it yours";
@@ -475,5 +491,43 @@ fn config(
             elsewhere: None,
         }),
         upstream,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::session::Ending;
+    use crate::crdt::VersionVector;
+    use crate::io::paths::create_private_folder;
+    use crate::sync::PersistToken;
+
+    #[test]
+    fn what_is_kept_for_its_undo_is_not_among_what_was_not_saved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = Paths { data: folder.path().join("data"), config: folder.path().to_owned() };
+        create_private_folder(&paths.data).expect("made");
+        let keep = |name: &str, is_typed: bool| {
+            let journal = Journal::start(paths.data.clone(), Box::new(|_| {})).expect("a thread");
+            let plan =
+                Plan::of_text(Rope::from("text"), (Some(FileHash([0; 32])), None), true, Some(name.into()))
+                    .expect("it fits");
+            let (mut doc, before) = (plan.doc, plan.record.saved.clone());
+            let mut keep = Keep::new(journal, None, plan.path, plan.record, true);
+            keep.begin_now(&mut doc).expect("written");
+            if is_typed {
+                doc.insert(0, "typed ").expect("it fits");
+                let batch = doc.changes_since(&before);
+                keep.append(&mut doc, PersistToken(1), batch).expect("taken");
+            }
+            keep.end(&mut doc, &VersionVector::default(), Ending::Abrupt);
+        };
+        assert_eq!(unsaved_files(&paths).expect("readable"), Vec::<PathBuf>::new());
+        keep("saved", false);
+        keep("typed", true);
+        assert_eq!(unsaved_files(&paths).expect("readable"), [PathBuf::from("typed")]);
+        // Asking has changed nothing, and holds nothing.
+        let journal = Journal::start(paths.data.clone(), Box::new(|_| {})).expect("a thread");
+        assert!(journal.find_by_path(Path::new("saved")).expect("readable").is_some());
     }
 }
