@@ -98,6 +98,14 @@ impl Find {
         self.scan.shift(change);
     }
 
+    /// The text is another one, of so many characters: what was found, and what is left to be searched, means nothing in it.
+    pub(crate) fn clamp(&mut self, n_chars: usize) {
+        self.origin = Selection::caret(self.origin.head.min(n_chars));
+        self.scope.take_if(|scope| n_chars < scope.end);
+        self.starts.clear();
+        self.scan = Scan::default();
+    }
+
     /// Makes the matcher of what is searched for now.
     fn prepare(&mut self) {
         (self.matcher, self.error) = match Matcher::new(&self.needle, self.options) {

@@ -66,6 +66,16 @@ impl Model {
         }
     }
 
+    /// Asks the shell to read the file, unless what it holds could not be taken in: the shell takes what it read for known
+    /// from then on, and would write over it.
+    pub(crate) fn read_file(&mut self, effect: Effect, now: MonoTime, effects: &mut Vec<Effect>) {
+        // What could not be decoded may not be edited, but is nobody's.
+        let is_undecoded = self.file.is_undecoded && matches!(effect, Effect::Reopen(_));
+        if is_undecoded || self.may_edit(now) {
+            effects.push(effect);
+        }
+    }
+
     /// Works in what another program wrote to the file, as one edit of our own.
     pub(crate) fn merge_theirs(
         &mut self,
@@ -234,8 +244,9 @@ mod tests {
     use super::*;
     use crate::base::text_format::TextFormat;
     use crate::editor::settings::Settings;
-    use crate::editor::tests::Bench;
+    use crate::editor::tests::{Bench, parse};
     use crate::editor::{Msg, SaveDone, update};
+    use crate::sync::{Status, Via};
 
     fn bench(text: &str, line_ending: LineEnding) -> Bench {
         let mut bench = Bench::new(text, Settings::default());
@@ -267,6 +278,31 @@ mod tests {
         // The one in the middle of a line is a character, and stays one.
         assert_eq!(bench.model.rope().to_string(), "a\nb\nc\nd\re");
         assert_eq!(ending(&bench), LineEnding::CrLf);
+    }
+
+    #[test]
+    fn who_may_not_edit_does_not_count_the_file_as_read() {
+        let mut bench = bench("a\n", LineEnding::Lf);
+        let reads = Status::ReadOnly { n_kept: 0, rtt: None, via: Via::WebSocket };
+        update(&mut bench.model, Msg::Connection(reads), bench.now);
+        let mut effects = update(&mut bench.model, Msg::FileChanged, bench.now);
+        let changed = Ok(SaveDone::ChangedOutside);
+        effects.extend(update(&mut bench.model, Msg::Saved { revision: 0, result: changed }, bench.now));
+        assert!(bench.model.is_asking());
+        for key in parse("m<Ctrl-P>reload<Enter><Ctrl-P>reopen-encoding<Enter><Enter>") {
+            effects.extend(update(&mut bench.model, Msg::Key(key), bench.now));
+        }
+        let reads_it =
+            |effect: &Effect| matches!(effect, Effect::LoadTheirs | Effect::Revert | Effect::Reopen(_));
+        assert!(!effects.iter().any(reads_it), "{effects:?}");
+        // What is no text in a known encoding can be read in another one.
+        let file = bench.model.file_mut();
+        (file.read_only, file.is_undecoded) = (Some("not UTF-8".to_owned()), true);
+        let mut effects = Vec::new();
+        for key in parse("<Ctrl-P>reopen-encoding<Enter><Enter>") {
+            effects.extend(update(&mut bench.model, Msg::Key(key), bench.now));
+        }
+        assert!(effects.iter().any(reads_it));
     }
 
     #[test]

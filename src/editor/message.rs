@@ -83,6 +83,10 @@ pub enum Msg {
     Command(Action),
     /// What `Effect::Arrange` asked to be listed.
     List(PickerKind, Vec<Item>),
+    /// What `Effect::Arrange` asked to be listed takes a while: the list opens without rows.
+    Await(PickerKind),
+    /// The rows of a list that waits for them.
+    Listed(PickerKind, Vec<Item>),
     /// What the text defines, which `Effect::Outline` asked for; `None` when that took too long.
     Symbols(Option<Vec<Symbol>>),
     /// Something to tell the user.

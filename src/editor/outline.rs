@@ -20,18 +20,31 @@ impl Model {
             Some(_) if TEXT_BYTES_MAX < self.rope().len_bytes() => {
                 self.notify("this text is too large for an outline", now);
             }
-            Some(grammar) => effects.push(Effect::Outline { text: self.rope().clone(), grammar }),
+            Some(grammar) => {
+                self.picker = Some(Picker::awaited(PickerKind::Symbols));
+                effects.push(Effect::Outline { text: self.rope().clone(), grammar });
+            }
         }
     }
 
-    /// Opens the list of what the text defines, the symbol at the caret chosen. The places hold on to their text while the list is open.
+    /// Fills the list of what the text defines, the symbol at the caret chosen. The places hold on to their text while the list is open.
     pub(crate) fn list_symbols(&mut self, symbols: Option<Vec<Symbol>>, now: MonoTime) {
-        let Some(symbols) = symbols else {
-            return self.notify("this text takes too long to parse for an outline", now);
-        };
-        if symbols.is_empty() {
-            return self.notify("this text defines nothing that its language gives a name", now);
+        if self.awaiting(PickerKind::Symbols).is_none() {
+            return;
         }
+        let symbols = match symbols {
+            Some(symbols) if !symbols.is_empty() => symbols,
+            nothing => {
+                self.picker = None;
+                return self.notify(
+                    match nothing {
+                        Some(_) => "this text defines nothing that its language gives a name",
+                        None => "this text takes too long to parse for an outline",
+                    },
+                    now,
+                );
+            }
+        };
         let rope = self.document.rope();
         let n_chars = rope.len_chars();
         let item = |symbol: &Symbol| {
@@ -42,9 +55,10 @@ impl Model {
         let anchors = symbols.iter().map(|symbol| self.document.anchor(symbol.at.min(n_chars), Bias::Right));
         self.listed = anchors.collect();
         let caret = self.selection.head;
-        let mut picker = Picker::new(PickerKind::Symbols, items);
-        picker.selected = symbols.partition_point(|symbol| symbol.at <= caret).saturating_sub(1);
-        self.picker = Some(picker);
+        let selected = symbols.partition_point(|symbol| symbol.at <= caret).saturating_sub(1);
+        if let Some(picker) = self.awaiting(PickerKind::Symbols) {
+            picker.fill(items, selected);
+        }
     }
 
     /// Goes where a row of the list leads.

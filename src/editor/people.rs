@@ -211,15 +211,23 @@ impl Model {
 
     /// Asks once whether whoever is here as a guest of this machine is to be left. Returns whether it did.
     pub(crate) fn asks_for_guests(&mut self, now: MonoTime) -> bool {
-        let Status::Hosting { n_links } = self.connection else { return false };
-        let was_told = self.warned_of_guests.is_some_and(|at| now.since(at).0 < NOTICE_MS);
-        if n_links == 0 || was_told {
+        let n_links = self.n_guests_to_ask_for(now);
+        if n_links == 0 {
             return false;
         }
         self.warned_of_guests = Some(now);
         let who = if n_links == 1 { "1 guest is" } else { &format!("{n_links} guests are") };
         self.notify(format!("{who} here and cannot stay without you; once more to quit"), now);
         true
+    }
+
+    /// Returns how many guests of this machine its user would leave without having been told just now.
+    pub fn n_guests_to_ask_for(&self, now: MonoTime) -> usize {
+        let was_told = self.warned_of_guests.is_some_and(|at| now.since(at).0 < NOTICE_MS);
+        match self.connection {
+            Status::Hosting { n_links } if !was_told => n_links,
+            _ => 0,
+        }
     }
 
     /// Asks the shell to drop what only this user has.

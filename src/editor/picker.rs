@@ -104,13 +104,29 @@ pub struct Picker {
     pub found: Vec<usize>,
     /// Which of `found` is chosen.
     pub selected: usize,
+    /// Whether its rows are still looked for. What is typed meanwhile is kept for them.
+    pub is_awaited: bool,
 }
 
 impl Picker {
     /// Opens a list.
     pub fn new(kind: PickerKind, items: Vec<Item>) -> Picker {
         let found = (0..items.len()).collect();
-        Picker { kind, input: LineInput::default(), items, found, selected: 0 }
+        Picker { kind, input: LineInput::default(), items, found, selected: 0, is_awaited: false }
+    }
+
+    /// Opens a list whose rows are not known yet.
+    pub fn awaited(kind: PickerKind) -> Picker {
+        Picker { is_awaited: true, ..Picker::new(kind, Vec::new()) }
+    }
+
+    /// Takes the rows that were awaited. Where nothing was typed meanwhile, this one is chosen.
+    pub(crate) fn fill(&mut self, items: Vec<Item>, selected: usize) {
+        (self.items, self.is_awaited) = (items, false);
+        self.narrow();
+        if self.input.text().is_empty() {
+            self.selected = selected;
+        }
     }
 
     /// Works a changed input in. O(items).
@@ -222,8 +238,13 @@ impl Model {
         }
     }
 
+    /// Returns the open list, if it waits for rows of this kind: not if its user has closed it since.
+    pub(crate) fn awaiting(&mut self, kind: PickerKind) -> Option<&mut Picker> {
+        self.picker.as_mut().filter(|picker| picker.is_awaited && picker.kind == kind)
+    }
+
     fn pick(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
-        let Some(picker) = self.picker.take() else { return };
+        let Some(picker) = self.picker.take_if(|picker| !picker.is_awaited) else { return };
         let Some(idx) = picker.picked() else {
             // A file that is not there yet.
             let name = picker.input.text().trim();
@@ -242,7 +263,9 @@ impl Model {
             PickerKind::Options => self.pick_option(idx, now),
             PickerKind::Registers => self.put_listed(&picker.items[idx].text, now, effects),
             PickerKind::SaveEncodings => self.save_in(Encoding::ALL[idx].0, now),
-            PickerKind::ReopenEncodings => effects.push(Effect::Reopen(Encoding::ALL[idx].0)),
+            PickerKind::ReopenEncodings => {
+                self.read_file(Effect::Reopen(Encoding::ALL[idx].0), now, effects);
+            }
             PickerKind::TabWidths => self.choose_tab_width(TabWidth::new(idx as u8 + 1), now),
             PickerKind::Indentations => self.choose_indentation(idx as u8, now),
             PickerKind::Commands => self.act(COMMANDS[idx].action, false, now, effects),
@@ -281,6 +304,16 @@ mod tests {
         list.input = LineInput::default();
         list.paste("dnd");
         assert_eq!(list.picked(), None);
+    }
+
+    #[test]
+    fn what_is_typed_before_the_rows_are_there_narrows_them() {
+        let mut list = Picker::awaited(PickerKind::Files);
+        list.paste("b");
+        assert_eq!(list.picked(), None);
+        let item = |text: &str| Item { text: text.to_owned(), detail: String::new() };
+        list.fill(vec![item("a"), item("b")], 0);
+        assert_eq!((list.picked(), list.is_awaited), (Some(1), false));
     }
 
     #[test]

@@ -403,7 +403,7 @@ impl Model {
         match key.code {
             KeyCode::Char('m' | 'M') if may_merge => {
                 self.close_prompt();
-                effects.push(Effect::LoadTheirs);
+                self.read_file(Effect::LoadTheirs, now, effects);
             }
             KeyCode::Char('o' | 'O') if may_overwrite => {
                 self.prompt = None;

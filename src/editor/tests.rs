@@ -88,7 +88,7 @@ impl Bench {
 }
 
 #[track_caller]
-fn parse(keys: &str) -> Vec<Key> {
+pub(super) fn parse(keys: &str) -> Vec<Key> {
     let mut found = Vec::new();
     let mut rest = keys;
     while let Some(c) = rest.chars().next() {

@@ -116,7 +116,7 @@ impl Model {
                 return true;
             }
             // Nothing of ours can be lost, and undo brings it back.
-            Msg::FileChanged => effects.push(Effect::LoadTheirs),
+            Msg::FileChanged => self.read_file(Effect::LoadTheirs, now, effects),
             Msg::FileGone { quits } => self.file_gone(quits, now),
             Msg::Conflict => self.prompt = Some(Prompt::Recovered),
             Msg::Saved { revision, result } => self.saved(revision, result, now, effects),
@@ -155,10 +155,12 @@ impl Model {
                 return true;
             }
             Msg::Command(action) => self.act(action, false, now, effects),
-            Msg::List(kind, items) => {
-                // That it was looked for is over.
-                self.notice = None;
-                self.picker = Some(Picker::new(kind, items));
+            Msg::List(kind, items) => self.picker = Some(Picker::new(kind, items)),
+            Msg::Await(kind) => self.picker = Some(Picker::awaited(kind)),
+            Msg::Listed(kind, items) => {
+                if let Some(picker) = self.awaiting(kind) {
+                    picker.fill(items, 0);
+                }
             }
             Msg::Symbols(symbols) => self.list_symbols(symbols, now),
             Msg::Notice(text) => self.notify(text, now),
@@ -365,12 +367,12 @@ impl Model {
                 self.close_prompt();
                 self.save(false, now, effects);
             }
+            Action::Quit if self.asks_for_guests(now) => {}
             // Edits that were taken back by hand leave nothing to save.
             Action::Quit if !self.is_as_saved() => {
                 self.close_prompt();
                 self.prompt = Some(Prompt::Quit);
             }
-            Action::Quit if self.asks_for_guests(now) => {}
             Action::Quit => effects.push(Effect::Quit),
             Action::Arrange(Arrange::Close) => {
                 self.closes_only = true;
@@ -393,7 +395,7 @@ impl Model {
             Action::TabWidth => self.pick_tab_width(),
             Action::IndentWith => self.pick_indentation(),
             Action::Revert if !self.file.has_path => self.notify("this text has no file yet", now),
-            Action::Revert => effects.push(Effect::Revert),
+            Action::Revert => self.read_file(Effect::Revert, now, effects),
             Action::ToggleNumbers => self.chosen.numbers = Some(!self.has_numbers()),
             Action::ToggleBlanks => self.chosen.blanks = Some(!self.shows_blanks()),
             Action::EndLines(ending) => self.end_lines_with(ending, now),
@@ -469,7 +471,7 @@ impl Model {
                 effects.push(Effect::CheckConfig);
                 let remark = remark.map_or(String::new(), |remark| format!(" ({remark})"));
                 self.notify(format!("saved {}{remark}", self.file.name), now);
-                if std::mem::take(&mut self.quits_after_save) {
+                if std::mem::take(&mut self.quits_after_save) && !self.asks_for_guests(now) {
                     effects.push(Effect::Quit);
                 }
             }

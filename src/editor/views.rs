@@ -75,7 +75,8 @@ impl Model {
         }
     }
 
-    /// Goes on where a model of the first part of the same text was, in all that the user sees and does.
+    /// Goes on where a model of the first part of the same text was, or of what its file held before, in all that the user
+    /// sees and does. Places that this text does not have become its end.
     pub fn go_on_from(&mut self, before: &mut Model) {
         (self.selection, self.scroll, self.size) = (before.selection, before.scroll, before.size);
         self.screen = before.screen;
@@ -86,7 +87,9 @@ impl Model {
         // What the whole text asks comes first.
         self.prompt = self.prompt.take().or_else(|| before.prompt.take());
         self.take_shared(before.shared());
+        self.find.clamp(self.document.len_chars());
         self.clamp_selections();
+        self.set_top(self.top());
         self.wanted_place = before.wanted_place;
         self.count_again();
         self.go_to_wanted();

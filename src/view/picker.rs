@@ -61,6 +61,7 @@ pub fn draw(picker: &Picker, is_spoken: bool, theme: &Theme, screen: &mut Screen
     }
     if picker.found.is_empty() && 0 < place.rows.rows {
         let words = match picker.items.is_empty() {
+            _ if picker.is_awaited => "looking …; Esc closes",
             true => "there is nothing yet; Esc closes",
             false => "nothing matches; Backspace widens, Esc closes",
         };

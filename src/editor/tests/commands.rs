@@ -41,6 +41,28 @@ fn a_line_that_is_not_read_yet_is_gone_to_when_it_is_here() {
 }
 
 #[test]
+fn a_shorter_text_is_gone_on_with_at_its_end() {
+    use crate::crdt::ReplicaId;
+    use crate::document::Document;
+    use crate::editor::Model;
+    use crate::editor::file::FileMeta;
+    let long = "word\n".repeat(50);
+    for keys in ["<Ctrl-F>word", "<Ctrl-F>word<Enter><Enter>", "<Ctrl-F>wo<Tab>x", "<F3>", ""] {
+        let mut bench = Bench::new(&format!("{long}|"), Settings::default());
+        bench.press("<Ctrl-F>word<Esc><Ctrl-A>");
+        bench.press(keys);
+        let document =
+            Document::of_text(ReplicaId::new(1), ropey::Rope::from_str("a word")).expect("it fits");
+        let mut shorter = Model::new(document, FileMeta::default());
+        shorter.go_on_from(&mut bench.model);
+        bench.model = shorter;
+        update(&mut bench.model, Msg::Tick, bench.now);
+        bench.press("<Esc><F3><Esc>");
+        assert!(bench.model.caret() <= 6, "{keys}");
+    }
+}
+
+#[test]
 fn every_command_of_the_table_leaves_a_sound_editor() {
     for command in COMMANDS {
         for text in ["", "|", "a^b|c\n\tde|f\n", "fn f() {\n\tx|\n}\n"] {
@@ -334,6 +356,13 @@ fn a_host_with_guests_is_asked_once_before_it_ends() {
     assert!(quits(effects_of(&mut bench, "<Ctrl-Q>")));
     bench.now = MonoTime(bench.now.0 + 60_000);
     assert!(!quits(effects_of(&mut bench, "<Ctrl-Q>")), "long ago is not asked");
+    bench.now = MonoTime(bench.now.0 + 60_000);
+    bench.press("x");
+    assert!(!quits(effects_of(&mut bench, "<Ctrl-Q>")));
+    assert_eq!(bench.model.prompt, None, "of the guests first");
+    assert!(!quits(effects_of(&mut bench, "<Ctrl-Q>")));
+    assert!(quits(effects_of(&mut bench, "d")), "then of what is not saved");
+    bench.press("<Esc><Ctrl-Z>");
     update(&mut bench.model, Msg::Connection(Status::Hosting { n_links: 0 }), bench.now);
     assert!(quits(effects_of(&mut bench, "<Ctrl-Q>")));
 }
