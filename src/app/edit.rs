@@ -8,7 +8,9 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
-use futures_util::future::select_all;
+use futures_util::StreamExt;
+use futures_util::future::{LocalBoxFuture, select_all};
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::cli::{Files, Named};
@@ -120,6 +122,7 @@ enum Woken {
     Request(Request),
     /// What took long to list.
     Listed(Listed),
+    Rejoined(Box<Rejoined>),
     Deadline,
 }
 
@@ -139,6 +142,17 @@ enum Wanted {
     Whole(BufferId, Box<Loaded>),
     /// Edit what another process had until now, if it has let go.
     Taken(BufferId),
+    /// Show the shared text that was opened anew.
+    Rejoined(Box<Rejoined>),
+}
+
+/// A shared text that was joined again in the place of one that was dropped.
+struct Rejoined {
+    id: BufferId,
+    /// Where what was dropped is.
+    kept: PathBuf,
+    /// The text, and whether all of it is here.
+    opened: anyhow::Result<(Loaded, session::Opened, Result<(), String>)>,
 }
 
 /// What a thread lists, because it may take long.
@@ -187,10 +201,13 @@ struct Shell {
     /// The title of the terminal's window.
     title: String,
     config: Watch,
-    /// When it was last looked at what other programs did.
+    /// When it was last looked at what other programs did, and whether somebody was there since.
     looked: MonoTime,
+    is_attended: bool,
     places: Places,
     wanted: Vec<Wanted>,
+    /// The shared texts that are joined again.
+    joining: FuturesUnordered<LocalBoxFuture<'static, Rejoined>>,
     on_listed: UnboundedSender<Listed>,
     listed: UnboundedReceiver<Listed>,
     ending: Option<Ending>,
@@ -227,8 +244,10 @@ impl Shell {
             title: String::new(),
             config: Watch::new(&setting.paths.config),
             looked: clock::mono_now(),
+            is_attended: false,
             places: Places::load(&setting.paths.data),
             wanted: Vec::new(),
+            joining: FuturesUnordered::new(),
             on_listed,
             listed,
             ending: None,
@@ -312,11 +331,14 @@ impl Shell {
             self.settle().await?;
             let is_searching = self.search_on();
             self.draw()?;
-            // After the frame: it waits for no journal, no room and no colours.
-            if self.flush()? {
+            // After the frame: it waits for no journal, no room, no colours and no other program's files.
+            if self.flush()? | self.look_outside()? {
                 self.draw()?;
             }
             self.ask_for_colors();
+            if !self.wanted.is_empty() {
+                continue;
+            }
             let now = clock::mono_now();
             let deadline = self.buffers.iter().filter_map(|buffer| buffer.model.deadline(now)).min();
             let happened = select_all(self.buffers.iter_mut().map(|buffer| Box::pin(buffer.next())));
@@ -325,6 +347,7 @@ impl Shell {
                 (happened, n, _) = happened => Woken::Buffer(n, happened),
                 request = requests.next() => Woken::Request(request),
                 Some(listed) = self.listed.recv() => Woken::Listed(listed),
+                Some(rejoined) = self.joining.next() => Woken::Rejoined(Box::new(rejoined)),
                 () = sleep_until(deadline) => Woken::Deadline,
                 // Not before the others were asked: a key comes before the rest of a search.
                 () = tokio::task::yield_now(), if is_searching => continue,
@@ -355,7 +378,7 @@ impl Shell {
         match woken {
             Woken::Terminal(None) => self.ending = Some(Ending::Abrupt),
             Woken::Terminal(Some(msgs)) => {
-                self.look_outside()?;
+                self.is_attended = true;
                 for msg in msgs {
                     self.input(msg)?;
                     if self.ending.is_some() {
@@ -381,6 +404,7 @@ impl Shell {
                 self.resized()?;
             }
             Woken::Listed(listed) => self.show_list(listed)?,
+            Woken::Rejoined(rejoined) => self.wanted.push(Wanted::Rejoined(rejoined)),
             Woken::Deadline => {
                 for n in 0..self.buffers.len() {
                     let mut out = Vec::new();
@@ -471,8 +495,7 @@ impl Shell {
     fn quit(&mut self) -> anyhow::Result<()> {
         let current = self.current();
         self.buffers[current].is_released = true;
-        let must_ask = |buffer: &Buffer| buffer.model.is_modified() || buffer.is_gone();
-        let next = self.buffers.iter().position(|buffer| !buffer.is_released && must_ask(buffer));
+        let next = self.buffers.iter().position(|buffer| !buffer.is_released && buffer.must_ask());
         match next {
             Some(n) => {
                 self.show(n)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::home::Home;
+use crate::support::screen::Screen;
 
 /// Longer than an editor looks away from what other programs do.
 const A_PAUSE: Duration = Duration::from_millis(1_800);
@@ -28,11 +29,7 @@ fn what_another_program_wrote_is_seen_with_the_next_key() {
 fn what_another_editor_had_is_taken_over_with_a_key_once_that_ends() {
     let ana = Home::new("ana");
     ana.file("a.txt", "text\n");
-    let first = ana.open(&["a.txt"]);
-    first.wait_for_text("text");
-    let second = ana.open(&["a.txt"]);
-    second.wait_for_text("[read only]");
-    second.wait_for_status("open in another coedit");
+    let (first, second) = two_editors(&ana, "a.txt");
     first.quit();
     std::thread::sleep(A_PAUSE);
     second.press("down");
@@ -42,6 +39,76 @@ fn what_another_editor_had_is_taken_over_with_a_key_once_that_ends() {
     second.save();
     second.quit();
     assert_eq!(ana.read("a.txt"), "my text\n");
+}
+
+/// Opens the same text in two editors, of which the second can only look.
+fn two_editors(ana: &Home, name: &str) -> (Screen, Screen) {
+    let first = ana.open(&[name]);
+    first.wait_for_text("text");
+    let second = ana.open(&[name]);
+    second.wait_for_text("[read only]");
+    second.wait_for_status("open in another coedit");
+    (first, second)
+}
+
+#[test]
+fn a_file_that_is_gone_or_shorter_when_it_is_taken_over_ends_no_editor() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "text\n".repeat(60));
+    let (first, second) = two_editors(&ana, "a.txt");
+    second.press("ctrl-end");
+    second.press("ctrl-f");
+    second.type_text("text");
+    first.quit();
+    std::fs::remove_file(ana.path("a.txt")).expect("removed");
+    std::fs::create_dir(ana.path("a.txt")).expect("a folder");
+    std::thread::sleep(A_PAUSE);
+    second.press("down");
+    second.wait_for_status("is a directory");
+    std::fs::remove_dir(ana.path("a.txt")).expect("removed");
+    ana.file("a.txt", "short text\n");
+    std::thread::sleep(A_PAUSE);
+    second.press("down");
+    second.wait_for("it is taken over", |view| view.contains("short") && !view.contains("read only"));
+    second.press("esc");
+    second.wait_for("the search is closed", |view| !view.drawn().contains("Find:"));
+    second.press("ctrl-home");
+    second.type_text("my ");
+    second.save();
+    second.quit();
+    assert_eq!(ana.read("a.txt"), "my short text\n");
+}
+
+#[test]
+fn a_key_comes_before_what_another_program_did_and_neither_is_lost() {
+    let ana = Home::new("ana");
+    ana.file("a.txt", "one\ntwo\n");
+    let screen = ana.open(&["a.txt"]);
+    screen.wait_for_text("two");
+    screen.press("ctrl-g");
+    ana.file("a.txt", "one\nTWO\n");
+    std::thread::sleep(A_PAUSE);
+    // While something is asked, nothing comes in between, and it is not forgotten either.
+    screen.type_text("1");
+    screen.wait_for_text("LINE[:COL]: 1");
+    screen.press("esc");
+    screen.wait_for("the question is closed", |view| !view.drawn().contains("Go to"));
+    screen.type_text("x");
+    screen.wait_for("the key comes first", |view| view.contains("xone") && view.contains("two"));
+    std::thread::sleep(A_PAUSE);
+    screen.press("right");
+    screen.wait_for_status("was changed by another program");
+    // By its own name it is the same file, and not one that is written over.
+    screen.press("ctrl-p");
+    screen.type_text("save-as\r");
+    screen.wait_for_text("Save as");
+    screen.type_text("./a.txt\r");
+    screen.wait_for_text("[m]erge");
+    screen.type_text("m");
+    screen.wait_for_text("TWO");
+    screen.save();
+    screen.quit();
+    assert_eq!(ana.read("a.txt"), "xone\nTWO\n");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use ropey::Rope;
 
 use crate::app::cli::Named;
-use crate::app::session::{self, Ending, How};
+use crate::app::session::{self, Ending, How, Opened};
+use crate::app::setting::Setting;
 use crate::app::{docs, share};
 use crate::base::time::Millis;
 use crate::editor::command::Action;
@@ -25,7 +26,7 @@ use crate::syntax::grammar::Grammar;
 use crate::syntax::outline::outline;
 
 use super::buffer::{Buffer, BufferId};
-use super::{Listed, Pane, Shell, Wanted};
+use super::{Listed, Pane, Rejoined, Shell, Wanted};
 
 /// How often it is looked at most what other programs did.
 const LOOK_EVERY: Millis = Millis(1_500);
@@ -47,7 +48,11 @@ impl Shell {
                     continue;
                 }
                 Wanted::Anew(id) => {
-                    self.open_anew(id).await?;
+                    self.drop_mine(id).await?;
+                    continue;
+                }
+                Wanted::Rejoined(rejoined) => {
+                    self.rejoined(*rejoined).await?;
                     continue;
                 }
                 Wanted::Taken(id) => {
@@ -121,22 +126,40 @@ impl Shell {
         let is_empty =
             |buffer: &Buffer| !buffer.model.file().has_path && buffer.model.rope().len_chars() == 0;
         let had_nothing = is_empty(&self.buffers[0]);
+        let mut failed = None;
         // The newest text without a file came first; as long as there is one there may be another.
         while !had_nothing && !is_empty(&self.buffers[self.buffers.len() - 1]) {
-            let n = self.open(Loaded::untitled(String::new())).await?;
-            if is_empty(&self.buffers[n]) {
-                self.buffers.remove(n).end(Ending::Clean).await;
-                break;
+            match self.open(Loaded::untitled(String::new())).await {
+                Ok(n) if is_empty(&self.buffers[n]) => {
+                    self.buffers.remove(n).end(Ending::Clean).await;
+                    break;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    failed = Some(format!("a text without a file did not come back: {error:#}"));
+                    break;
+                }
             }
         }
-        let known = docs::all(&self.setting.paths).unwrap_or_default();
-        for path in known.into_iter().filter(|known| known.link.is_none()).filter_map(|known| known.path) {
-            let is_open = self.buffers.iter().any(|buffer| buffer.path().as_ref() == Some(&path));
-            let Some(loaded) = files::load(&path).ok().filter(|_| !is_open) else { continue };
-            let Ok(n) = self.open(loaded).await else { continue };
-            if !self.buffers[n].model.is_modified() {
-                self.buffers.remove(n).end(Ending::Clean).await;
+        // Those alone: what is kept for its undo may go when it is opened.
+        for path in session::unsaved_files(&self.setting.paths).unwrap_or_default() {
+            if self.buffers.iter().any(|buffer| buffer.path().as_ref() == Some(&path)) {
+                continue;
             }
+            let opened = match files::load(&path) {
+                Ok(loaded) => self.open(loaded).await,
+                Err(error) => Err(error.into()),
+            };
+            match opened {
+                Ok(n) if !self.buffers[n].model.is_modified() => {
+                    self.buffers.remove(n).end(Ending::Clean).await;
+                }
+                Ok(_) => {}
+                Err(error) => failed = Some(format!("{} did not come back: {error:#}", path.display())),
+            }
+        }
+        if let Some(words) = failed {
+            self.notify(words)?;
         }
         let n_recovered = self.buffers.len() - n_before;
         if n_recovered == 0 {
@@ -153,27 +176,37 @@ impl Shell {
         ))
     }
 
-    /// All of a file is here whose first part was shown: opens it for editing, where its user is.
+    /// All of a file is here whose first part was shown: opens it for editing.
     async fn complete(&mut self, id: BufferId, loaded: Loaded) -> anyhow::Result<()> {
         let opened = session::open(&self.setting, &loaded, How::Edit).await;
-        let Some(n) = self.buffers.iter().position(|buffer| buffer.id == id) else { return Ok(()) };
-        let mut effects = Vec::new();
+        let Some(n) = self.place_of(id) else { return Ok(()) };
         match opened {
-            Ok(opened) => {
-                let (mut buffer, more) = Buffer::new(id, &self.setting, loaded, opened);
-                buffer.model.go_on_from(&mut self.buffers[n].model);
-                std::mem::replace(&mut self.buffers[n], buffer).end(Ending::Clean).await;
-                effects = more;
+            Ok(opened) => self.go_on_with(n, loaded, opened).await,
+            Err(error) => {
+                let mut effects = Vec::new();
+                self.buffers[n].stay_in_part(format!("{error:#}"), &mut effects);
+                self.carry_out(effects)
             }
-            Err(error) => self.buffers[n].stay_in_part(format!("{error:#}"), &mut effects),
         }
+    }
+
+    fn place_of(&self, id: BufferId) -> Option<usize> {
+        self.buffers.iter().position(|buffer| buffer.id == id)
+    }
+
+    /// Goes on with what was opened in the place of a text that was only looked at, where its user is.
+    async fn go_on_with(&mut self, n: usize, loaded: Loaded, opened: Opened) -> anyhow::Result<()> {
+        let (mut buffer, effects) = Buffer::new(self.buffers[n].id, &self.setting, loaded, opened);
+        buffer.model.go_on_from(&mut self.buffers[n].model);
+        std::mem::replace(&mut self.buffers[n], buffer).end(Ending::Clean).await;
         self.carry_out(effects)?;
         self.fit()
     }
 
-    /// Puts a text in a file of its own, forgets what only this machine had of it, and joins it again.
-    async fn open_anew(&mut self, id: BufferId) -> anyhow::Result<()> {
-        let Some(n) = self.buffers.iter().position(|buffer| buffer.id == id) else { return Ok(()) };
+    /// Puts a text in a file of its own, forgets what only this machine had of it, and joins it again. Until the shared text is
+    /// here, which may take a while, what is dropped is still looked at.
+    async fn drop_mine(&mut self, id: BufferId) -> anyhow::Result<()> {
+        let Some(n) = self.place_of(id) else { return Ok(()) };
         let Some(link) = self.buffers[n].session.link().cloned() else { return Ok(()) };
         let kept = match self.buffers[n].keep_copy(&self.setting.paths.data) {
             Ok(kept) => kept,
@@ -181,72 +214,70 @@ impl Shell {
         };
         let path = self.buffers[n].path();
         // A text has its record to itself: the former must end before the next begins.
-        let nothing = session::open_view(Arc::clone(&self.setting.network), Rope::new())?;
-        self.buffers[n].end_session(nothing).await;
-        let loaded = match &path {
-            Some(path) => files::load(path),
-            None => Ok(Loaded::untitled(String::new())),
-        };
-        let opened = match loaded {
-            Ok(loaded) => {
-                session::open(&self.setting, &loaded, How::Join(link)).await.map(|opened| (loaded, opened))
-            }
-            Err(error) => Err(error.into()),
-        };
-        let (loaded, mut opened) = match opened {
-            Ok(opened) => opened,
-            Err(why) => {
-                return self
-                    .notify(format!("what you had is in {}; the shared text: {why:#}", kept.display()));
-            }
-        };
-        let caught_up = opened.session.catch_up(&mut opened.doc, share::PATIENCE).await;
-        let (buffer, effects) = Buffer::new(id, &self.setting, loaded, opened);
-        let former = std::mem::replace(&mut self.buffers[n], buffer);
-        let shared = former.model.shared();
-        self.buffers[n].model.take_shared(shared);
-        former.end(Ending::Forget).await;
+        let nothing = session::open_view(Arc::clone(&self.setting.network), Rope::new())?.0;
+        let mut effects = Vec::new();
+        let why = format!("what you had is in {}; the shared text is on its way", kept.display());
+        self.buffers[n].end_session(nothing, &why, &mut effects).await;
         self.carry_out(effects)?;
-        self.fit()?;
-        let late =
-            caught_up.err().map_or(String::new(), |why| format!("; the shared text is not here yet: {why}"));
-        self.notify(format!("what you had is in {}{late}", kept.display()))
+        let setting = self.setting.clone();
+        self.joining.push(Box::pin(async move {
+            let opened = rejoin(&setting, path.as_deref(), link).await;
+            Rejoined { id, kept, opened }
+        }));
+        Ok(())
+    }
+
+    /// Shows the shared text in the place of what was dropped, or says why it is not here.
+    async fn rejoined(&mut self, Rejoined { id, kept, opened }: Rejoined) -> anyhow::Result<()> {
+        let Some(n) = self.place_of(id) else { return Ok(()) };
+        let missing = match opened {
+            Ok((loaded, opened, caught_up)) => {
+                self.go_on_with(n, loaded, opened).await?;
+                caught_up.err().map(|why| format!("; the shared text is not here yet: {why}"))
+            }
+            Err(why) => Some(format!("; the shared text could not be opened: {why:#}")),
+        };
+        let words = format!("what you had is in {}{}", kept.display(), missing.unwrap_or_default());
+        let mut effects = Vec::new();
+        self.buffers[n].handle(Msg::Notice(words), &mut effects);
+        self.carry_out(effects)
     }
 
     /// Looks now and then, when somebody is there, what other programs did to the text with the keyboard and to the
-    /// configuration: not every terminal tells when its window gets the keyboard.
-    pub(super) fn look_outside(&mut self) -> anyhow::Result<()> {
+    /// configuration: not every terminal tells when its window gets the keyboard. Returns whether it looked.
+    pub(super) fn look_outside(&mut self) -> anyhow::Result<bool> {
         let now = clock::mono_now();
-        if now.since(self.looked) < LOOK_EVERY {
-            return Ok(());
+        if !std::mem::take(&mut self.is_attended) || now.since(self.looked) < LOOK_EVERY {
+            return Ok(false);
         }
         self.looked = now;
         let current = self.current();
         let buffer = &mut self.buffers[current];
+        let mut effects = vec![Effect::CheckConfig];
         if buffer.is_taken {
             self.wanted.push(Wanted::Taken(buffer.id));
-        } else if buffer.has_new_look() {
-            return self.tell(Msg::FocusGained);
+        } else {
+            buffer.look_outside(&mut effects);
         }
-        self.carry_out(vec![Effect::CheckConfig])
+        self.carry_out(effects)?;
+        Ok(true)
     }
 
     /// Edits what another process had, unless that has it still.
     async fn take_over(&mut self, id: BufferId) -> anyhow::Result<()> {
-        let Some(n) = self.buffers.iter().position(|buffer| buffer.id == id) else { return Ok(()) };
+        let Some(n) = self.place_of(id) else { return Ok(()) };
         let Some(path) = self.buffers[n].path() else { return Ok(()) };
-        let loaded = files::load(&path)?;
-        let mut opened = session::open(&self.setting, &loaded, How::Edit).await?;
-        if opened.is_taken {
-            opened.session.end(&mut opened.doc, Ending::Clean).await;
-            return Ok(());
+        match load_and_open(&self.setting, &path, How::Edit).await {
+            Ok((_, mut opened)) if opened.is_taken => {
+                opened.session.end(&mut opened.doc, Ending::Clean).await;
+                Ok(())
+            }
+            Ok((loaded, opened)) => {
+                self.go_on_with(n, loaded, opened).await?;
+                self.notify("the other coedit has ended: it can be edited here now")
+            }
+            Err(why) => self.notify(format!("it cannot be edited here yet: {why:#}")),
         }
-        let (mut buffer, effects) = Buffer::new(id, &self.setting, loaded, opened);
-        buffer.model.go_on_from(&mut self.buffers[n].model);
-        std::mem::replace(&mut self.buffers[n], buffer).end(Ending::Clean).await;
-        self.carry_out(effects)?;
-        self.fit()?;
-        self.notify("the other coedit has ended: it can be edited here now")
     }
 
     async fn open(&mut self, loaded: Loaded) -> anyhow::Result<usize> {
@@ -346,7 +377,7 @@ impl Shell {
                 tokio::task::spawn_blocking(move || {
                     drop(on_listed.send(Listed::Files(listing::files_below(Path::new(".")))))
                 });
-                self.notify("looking for files …")
+                self.tell(Msg::Await(PickerKind::Files))
             }
             Arrange::ListRecent => {
                 let places = self.places.places.iter();
@@ -392,13 +423,12 @@ impl Shell {
             Arrange::SaveAll => self.save_all(),
             Arrange::SaveAllAndQuit => {
                 self.save_all()?;
-                let must_ask = |buffer: &Buffer| buffer.model.is_modified() || buffer.is_gone();
-                match self.buffers.iter().position(must_ask) {
+                match self.buffers.iter().position(Buffer::must_ask) {
                     // What kept it from being saved is asked or told there.
                     Some(n) => {
                         self.show(n)?;
                         let is_modified = self.buffers[n].model.is_modified();
-                        if is_modified { Ok(()) } else { self.tell(Msg::FileGone { quits: true }) }
+                        if is_modified { Ok(()) } else { self.tell(Msg::Command(Action::Quit)) }
                     }
                     None => {
                         self.ending = Some(Ending::Clean);
@@ -504,7 +534,7 @@ impl Shell {
         match listed {
             Listed::Files(files) => {
                 let items = files.into_iter().map(|file| item(file, String::new())).collect();
-                self.tell(Msg::List(PickerKind::Files, items))
+                self.tell(Msg::Listed(PickerKind::Files, items))
             }
             Listed::Symbols(id, symbols) if id == self.buffers[self.current()].id => {
                 self.tell(Msg::Symbols(symbols))
@@ -520,6 +550,24 @@ impl Shell {
             self.buffers.iter_mut().for_each(|buffer| buffer.is_released = false);
         }
     }
+}
+
+async fn load_and_open(setting: &Setting, path: &Path, how: How) -> anyhow::Result<(Loaded, Opened)> {
+    let loaded = files::load(path)?;
+    let opened = session::open(setting, &loaded, how).await?;
+    Ok((loaded, opened))
+}
+
+/// Joins a shared text again, and waits until it is here or cannot be had.
+async fn rejoin(
+    setting: &Setting,
+    path: Option<&Path>,
+    link: LinkUrl,
+) -> anyhow::Result<(Loaded, Opened, Result<(), String>)> {
+    let loaded = path.map_or_else(|| Ok(Loaded::untitled(String::new())), files::load)?;
+    let mut opened = session::open(setting, &loaded, How::Join(link)).await?;
+    let caught_up = opened.session.catch_up(&mut opened.doc, share::PATIENCE).await;
+    Ok((loaded, opened, caught_up))
 }
 
 /// Returns the row of a document that is shared and has a file.

@@ -334,9 +334,14 @@ impl Buffer {
         path: Option<String>,
     ) -> anyhow::Result<SaveDone> {
         let format = self.model.file().format;
+        // Its own file by another name is its own file: what another program wrote there is asked about.
+        let is_own = |path: &PathBuf| {
+            self.file.as_ref().is_some_and(|file| file.canonical().ok() == paths::canonical(path).ok())
+        };
+        let path = path.map(|path| files::at_home(&path)).filter(|path| !is_own(path));
         let done = match (path, &mut self.file) {
             (Some(path), _) => {
-                let mut file = OpenFile::new(files::at_home(&path));
+                let mut file = OpenFile::new(path);
                 let done = file.save(text, format, overwrite)?;
                 // Only a file that was written is the text's from now on.
                 if let SaveDone::Written(_) = done {
@@ -364,15 +369,27 @@ impl Buffer {
         Ok(())
     }
 
-    /// Returns whether its file looks otherwise than at the last call: then it is worth comparing.
-    pub fn has_new_look(&mut self) -> bool {
+    /// Compares its file with what is here, if it looks otherwise than the last time. A question that is open is not to be
+    /// disturbed: then that has time.
+    pub fn look_outside(&mut self, out: &mut Vec<Effect>) {
+        if self.model.is_asking() {
+            return;
+        }
         let look = self.file.as_ref().map(OpenFile::look);
-        look.is_some() && look != std::mem::replace(&mut self.looked, look)
+        if look.is_some() && look != std::mem::replace(&mut self.looked, look) {
+            self.carry_out(Effect::CheckFile, out);
+        }
     }
 
     /// Returns whether its file was there and is not any more.
     pub fn is_gone(&self) -> bool {
         self.file.as_ref().is_some_and(OpenFile::is_gone)
+    }
+
+    /// Returns whether its user has something to answer before it is left.
+    pub fn must_ask(&self) -> bool {
+        let is_left = 0 < self.model.n_guests_to_ask_for(clock::mono_now());
+        self.model.is_modified() || self.is_gone() || is_left
     }
 
     /// File and document hold the same text now.
@@ -428,11 +445,16 @@ impl Buffer {
         }
     }
 
-    /// Ends the session and forgets all that it kept; `nothing` takes its place.
-    pub async fn end_session(&mut self, nothing: (Session, Document)) {
-        self.flush(&mut Vec::new());
-        let session = std::mem::replace(&mut self.session, nothing.0);
+    /// Ends the session and forgets all that it kept; `nothing` takes its place. The text is only looked at from now on.
+    pub async fn end_session(&mut self, nothing: Session, why: &str, out: &mut Vec<Effect>) {
+        self.flush(out);
+        let session = std::mem::replace(&mut self.session, nothing);
         session.end(self.model.document_mut(), Ending::Forget).await;
+        self.model.set_link(None);
+        self.model.file_mut().read_only = Some(why.to_owned());
+        self.handle(Msg::People(Vec::new()), out);
+        self.handle(Msg::Connection(self.session.status()), out);
+        self.handle(Msg::Notice(why.to_owned()), out);
     }
 
     /// Returns what is to be said when the program ends before the other side has everything.
