@@ -1,9 +1,10 @@
 // Stands between a program and the disk: counts the calls that change one folder, and fails or ends the program at one of them.
 //
 // FAULTY_FOLDER  only files below this folder count.
-// FAULTY_PLAN    KIND:N[:PART], about the N-th counted call, from 1 on:
+// FAULTY_PLAN    KIND:N[:PART], about the N-th counted call, from 1 on; several with commas between them:
 //   before, after   end the program there, as a crash would
 //   torn            write only PART bytes (0: half, -1: all but one), then end it
+//   power           end it, and leave of what was not synced what a power cut would, drawn from the seed PART (power_cut.h)
 //   sync            the N-th sync fails with EIO, once
 //   none            only count
 // FAULTY_FULL    while this file exists, nothing can be written: ENOSPC.
@@ -13,6 +14,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "power_cut.h"
 
 static atomic_long n_calls, n_syncs;
 
@@ -76,27 +80,49 @@ static void end_program(void) {
     syscall(SYS_exit_group, 137);
 }
 
-static int is_plan(const char *kind, long n) {
-    const char *plan = getenv("FAULTY_PLAN");
+// Returns what stands behind the number in the plan of this kind for the n-th call; NULL if there is none.
+static const char *plan_for(const char *kind, long n) {
     size_t len = strlen(kind);
-    return plan && strncmp(plan, kind, len) == 0 && plan[len] == ':' && atol(plan + len + 1) == n;
+    for (const char *plan = getenv("FAULTY_PLAN"); plan; plan = strchr(plan, ',')) {
+        plan += *plan == ',';
+        if (strncmp(plan, kind, len) != 0 || plan[len] != ':') continue;
+        char *rest;
+        if (strtol(plan + len + 1, &rest, 10) == n) return *rest == ':' ? rest + 1 : rest;
+    }
+    return NULL;
 }
 
+static int has_power_plan(void) {
+    const char *plan = getenv("FAULTY_PLAN");
+    return plan && strstr(plan, "power:");
+}
+
+// Between these two one call is made, and no other thread makes one where changes are noted.
 static long begin(void) {
+    if (has_power_plan()) pthread_mutex_lock(&lock);
     long n = atomic_fetch_add(&n_calls, 1) + 1;
-    if (is_plan("before", n)) end_program();
+    if (plan_for("before", n)) end_program();
     return n;
 }
 
+static void cut_power_at(long n) {
+    const char *seed = plan_for("power", n);
+    if (!seed) return;
+    cut_power(strtoul(seed, NULL, 10));
+    end_program();
+}
+
 static void finish(long n) {
-    if (is_plan("after", n)) end_program();
+    if (plan_for("after", n)) end_program();
+    cut_power_at(n);
+    if (has_power_plan()) pthread_mutex_unlock(&lock);
 }
 
 // Returns how much of a write happens before the program ends, or -1.
 static ssize_t torn_to(long n, size_t len) {
-    if (!is_plan("torn", n)) return -1;
-    const char *part = strrchr(getenv("FAULTY_PLAN"), ':');
-    long wanted = atol(part + 1);
+    const char *part = plan_for("torn", n);
+    if (!part) return -1;
+    long wanted = atol(part);
     if (wanted == 0) return len / 2;
     if (wanted < 0) return len - 1;
     return wanted < (long)len ? wanted : (long)len;
@@ -110,6 +136,7 @@ ssize_t write(int fd, const void *bytes, size_t len) {
     long n = begin();
     ssize_t torn = torn_to(n, len);
     if (0 <= torn) { syscall(SYS_write, fd, bytes, torn); end_program(); }
+    if (has_power_plan()) note_write(fd, syscall(SYS_lseek, fd, 0, SEEK_CUR), len);
     ssize_t done = syscall(SYS_write, fd, bytes, len);
     finish(n);
     return done;
@@ -121,6 +148,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at) {
     long n = begin();
     ssize_t torn = torn_to(n, len);
     if (0 <= torn) { syscall(SYS_pwrite64, fd, bytes, torn, at); end_program(); }
+    if (has_power_plan()) note_write(fd, at, len);
     ssize_t done = syscall(SYS_pwrite64, fd, bytes, len, at);
     finish(n);
     return done;
@@ -130,10 +158,15 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) { return pwrite6
 
 static int sync_with(long number, int fd) {
     if (!counts(fd)) return syscall(number, fd);
-    if (is_plan("sync", atomic_fetch_add(&n_syncs, 1) + 1) || fails_by_switch()) { errno = EIO; return -1; }
+    int fails = plan_for("sync", atomic_fetch_add(&n_syncs, 1) + 1) || fails_by_switch();
     long n = begin();
-    int done = syscall(number, fd);
+    cut_power_at(n);
+    // A disk takes its time before it gives up, and others ask for more meanwhile.
+    if (fails) usleep(5000);
+    int done = fails ? -1 : syscall(number, fd);
+    if (has_power_plan()) note_sync(fd, done != 0);
     finish(n);
+    if (fails) errno = EIO;
     return done;
 }
 
@@ -143,6 +176,7 @@ int fdatasync(int fd) { return sync_with(SYS_fdatasync, fd); }
 int ftruncate64(int fd, off64_t len) {
     if (!counts(fd)) return syscall(SYS_ftruncate, fd, len);
     long n = begin();
+    if (has_power_plan()) note_length(fd, len);
     int done = syscall(SYS_ftruncate, fd, len);
     finish(n);
     return done;
