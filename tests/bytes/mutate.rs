@@ -61,6 +61,17 @@ pub fn damaged(corpus: &[Vec<u8>], shape: Shape, rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
+/// Returns a place, in half of the cases near one end: where much is text, that is where the rest lies.
+fn place(len: usize, rng: &mut Rng) -> usize {
+    const NEAR: u64 = 300;
+    let near = rng.below(NEAR.min(len as u64 + 1)) as usize;
+    match rng.below(4) {
+        0 => near,
+        1 => len - near,
+        _ => rng.below(len as u64 + 1) as usize,
+    }
+}
+
 fn pick<'a>(corpus: &'a [Vec<u8>], rng: &mut Rng) -> &'a Vec<u8> {
     &corpus[rng.below(corpus.len() as u64) as usize]
 }
@@ -94,7 +105,7 @@ fn damage_frame(packet: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
 
 /// Changes the inside of something that looks like a length with as many bytes behind it, and the length with it.
 fn damage_block(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
-    let at = rng.below(bytes.len() as u64 + 1) as usize;
+    let at = place(bytes.len(), rng);
     match stretch(bytes, at) {
         Some((start, end)) if start < end && rng.below(3) != 0 => {
             let mut inside = bytes[start..end].to_vec();
@@ -111,7 +122,7 @@ fn damage_block(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
 /// Returns where the bytes lie whose length a varint at `at` says.
 fn stretch(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let (mut len, mut start) = (0usize, at);
-    for shift in [0, 7, 14] {
+    for shift in [0, 7, 14, 21] {
         let byte = usize::from(*bytes.get(start)?);
         start += 1;
         len |= (byte & 0x7f) << shift;
@@ -124,8 +135,7 @@ fn stretch(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 
 /// Changes, adds or takes away some bytes anywhere.
 fn damage(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
-    let len = bytes.len() as u64;
-    let at = rng.below(len + 1) as usize;
+    let at = place(bytes.len(), rng);
     let end = (at + 1 + rng.below(8) as usize).min(bytes.len());
     match rng.below(7) {
         0 if at < bytes.len() => bytes[at] ^= 1 << rng.below(8),

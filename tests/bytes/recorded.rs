@@ -55,6 +55,28 @@ fn client(n: u8) -> Party {
 
 /// Returns all packets of a while of editing together, the same each time.
 pub fn packets() -> Vec<Vec<u8>> {
+    session().into_iter().map(|(_, packet)| packet).collect()
+}
+
+/// Returns what the server sends to its first client.
+pub fn packets_down() -> Vec<Vec<u8>> {
+    session().into_iter().filter_map(|(to, packet)| (to == 1).then_some(packet)).collect()
+}
+
+/// Returns the first client, dialed: it has said hello and waits for the answer.
+pub fn dialed() -> (Document, Room) {
+    let Party { mut doc, mut room } = client(1);
+    let opened = Input::LinkOpened {
+        link: LinkId(1),
+        direction: Direction::Dialed { via: Via::WebSocket },
+        wall: WallTime(0),
+    };
+    room.handle(opened, MonoTime(0), &mut doc, &mut Vec::new());
+    (doc, room)
+}
+
+/// Returns all packets, each with whom it is for: 0 is the server.
+fn session() -> Vec<(usize, Vec<u8>)> {
     let mut packets = Vec::new();
     let (doc, room) = server();
     let mut parties = vec![Party { doc, room }];
@@ -120,9 +142,9 @@ fn step(parties: &mut [Party], at: usize, input: Input<'_>, now: u64, waiting: &
     }
 }
 
-fn carry(parties: &mut [Party], now: u64, waiting: &mut Waiting, packets: &mut Vec<Vec<u8>>) {
+fn carry(parties: &mut [Party], now: u64, waiting: &mut Waiting, packets: &mut Vec<(usize, Vec<u8>)>) {
     while let Some((to, link, bytes)) = waiting.pop_front() {
         step(parties, to, Input::Packet { link, bytes: &bytes }, now, waiting);
-        packets.push(bytes);
+        packets.push((to, bytes));
     }
 }

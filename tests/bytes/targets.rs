@@ -6,17 +6,17 @@ use std::sync::LazyLock;
 use coedit::base::rng::Rng;
 use coedit::base::time::{MonoTime, WallTime};
 use coedit::crdt::{ReplicaId, VersionVector};
-use coedit::document::Document;
+use coedit::document::{ApplyError, Document};
 use coedit::journal::{self, Record};
 use coedit::protocol::capability::Secret;
 use coedit::protocol::frame::{Fragment, Frame, Frames, Whole};
 use coedit::protocol::link_url::{LinkUrl, ServerUrl};
 use coedit::protocol::packed::{pack, unpack};
 use coedit::protocol::presence::{Activity, Presence};
-use coedit::sync::{Direction, Input, LinkId};
+use coedit::sync::{Direction, Input, LinkId, Output, Room};
 
 use crate::mutate::Shape;
-use crate::recorded;
+use crate::{large, recorded};
 
 /// Something that reads bytes.
 pub struct Target {
@@ -24,55 +24,43 @@ pub struct Target {
     pub shape: Shape,
     /// What is whole, to be damaged.
     pub corpus: fn() -> Vec<Vec<u8>>,
-    /// Reads; returns whether it took them. Panics if a refusal has left a trace.
-    pub decode: fn(&[u8]) -> bool,
+    /// Reads; returns why it did not take them. Panics if a refusal has left a trace.
+    pub decode: fn(&[u8]) -> Result<(), String>,
     /// Bytes that the target holds for itself, whatever it is given: a document to merge into and its copies.
     pub n_held: usize,
+    /// Inputs between two looks at the clock.
+    pub n_at_once: usize,
+}
+
+impl Target {
+    const fn new(
+        name: &'static str,
+        shape: Shape,
+        corpus: fn() -> Vec<Vec<u8>>,
+        decode: fn(&[u8]) -> Result<(), String>,
+        n_held: usize,
+    ) -> Target {
+        Target { name, shape, corpus, decode, n_held, n_at_once: if n_held == 0 { 100 } else { 1 } }
+    }
 }
 
 pub const TARGETS: &[Target] = &[
-    Target { name: "packet", shape: Shape::Frames, corpus: recorded::packets, decode: packet, n_held: 0 },
-    Target {
-        name: "link of a room",
-        shape: Shape::Frames,
-        corpus: recorded::packets,
-        decode: room,
-        n_held: 256 << 10,
-    },
-    Target {
-        name: "packed bytes",
-        shape: Shape::Blocks,
-        corpus: packed,
-        decode: unpacked,
-        n_held: UNPACKED_MAX,
-    },
-    Target {
-        name: "packed transfer",
-        shape: Shape::Blocks,
-        corpus: batches,
-        decode: packed_transfer,
-        n_held: 2 * HELD,
-    },
-    Target { name: "batch", shape: Shape::Blocks, corpus: batches, decode: batch, n_held: HELD },
-    Target { name: "snapshot", shape: Shape::Blocks, corpus: snapshots, decode: snapshot, n_held: HELD },
-    Target {
-        name: "record of a journal",
-        shape: Shape::Blocks,
-        corpus: pieces_of_records,
-        decode: record,
-        n_held: HELD,
-    },
-    Target { name: "version", shape: Shape::Blocks, corpus: versions, decode: version, n_held: 0 },
-    Target { name: "presence", shape: Shape::Blocks, corpus: presences, decode: presence, n_held: 0 },
-    Target { name: "link", shape: Shape::Text, corpus: links, decode: link, n_held: 0 },
-    Target {
-        name: "configuration",
-        shape: Shape::Text,
-        corpus: configurations,
-        decode: configuration,
-        n_held: 256 << 10,
-    },
-    Target { name: "opened file", shape: Shape::Text, corpus: files, decode: file, n_held: 0 },
+    Target::new("packet", Shape::Frames, recorded::packets, packet, 0),
+    Target::new("handshake", Shape::Frames, recorded::packets, handshake, 2 * HELD),
+    Target::new("link of a room", Shape::Frames, recorded::packets, room, HELD),
+    Target::new("link to a server", Shape::Frames, recorded::packets_down, guest, HELD),
+    Target::new("packed bytes", Shape::Blocks, packed, unpacked, UNPACKED_MAX),
+    Target::new("packed transfer", Shape::Blocks, batches, packed_transfer, 2 * HELD),
+    Target::new("batch", Shape::Blocks, batches, batch, HELD),
+    Target::new("snapshot", Shape::Blocks, snapshots, snapshot, HELD),
+    Target::new("large batch", Shape::Blocks, large::batches, large::batch, large::HELD),
+    Target::new("large snapshot", Shape::Blocks, large::snapshots, large::snapshot, large::HELD),
+    Target::new("record of a journal", Shape::Blocks, pieces_of_records, record, HELD),
+    Target::new("version", Shape::Blocks, versions, version, 0),
+    Target::new("presence", Shape::Blocks, presences, presence, 0),
+    Target::new("link", Shape::Text, links, link, 0),
+    Target::new("configuration", Shape::Text, configurations, configuration, HELD),
+    Target::new("opened file", Shape::Text, files, file, 0),
 ];
 
 /// A small document, its copies, and what a check of it takes.
@@ -89,22 +77,71 @@ pub fn named(name: &str) -> &'static Target {
     TARGETS.iter().find(|target| target.name == name).expect("a target")
 }
 
-fn packet(bytes: &[u8]) -> bool {
-    match Frames::new(bytes) {
-        Ok(mut frames) => frames.all(|frame| frame.is_ok()),
-        Err(_) => false,
+/// Says what is wrong, outside of what may be allocated for an input.
+fn words(error: &dyn std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn packet(bytes: &[u8]) -> Result<(), String> {
+    let frames = Frames::new(bytes).map_err(|error| words(&error))?;
+    { frames }.try_for_each(|frame| frame.map(drop)).map_err(|error| words(&error))
+}
+
+/// Says the first words on a link to a room that serves, and to one that has dialed.
+fn handshake(bytes: &[u8]) -> Result<(), String> {
+    let (mut doc, mut server) = recorded::server();
+    let before = (doc.version(), doc.to_string());
+    let direction = Direction::Accepted { document: recorded::DOCUMENT };
+    let (link, wall) = (LinkId(1), WallTime(0));
+    server.handle(Input::LinkOpened { link, direction, wall }, MonoTime(0), &mut doc, &mut Vec::new());
+    let by_server = say(&mut server, &mut doc, bytes);
+    // Nobody writes with what he says before he is known.
+    let is_one = Frames::new(bytes).map_or(1, Iterator::count) <= 1;
+    assert!(!is_one || before == (doc.version(), doc.to_string()), "a greeting left a trace");
+    let (mut doc, mut dialed) = recorded::dialed();
+    let by_client = say(&mut dialed, &mut doc, bytes);
+    assert!(!is_one || doc.version().is_empty(), "a greeting left a trace");
+    by_server.and(by_client)
+}
+
+/// Gives a room a packet; tells with which code it ended the link, if it did.
+fn say(room: &mut Room, doc: &mut Document, bytes: &[u8]) -> Result<(), String> {
+    let mut out = Vec::new();
+    room.handle(Input::Packet { link: LinkId(1), bytes }, MonoTime(1), doc, &mut out);
+    doc.check_invariants();
+    let ended = out.iter().find_map(|output| match output {
+        Output::LinkRefused { code, .. } => Some(format!("{code:?}")),
+        Output::Close { .. } => Some("closed".to_owned()),
+        _ => None,
+    });
+    ended.map_or(Ok(()), Err)
+}
+
+/// A server that has welcomed this client says it.
+fn guest(bytes: &[u8]) -> Result<(), String> {
+    static WELCOME: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| recorded::packets_down()[..2].to_vec());
+    let (mut doc, mut room) = recorded::dialed();
+    for packet in WELCOME.iter() {
+        say(&mut room, &mut doc, packet).expect("sound");
     }
+    let is_one = Frames::new(bytes).map_or(1, Iterator::count) <= 1;
+    let before = (doc.version(), doc.to_string());
+    assert!(!doc.version().is_empty(), "nothing was joined");
+    let outcome = say(&mut room, &mut doc, bytes);
+    let is_same = before == (doc.version(), doc.to_string());
+    assert!(outcome.is_ok() || !is_one || is_same, "a refused packet left a trace");
+    outcome
 }
 
 /// A welcomed link says it to a room that serves.
-fn room(bytes: &[u8]) -> bool {
+fn room(bytes: &[u8]) -> Result<(), String> {
     // Sound frames before the refused one may have done something.
     let is_one = Frames::new(bytes).map_or(1, Iterator::count) <= 1;
     serve(bytes, is_one)
 }
 
-/// Gives a packet to a room; returns whether the link is still served. Where it `must_be_whole`, a refusal leaves no trace.
-fn serve(bytes: &[u8], must_be_whole: bool) -> bool {
+/// Gives a packet to a room that serves; tells why the link is not served any more. Where it `must_be_whole`, a refusal leaves no trace.
+fn serve(bytes: &[u8], must_be_whole: bool) -> Result<(), String> {
     static HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| recorded::packets().swap_remove(0));
     let (mut doc, mut room) = recorded::server();
     let mut out = Vec::new();
@@ -114,14 +151,11 @@ fn serve(bytes: &[u8], must_be_whole: bool) -> bool {
     room.handle(Input::Packet { link, bytes: &HELLO }, MonoTime(0), &mut doc, &mut out);
     assert_eq!(room.n_links(), 1, "the greeting was refused");
     let before = (doc.version(), doc.to_string());
-    room.handle(Input::Packet { link, bytes }, MonoTime(1), &mut doc, &mut out);
-    doc.check_invariants();
-    let is_served = room.n_links() == 1;
-    assert!(
-        is_served || !must_be_whole || before == (doc.version(), doc.to_string()),
-        "a refused packet left a trace"
-    );
-    is_served
+    let outcome = say(&mut room, &mut doc, bytes);
+    assert_eq!(room.n_links() == 1, outcome.is_ok());
+    let is_same = || before == (doc.version(), doc.to_string());
+    assert!(outcome.is_ok() || !must_be_whole || is_same(), "a refused packet left a trace");
+    outcome
 }
 
 fn packed() -> Vec<Vec<u8>> {
@@ -129,15 +163,14 @@ fn packed() -> Vec<Vec<u8>> {
 }
 
 /// Compressed bytes, themselves damaged.
-fn unpacked(bytes: &[u8]) -> bool {
-    unpack(bytes, UNPACKED_MAX / 4).is_ok_and(|bytes| {
-        assert!(bytes.len() <= UNPACKED_MAX / 4);
-        true
-    })
+fn unpacked(bytes: &[u8]) -> Result<(), String> {
+    let unpacked = unpack(bytes, UNPACKED_MAX / 4).map_err(|error| words(&error))?;
+    assert!(unpacked.len() <= UNPACKED_MAX / 4);
+    Ok(())
 }
 
 /// What is damaged is compressed soundly, and sent in pieces.
-fn packed_transfer(bytes: &[u8]) -> bool {
+fn packed_transfer(bytes: &[u8]) -> Result<(), String> {
     let packed = pack(bytes);
     let (is_packed, whole) = (packed.is_some(), packed.as_deref().unwrap_or(bytes));
     let mut packet = Vec::new();
@@ -180,32 +213,37 @@ fn batches() -> Vec<Vec<u8>> {
     whole.chain(docs.iter().map(|doc| doc.changes_since(&half(doc)))).collect()
 }
 
-fn batch(bytes: &[u8]) -> bool {
-    let mut doc = written(0);
+fn batch(bytes: &[u8]) -> Result<(), String> {
+    merge(written(0), |doc| doc.apply(bytes).map(drop))
+}
+
+/// Merges something; after a refusal the document must be as it was.
+pub fn merge(
+    mut doc: Document,
+    with: impl FnOnce(&mut Document) -> Result<(), ApplyError>,
+) -> Result<(), String> {
     let before = doc.save();
-    let is_taken = doc.apply(bytes).is_ok();
+    let outcome = with(&mut doc);
     doc.check_invariants();
-    assert!(is_taken || doc.save() == before, "a refused batch left a trace");
-    is_taken
+    assert!(outcome.is_ok() || doc.save() == before, "what was refused left a trace");
+    outcome.map_err(|error| words(&error))
+}
+
+/// Loads a document.
+pub fn load(bytes: &[u8]) -> Result<(), String> {
+    let loaded = Document::load(ReplicaId::new(7), bytes).map_err(|error| words(&error))?;
+    loaded.check_invariants();
+    Ok(())
 }
 
 fn snapshots() -> Vec<Vec<u8>> {
     (0..6).map(|seed| written(seed).save()).collect()
 }
 
-fn snapshot(bytes: &[u8]) -> bool {
-    let mut doc = written(0);
-    let before = doc.save();
-    let is_merged = doc.apply_snapshot(bytes).is_ok();
-    doc.check_invariants();
-    assert!(is_merged || doc.save() == before, "a refused snapshot left a trace");
-    match Document::load(ReplicaId::new(7), bytes) {
-        Ok(loaded) => {
-            loaded.check_invariants();
-            true
-        }
-        Err(_) => false,
-    }
+fn snapshot(bytes: &[u8]) -> Result<(), String> {
+    // One that is loaded may have too much in common with nothing to be merged, and the other way round.
+    _ = merge(written(0), |doc| doc.apply_snapshot(bytes).map(drop));
+    load(bytes)
 }
 
 /// Snapshots, changes and pieces of undo, each of which a record is made of.
@@ -215,7 +253,7 @@ fn pieces_of_records() -> Vec<Vec<u8>> {
 }
 
 /// Takes the bytes for each piece of a record, the others being sound.
-fn record(bytes: &[u8]) -> bool {
+fn record(bytes: &[u8]) -> Result<(), String> {
     let sound = written(1).save();
     let record = Record { snapshot: sound, ..Record::default() };
     let records = [
@@ -227,15 +265,18 @@ fn record(bytes: &[u8]) -> bool {
     let all = [&by_snapshot, &by_batch, &by_undo];
     all.into_iter().flatten().for_each(Document::check_invariants);
     assert!(by_undo.is_ok(), "undo that says nothing costs no text");
-    by_snapshot.is_ok() || by_batch.is_ok()
+    match (by_snapshot, by_batch) {
+        (Err(one), Err(other)) => Err(format!("{one}; {other}")),
+        _ => Ok(()),
+    }
 }
 
 fn versions() -> Vec<Vec<u8>> {
     (0..6).map(|seed| journal::encode_version(&written(seed).version())).collect()
 }
 
-fn version(bytes: &[u8]) -> bool {
-    journal::decode_version(bytes).is_some()
+fn version(bytes: &[u8]) -> Result<(), String> {
+    journal::decode_version(bytes).map(drop).ok_or_else(|| "no version".to_owned())
 }
 
 fn presences() -> Vec<Vec<u8>> {
@@ -251,8 +292,8 @@ fn presences() -> Vec<Vec<u8>> {
     (0..4).map(|n| presence(n).encode()).collect()
 }
 
-fn presence(bytes: &[u8]) -> bool {
-    Presence::decode(bytes).is_ok()
+fn presence(bytes: &[u8]) -> Result<(), String> {
+    Presence::decode(bytes).map(drop).map_err(|error| words(&error))
 }
 
 fn links() -> Vec<Vec<u8>> {
@@ -263,10 +304,10 @@ fn links() -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn link(bytes: &[u8]) -> bool {
+fn link(bytes: &[u8]) -> Result<(), String> {
     let text = String::from_utf8_lossy(bytes);
-    let found = (LinkUrl::parse(&text), ServerUrl::parse(&text), Secret::parse(&text));
-    found.0.is_ok() || found.1.is_ok() || found.2.is_some()
+    _ = (ServerUrl::parse(&text), Secret::parse(&text));
+    LinkUrl::parse(&text).map(drop).map_err(|error| words(&error))
 }
 
 fn configurations() -> Vec<Vec<u8>> {
@@ -277,11 +318,13 @@ fn configurations() -> Vec<Vec<u8>> {
     files.iter().map(|file| file.as_bytes().to_vec()).collect()
 }
 
-fn configuration(bytes: &[u8]) -> bool {
+fn configuration(bytes: &[u8]) -> Result<(), String> {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder"));
     let file: PathBuf = coedit::app::config::file_in(FOLDER.path());
     std::fs::write(file, bytes).expect("written");
-    coedit::app::config::read(FOLDER.path()).mistakes.is_empty()
+    let mistake = coedit::app::config::read(FOLDER.path()).mistakes.into_iter().next();
+    // Without what it quotes, so that it is the same for the same mistake.
+    mistake.map_or(Ok(()), |words| Err(words.split(['“', '"', '`', '\'']).step_by(2).collect()))
 }
 
 fn files() -> Vec<Vec<u8>> {
@@ -295,9 +338,9 @@ fn files() -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.to_vec()).collect()
 }
 
-fn file(bytes: &[u8]) -> bool {
+fn file(bytes: &[u8]) -> Result<(), String> {
     let mut meta = coedit::editor::file::FileMeta::default();
     let text = coedit::io::files::decode(bytes.to_vec(), coedit::io::files::Reading::Guess, &mut meta);
     drop(text);
-    !meta.is_undecoded
+    if meta.is_undecoded { Err("not text".to_owned()) } else { Ok(()) }
 }
