@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ struct Shared {
     is_stalled: AtomicBool,
     /// New connections are closed at once.
     is_refusing: AtomicBool,
+    /// How many more bytes get through before every connection is closed, plus one; 0 if no end is in sight.
+    n_left: AtomicI64,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -66,8 +68,33 @@ impl Proxy {
 
     /// Closes every connection; new ones are welcome.
     pub fn drop_all(&self) {
-        for stream in self.shared.open.lock().expect("no thread panicked").drain(..) {
+        self.shared.drop_all();
+    }
+
+    /// Lets so many bytes more through, either way, then closes every connection, wherever in a message that is; new ones are welcome.
+    pub fn drop_all_after(&self, n_bytes: usize) {
+        self.shared.n_left.store(n_bytes as i64 + 1, Ordering::SeqCst);
+    }
+
+    /// Returns whether what `drop_all_after` announced is still to come.
+    pub fn is_dropping(&self) -> bool {
+        0 < self.shared.n_left.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    fn drop_all(&self) {
+        for stream in self.open.lock().expect("no thread panicked").drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Returns how many of `n` bytes get through, and whether everything ends with them.
+    fn let_through(&self, n: usize) -> (usize, bool) {
+        let take = |left: i64| (0 < left).then(|| (left - n as i64).max(0));
+        match self.n_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take) {
+            Ok(left) if left <= n as i64 => (left as usize - 1, true),
+            _ => (n, false),
         }
     }
 }
@@ -99,8 +126,12 @@ fn pump(mut from: TcpStream, mut to: TcpStream, shared: &Shared, is_dead: &Atomi
         if is_dead.load(Ordering::SeqCst) {
             continue;
         }
+        let (n, is_last) = shared.let_through(n);
         if to.write_all(&bytes[..n]).is_err() {
             break;
+        }
+        if is_last {
+            shared.drop_all();
         }
     }
     if is_dead.load(Ordering::SeqCst) {

@@ -1,5 +1,7 @@
 //! Ways to a relay: TLS, and what stands between.
 
+use coedit::base::rng::Rng;
+
 use crate::support::home::{Home, assert_document_becomes};
 use crate::support::nginx::Nginx;
 use crate::support::proxy::Proxy;
@@ -146,6 +148,58 @@ fn a_stream_that_is_cut_again_and_again_goes_on_where_it_was() {
     here.wait_for_status("by event stream");
     let log = relay.log();
     assert_eq!(log.matches("a link joined").count(), 3, "each link lived through the cuts: {log}");
+}
+
+/// One person types through connections each of which is cut after some bytes, in the middle of whatever is on its way then.
+#[track_caller]
+fn type_through_cut_frames(cutting: &Proxy, relay: &Relay, words: &str) {
+    let (ana, ben) = (Home::new("ana"), Home::new("ben"));
+    ana.file("notes.txt", "\n");
+    let link = ana.share("notes.txt", &relay.url());
+    let (here, there) = (ana.join(&cutting.link_through(&link), "a.txt"), ben.join(&link, "b.txt"));
+    here.wait_for_status(words);
+    there.wait_for_status("synced");
+    let mut rng = Rng::new(3);
+    let mut wanted = String::new();
+    for round in 0..16 {
+        // The head of a frame of a WebSocket, of a request, of what a keystroke takes; and more than that.
+        let n_bytes = if round < 8 { 1 + 2 * round } else { 1 + rng.below(600) as usize };
+        cutting.drop_all_after(n_bytes);
+        for n in 0.. {
+            let mark = format!("<{round}.{n}>");
+            here.press("ctrl-home");
+            here.type_text(&format!("{mark}\r"));
+            wanted.insert_str(0, &format!("{mark}\n"));
+            there.wait_for_text(&mark);
+            if !cutting.is_dropping() {
+                break;
+            }
+        }
+    }
+    here.wait_for_status("synced");
+    here.quit();
+    there.quit();
+    assert_document_becomes(&link, &format!("{wanted}\n"));
+}
+
+#[test]
+fn a_websocket_that_is_cut_amid_a_frame_loses_nothing() {
+    let relay = Relay::start();
+    type_through_cut_frames(&Proxy::start(relay.port()), &relay, "synced · 127.0.0.1");
+}
+
+#[test]
+fn a_stream_that_is_cut_amid_an_event_loses_nothing() {
+    let relay = Relay::start();
+    let nginx = nginx(&relay, STRIPS_UPGRADES);
+    type_through_cut_frames(&Proxy::start(nginx.port()), &relay, "by event stream");
+}
+
+#[test]
+fn a_poll_that_is_cut_amid_its_answer_loses_nothing() {
+    let relay = Relay::start();
+    let nginx = nginx(&relay, "if ($uri ~ /events$) { return 403; }");
+    type_through_cut_frames(&Proxy::start(nginx.port()), &relay, "by long polling");
 }
 
 #[test]
