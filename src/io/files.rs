@@ -309,7 +309,7 @@ pub fn decode(bytes: Vec<u8>, reading: Reading, meta: &mut FileMeta) -> String {
     let (text, encoding) = decoded.unwrap_or_else(|bytes| {
         let name = encoding.map_or_else(|| "text in a known encoding".to_owned(), Encoding::name);
         meta.read_only = Some(format!(
-            "not {name}; it is shown so that no byte is lost; `reopen-encoding` reads it otherwise"
+            "not {name}; `reopen-encoding` reads it otherwise: with windows-1252 it can be edited and no byte is lost"
         ));
         meta.is_undecoded = true;
         (show_invalid(&bytes), Encoding::UTF_8)
@@ -363,8 +363,7 @@ impl OpenFile {
 
     /// Returns what the file looks like now, without reading it.
     pub fn look(&self) -> Look {
-        let about = fs::metadata(&self.path).ok()?;
-        Some((about.modified().ok(), about.len()))
+        look(&self.path)
     }
 
     /// Returns whether the file was there when it was last read or written, and is not any more.
@@ -400,6 +399,11 @@ impl OpenFile {
         }
         self.stamp = hash.map(|hash| Stamp { modified: None, n_bytes: 0, hash });
     }
+}
+
+fn look(path: &Path) -> Look {
+    let about = fs::metadata(path).ok()?;
+    Some((about.modified().ok(), about.len()))
 }
 
 /// Whether this user may write to the file, by whatever rule the system has.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ropey::Rope;
 use sha2::{Digest, Sha256};
 
-use super::{FileError, OpenFile, Stamp, check_name, may_write};
+use super::{FileError, Look, OpenFile, Stamp, check_name, look, may_write};
 use crate::base::text_format::encoding::Encoding;
 use crate::base::text_format::{LineEnding, TextFormat};
 use crate::editor::SaveDone;
@@ -26,8 +26,11 @@ impl OpenFile {
     /// When it cannot be written; the file is then as it was.
     pub fn save(&mut self, text: &Rope, format: TextFormat, overwrite: bool) -> Result<SaveDone, FileError> {
         check_name(&self.path)?;
+        let is_others = if self.stamp.is_some() { SaveDone::ChangedOutside } else { SaveDone::Exists };
+        // What it looks like comes first: a change behind that is seen when the new file takes its place.
+        let before = look(&self.path);
         if !overwrite && self.is_changed_outside() {
-            return Ok(if self.stamp.is_some() { SaveDone::ChangedOutside } else { SaveDone::Exists });
+            return Ok(is_others);
         }
         if let Some((char, line)) = first_missing(text, format) {
             let (path, encoding) = (self.path.clone(), format.encoding.name());
@@ -48,10 +51,12 @@ impl OpenFile {
             _ => {}
         }
         let why_in_place = about.as_ref().and_then(|about| self.why_in_place(about));
-        let (hash, n_bytes, remark) = match why_in_place {
+        let replaced = if overwrite { Replaced::Whatever } else { Replaced::Only(before) };
+        let (stamp, remark) = match why_in_place {
             Some(why) => self.write_in_place(&target, text, format, why)?,
-            None => match write_beside(&target, about.as_ref(), text, format) {
-                Ok((hash, n)) => (hash, n, None),
+            None => match write_beside(&target, about.as_ref(), replaced, text, format) {
+                Ok(stamp) => (stamp, None),
+                Err(Refused::Changed) => return Ok(is_others),
                 // A folder that may not be written, a file that is mounted: its content can be written all the same.
                 Err(Refused::Folder(_)) if about.is_some() => {
                     self.write_in_place(&target, text, format, "its folder takes no new file")?
@@ -62,8 +67,7 @@ impl OpenFile {
                 Err(Refused::Folder(error) | Refused::Other(error)) => return Err(failed(error)),
             },
         };
-        let modified = fs::metadata(&target).and_then(|about| about.modified()).ok();
-        self.stamp = Some(Stamp { modified, n_bytes, hash });
+        self.stamp = Some(stamp);
         Ok(SaveDone::Written(remark))
     }
 
@@ -85,7 +89,7 @@ impl OpenFile {
         text: &Rope,
         format: TextFormat,
         why: &str,
-    ) -> Result<(FileHash, u64, Option<String>), FileError> {
+    ) -> Result<(Stamp, Option<String>), FileError> {
         let path = &self.path;
         let failed = |error| FileError::Write { path: path.clone(), error };
         let file = OpenOptions::new().write(true).open(target).map_err(failed)?;
@@ -94,12 +98,25 @@ impl OpenFile {
             let (hash, n_bytes) = write_text(&file, text, format)?;
             file.set_len(n_bytes)?;
             file.sync_all()?;
-            Ok((hash, n_bytes))
+            Ok(stamp_of(&file, hash, n_bytes))
         })();
-        let (hash, n_bytes) =
-            written.map_err(|error| FileError::HalfWritten { path: path.clone(), error })?;
-        Ok((hash, n_bytes, Some(format!("in place: {why}"))))
+        let stamp = written.map_err(|error| FileError::HalfWritten { path: path.clone(), error })?;
+        Ok((stamp, Some(format!("in place: {why}"))))
     }
+}
+
+/// What a new file may take the place of.
+enum Replaced {
+    /// Of whatever is there.
+    Whatever,
+    /// Only of a file that looks like this.
+    Only(Look),
+}
+
+/// Returns what the file is from now on. Its time is asked of the open file: by its name it could be another one already.
+fn stamp_of(file: &File, hash: FileHash, n_bytes: u64) -> Stamp {
+    let modified = file.metadata().and_then(|about| about.modified()).ok();
+    Stamp { modified, n_bytes, hash }
 }
 
 /// Why a new file could not be put in the place of the old one. Nothing has changed then.
@@ -108,6 +125,8 @@ enum Refused {
     Folder(io::Error),
     /// It could not have the attributes of the old one.
     Attributes,
+    /// Another program wrote the old one, or made one, while the new one was written.
+    Changed,
     /// The system failed otherwise.
     Other(io::Error),
 }
@@ -205,9 +224,10 @@ fn reserve(_file: &File, _n_bytes: u64) -> io::Result<()> {
 fn write_beside(
     target: &Path,
     about: Option<&fs::Metadata>,
+    replaced: Replaced,
     text: &Rope,
     format: TextFormat,
-) -> Result<(FileHash, u64), Refused> {
+) -> Result<Stamp, Refused> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (temporary, file) = create_beside(folder)?;
     let written = (|| {
@@ -218,10 +238,15 @@ fn write_beside(
             // Behind the mode, whose bits for the group an access list redefines.
             keep_attributes(target, &file)?;
         }
-        let done = write_text(&file, text, format)?;
+        let (hash, n_bytes) = write_text(&file, text, format)?;
         file.sync_all()?;
+        // The disk may have taken its time, and this is the last moment to see it.
+        if matches!(replaced, Replaced::Only(before) if before != look(target)) {
+            return Err(Refused::Changed);
+        }
+        let stamp = stamp_of(&file, hash, n_bytes);
         fs::rename(&temporary, target)?;
-        Ok(done)
+        Ok(stamp)
     })();
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -311,4 +336,28 @@ fn write_text(file: &File, text: &Rope, format: TextFormat) -> io::Result<(FileH
     }
     out.flush()?;
     Ok((FileHash(hash.finalize().into()), n_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_program_writes_during_a_save_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.txt");
+        let put = |replaced| write_beside(&path, None, replaced, &Rope::from("mine"), TextFormat::default());
+        // It was not there when the save began.
+        fs::write(&path, "theirs").expect("written");
+        assert!(matches!(put(Replaced::Only(None)), Err(Refused::Changed)));
+        // It was another one.
+        let before = look(&path);
+        fs::write(&path, "theirs, longer").expect("written");
+        assert!(matches!(put(Replaced::Only(before)), Err(Refused::Changed)));
+        assert_eq!(fs::read_to_string(&path).expect("readable"), "theirs, longer");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1, "nothing is left beside it");
+        let stamp = put(Replaced::Only(look(&path))).ok().expect("it is as it was");
+        assert_eq!(Some((stamp.modified, stamp.n_bytes)), look(&path));
+        assert!(put(Replaced::Whatever).is_ok());
+    }
 }

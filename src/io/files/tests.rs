@@ -58,6 +58,22 @@ fn bytes_that_are_not_utf8_are_shown_and_cannot_be_edited() {
 }
 
 #[test]
+fn any_bytes_can_be_edited_as_one_character_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("any");
+    let bytes: Vec<u8> = (0..=255).rev().chain(*b"\xc3\xa9\r\n\n").collect();
+    fs::write(&path, &bytes).unwrap();
+    assert!(load(&path).unwrap().meta.is_undecoded);
+    let latin = Encoding::from_name("windows-1252").unwrap();
+    let mut loaded = load_as(&path, Reading::As(latin)).unwrap();
+    assert!(loaded.meta.read_only.is_none());
+    loaded.text.insert(1, "!");
+    lasting(loaded.file.unwrap()).save(&loaded.text, loaded.meta.format, false).unwrap();
+    let expected = [&bytes[..1], b"!", &bytes[1..]].concat();
+    assert_eq!(fs::read(&path).unwrap(), expected);
+}
+
+#[test]
 fn every_encoding_is_kept_byte_for_byte() {
     for bytes in
         [&b"caf\xe9\r\n\x80 \x81"[..], b"\xff\xfea\0\r\0\n\0", b"\xfe\xff\0a\xd8\x3d\xde\0", b"\xef\xbb\xbf"]
