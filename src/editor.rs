@@ -19,6 +19,7 @@ pub mod grapheme;
 pub mod help;
 pub mod hidden;
 pub mod highlight;
+mod history;
 pub mod indentation;
 pub mod input;
 pub mod key;
@@ -148,6 +149,7 @@ pub struct Model {
     pub(crate) notice: Option<Notice>,
     told: notice::Told,
     pub(crate) find: Find,
+    pub(crate) history: history::History,
     pub(crate) language: &'static Language,
     pub(crate) highlights: Highlights,
     pub(crate) hidden: Hidden,
@@ -230,6 +232,7 @@ impl Model {
             notice: None,
             told: notice::Told::default(),
             find: Find::default(),
+            history: history::History::default(),
             language,
             highlights: Highlights::default(),
             hidden,

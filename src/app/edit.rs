@@ -22,6 +22,7 @@ use crate::app::{share, text, theme};
 use crate::base::time::MonoTime;
 use crate::editor::command::Action;
 use crate::editor::panes::{Area, Panes};
+use crate::editor::picker::{Item, PickerKind};
 use crate::editor::settings::Settings;
 use crate::editor::views::View;
 use crate::editor::{Effect, Msg};
@@ -472,6 +473,8 @@ impl Shell {
                 Effect::DropMine => self.wanted.push(Wanted::Anew(self.buffers[self.current()].id)),
                 Effect::Outline { text, grammar } => self.list_symbols(text, grammar),
                 Effect::Arrange(arrange) => self.arrange(arrange)?,
+                Effect::ListThemes => self.list_themes()?,
+                Effect::Theme { name, is_chosen } => self.draw_in(name, is_chosen)?,
                 Effect::Open(path) => self.wanted.push(Wanted::Open(files::at_home(&path))),
                 Effect::Show(n) => self.show(n)?,
                 Effect::ShowNamed(name) => self.show_named(&name)?,
@@ -480,6 +483,34 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// The name of the theme that is in force.
+    fn theme_name(&self) -> String {
+        self.fixed_theme.clone().unwrap_or_else(|| self.buffers[0].model.settings().theme.clone())
+    }
+
+    /// Lists the themes, the one in force first: nothing changes until another one is chosen.
+    fn list_themes(&mut self) -> anyhow::Result<()> {
+        let mut names = theme::names(&self.setting.paths.config);
+        let current = self.theme_name();
+        names.sort_by_key(|name| *name != current);
+        let item = |text: String| Item { detail: String::new(), text };
+        self.tell(Msg::List(PickerKind::Themes, names.into_iter().map(item).collect()))
+    }
+
+    /// Draws in a theme, or again in the one that is in force. One that is chosen stays, whatever the configuration says.
+    fn draw_in(&mut self, name: Option<String>, is_chosen: bool) -> anyhow::Result<()> {
+        let wanted = name.clone().unwrap_or_else(|| self.theme_name());
+        match theme::load(&wanted, &self.setting.paths.config) {
+            Ok(theme) => {
+                self.theme = theme;
+                self.fixed_theme = name.filter(|_| is_chosen).or(self.fixed_theme.take());
+                self.forget_screen();
+                Ok(())
+            }
+            Err(why) => self.notify(why),
+        }
     }
 
     /// Draws in the theme of the configuration from now on, unless the command line gave one.

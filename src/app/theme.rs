@@ -36,6 +36,17 @@ pub fn load(name: &str, folder: &Path) -> Result<Theme, String> {
     })
 }
 
+/// Returns the names of all that there are: those that are compiled in, and the files of one's own.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = file::BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let own = std::fs::read_dir(folder.join("themes")).into_iter().flatten().flatten();
+    let own = own.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
+    let mut own: Vec<String> = own.filter(|name| !names.contains(name)).collect();
+    own.sort();
+    names.extend(own);
+    names
+}
+
 /// Returns the theme of those who asked for none.
 pub fn by_default() -> Theme {
     Theme::default().at(depth())
@@ -56,6 +67,8 @@ mod tests {
         let themes = folder.path().join("themes");
         std::fs::create_dir(&themes).expect("a folder");
         assert!(load("dark", folder.path()).is_ok());
+        std::fs::write(themes.join("mine.toml"), "").expect("a file");
+        assert_eq!(names(folder.path()), ["terminal", "dark", "light", "contrast", "mine"]);
         std::fs::write(themes.join("dark.toml"), "[syntax]\nkeyword = \"pinkish\"\n").expect("a file");
         let what = load("dark", folder.path()).expect_err("a mistake");
         assert!(what.contains("dark.toml") && what.contains("pinkish"), "{what}");

@@ -129,12 +129,24 @@ impl Model {
     /// Types one character over every selection. One that closes something, as the first of its line, goes below what it
     /// closes.
     pub(crate) fn type_char(&mut self, c: char, now: MonoTime) {
-        let is_closing = self.settings.auto_indent && self.language.closes.contains(&c);
+        let (is_on, language) = (self.settings.auto_indent, self.language);
+        let is_closing = is_on && language.closes.contains(&c);
+        // Before it is whole, a word may still become another one.
+        let ends_word = is_on && matches!(c, ':' | ' ' | ';');
         self.edit_each(Kind::Typing, now, |rope, selection, _| {
             let range = selection.range();
             let outdented =
                 lines::outdented(rope, selection.head, c).filter(|_| is_closing && range.is_empty());
-            outdented.unwrap_or(Edit { range, text: c.to_string() })
+            let middle =
+                if ends_word && range.is_empty() { lines::middle(rope, range.start, language) } else { None };
+            match (outdented, middle) {
+                (Some(edit), _) => edit,
+                (None, Some((blanks, indent))) => {
+                    let rest = rope.slice(blanks.end..range.start);
+                    Edit { range: blanks.start..range.end, text: format!("{indent}{rest}{c}") }
+                }
+                (None, None) => Edit { range, text: c.to_string() },
+            }
         });
     }
 
@@ -143,11 +155,18 @@ impl Model {
         let (is_on, unit, language) = (self.settings.auto_indent, self.indent_unit(), self.language);
         self.edit_each(Kind::Typing, now, |rope, selection, _| {
             let range = selection.range();
-            let indent = match is_on {
-                true => lines::indent_after(rope, range.start, &unit, language),
-                false => String::new(),
+            if !is_on {
+                return Edit { range, text: "\n".to_owned() };
+            }
+            let indent = lines::indent_after(rope, range.start, &unit, language);
+            let Some((blanks, before)) = lines::middle(rope, range.start, language) else {
+                return Edit { range, text: format!("\n{indent}") };
             };
-            Edit { range, text: format!("\n{indent}") }
+            // The word that ends here was too deep, and so would be the next line.
+            let is_deeper = blanks.len() < indent.len();
+            let rest = rope.slice(blanks.end..range.start);
+            let indent = if is_deeper { format!("{before}{unit}") } else { before.clone() };
+            Edit { range: blanks.start..range.end, text: format!("{before}{rest}\n{indent}") }
         });
         if is_on {
             self.split_brackets(now);

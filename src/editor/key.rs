@@ -132,6 +132,7 @@ const NAMES: &[(&str, KeyCode)] = &[
     ("PageUp", KeyCode::PageUp),
     ("PageDown", KeyCode::PageDown),
     ("Insert", KeyCode::Insert),
+    ("Space", KeyCode::Char(' ')),
 ];
 
 impl FromStr for Key {

@@ -50,6 +50,34 @@ pub(crate) fn outdented(rope: &Rope, at: usize, c: char) -> Option<Edit> {
     Some(Edit { range: start..at, text: format!("{indent}{c}") })
 }
 
+/// Lines above that are looked at for the one where something was begun.
+const LINES_ABOVE_MAX: usize = 1_000;
+
+/// Returns the blanks that a line begins with and what it should begin with instead, if it begins with a word such as `else` that is
+/// too deep: only as far as `at`.
+pub(crate) fn middle(rope: &Rope, at: usize, language: &Language) -> Option<(Range<usize>, String)> {
+    let line = rope.char_to_line(at);
+    let start = rope.line_to_char(line);
+    let word = |line: usize, end: usize| -> String {
+        let chars = rope.chars_at(rope.line_to_char(line)).take(end - rope.line_to_char(line));
+        chars.skip_while(|c| matches!(c, ' ' | '\t')).take_while(|c| c.is_alphanumeric()).take(20).collect()
+    };
+    let own = word(line, at);
+    let &(_, openers) = language.middles.iter().find(|(middle, _)| *middle == own)?;
+    let depth = |line: usize| indent_of(rope, line).chars().count();
+    let is_blank = |line: usize| rope.line_to_char(line) + depth(line) == line_end(rope, line);
+    let mut above = (line.saturating_sub(LINES_ABOVE_MAX)..line).rev();
+    let begins = |line: usize| openers.contains(&word(line, line_end(rope, line)).as_str());
+    let beside = above.find(|&above| !is_blank(above) && depth(above) <= depth(line))?;
+    // It is as deep as it should be.
+    if depth(beside) == depth(line) && begins(beside) {
+        return None;
+    }
+    let opened =
+        std::iter::once(beside).chain(above).find(|&above| !is_blank(above) && depth(above) < depth(line))?;
+    begins(opened).then(|| (start..start + depth(line), indent_of(rope, opened)))
+}
+
 /// Returns where the step of indentation before a place begins, if nothing but blanks are before it in its line.
 pub(crate) fn step_back(rope: &Rope, at: usize, n_step: usize) -> Option<usize> {
     let n_before = at - rope.line_to_char(rope.char_to_line(at));

@@ -157,6 +157,15 @@ pub enum Effect {
     },
     /// Open a file beside the others.
     Open(String),
+    /// List the themes that there are, that in force first, with `Msg::List`.
+    ListThemes,
+    /// Draw in this theme; without one in that before the list was opened.
+    Theme {
+        /// Which.
+        name: Option<String>,
+        /// Whether it is chosen, and not only looked at.
+        is_chosen: bool,
+    },
     /// Show the open text with this number.
     Show(usize),
     /// Show the open text whose name holds this.

@@ -43,6 +43,8 @@ pub enum PickerKind {
     Registers,
     /// A mark of vim, to be gone to.
     Marks,
+    /// A theme, in which all is drawn as soon as it is chosen in the list.
+    Themes,
 }
 
 impl PickerKind {
@@ -62,6 +64,7 @@ impl PickerKind {
             PickerKind::Options => "Switch",
             PickerKind::Registers => "Put",
             PickerKind::Marks => "Go to mark",
+            PickerKind::Themes => "Draw in",
         }
     }
 }
@@ -201,6 +204,12 @@ impl Model {
 
     /// Works the mouse into the open list: a click picks, one beside the list closes it.
     pub(crate) fn picker_mouse(&mut self, mouse: Mouse, now: MonoTime, effects: &mut Vec<Effect>) {
+        let before = self.theme_looked_at();
+        self.list_mouse(mouse, now, effects);
+        self.look_at_theme(before, effects);
+    }
+
+    fn list_mouse(&mut self, mouse: Mouse, now: MonoTime, effects: &mut Vec<Effect>) {
         let (width, height) = self.screen;
         let Some(picker) = &mut self.picker else { return };
         let place = picker.place(width, height);
@@ -214,16 +223,36 @@ impl Model {
                     self.pick(now, effects);
                 }
             }
-            MouseKind::Press if !place.outer.contains(mouse.x, mouse.y) => self.picker = None,
+            MouseKind::Press if !place.outer.contains(mouse.x, mouse.y) => self.close_list(effects),
             MouseKind::Press | MouseKind::Drag | MouseKind::Release => {}
         }
     }
 
     /// Works a key into the open list.
     pub(crate) fn picker_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        let before = self.theme_looked_at();
+        self.list_key(key, now, effects);
+        self.look_at_theme(before, effects);
+    }
+
+    /// Returns the theme that is chosen in an open list of them.
+    fn theme_looked_at(&self) -> Option<String> {
+        let picker = self.picker.as_ref().filter(|picker| picker.kind == PickerKind::Themes)?;
+        Some(picker.items[picker.picked()?].text.clone())
+    }
+
+    /// Draws in the theme that is chosen in the list now, if it was another one before.
+    fn look_at_theme(&self, before: Option<String>, effects: &mut Vec<Effect>) {
+        let name = self.theme_looked_at();
+        if name.is_some() && name != before {
+            effects.push(Effect::Theme { name, is_chosen: false });
+        }
+    }
+
+    fn list_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
         let Some(picker) = &mut self.picker else { return };
         match key.code {
-            KeyCode::Esc => self.picker = None,
+            KeyCode::Esc => self.close_list(effects),
             KeyCode::Enter => self.pick(now, effects),
             KeyCode::Up => picker.step(-1),
             KeyCode::Down | KeyCode::Tab => picker.step(1),
@@ -243,9 +272,19 @@ impl Model {
         self.picker.as_mut().filter(|picker| picker.is_awaited && picker.kind == kind)
     }
 
+    /// Closes the list, and nothing of it was picked.
+    fn close_list(&mut self, effects: &mut Vec<Effect>) {
+        if self.picker.take().is_some_and(|picker| picker.kind == PickerKind::Themes) {
+            effects.push(Effect::Theme { name: None, is_chosen: true });
+        }
+    }
+
     fn pick(&mut self, now: MonoTime, effects: &mut Vec<Effect>) {
         let Some(picker) = self.picker.take_if(|picker| !picker.is_awaited) else { return };
         let Some(idx) = picker.picked() else {
+            if picker.kind == PickerKind::Themes {
+                effects.push(Effect::Theme { name: None, is_chosen: true });
+            }
             // A file that is not there yet.
             let name = picker.input.text().trim();
             if picker.kind == PickerKind::Files && !name.is_empty() {
@@ -261,6 +300,11 @@ impl Model {
             PickerKind::Follow => self.follow_listed(idx, now),
             PickerKind::Marks => self.go_to_listed_mark(idx),
             PickerKind::Options => self.pick_option(idx, now),
+            PickerKind::Themes => {
+                let name = picker.items[idx].text.clone();
+                self.notify(format!("to keep it, write in config.toml: theme = {name:?}"), now);
+                effects.push(Effect::Theme { name: Some(name), is_chosen: true });
+            }
             PickerKind::Registers => self.put_listed(&picker.items[idx].text, now, effects),
             PickerKind::SaveEncodings => self.save_in(Encoding::ALL[idx].0, now),
             PickerKind::ReopenEncodings => {

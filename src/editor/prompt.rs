@@ -3,6 +3,7 @@
 use crate::base::time::MonoTime;
 
 use super::command::Action;
+use super::history::Asked;
 use super::key::{Key, KeyCode};
 use super::keymap::Found;
 use super::line_input::{LineInput, Typed};
@@ -145,6 +146,9 @@ fn answer_at(label: &str, column: usize) -> Option<char> {
 impl Model {
     /// Works a key into the open prompt.
     pub(crate) fn prompt_key(&mut self, key: Key, now: MonoTime, effects: &mut Vec<Effect>) {
+        if self.history_key(key) {
+            return;
+        }
         match self.prompt.clone() {
             Some(Prompt::Find { input }) => self.find_key(key, input, now),
             Some(Prompt::Replace { input }) => self.replace_key(key, input, now),
@@ -157,6 +161,43 @@ impl Model {
             // Its keys are vim's.
             Some(Prompt::CommandLine { .. }) | None => {}
         }
+    }
+
+    /// Brings back what was typed at this prompt before, by Alt-Up and Alt-Down, and without Alt where those have nothing else to do.
+    /// Returns whether the key was for that.
+    fn history_key(&mut self, key: Key) -> bool {
+        let is_back = match key.code {
+            KeyCode::Up => true,
+            KeyCode::Down => false,
+            _ => {
+                self.history.stop();
+                return false;
+            }
+        };
+        let (asked, is_free) = match &self.prompt {
+            Some(Prompt::Find { input }) => {
+                (Asked::Find, input.text().is_empty() || self.history.is_walking())
+            }
+            Some(Prompt::Replace { .. }) => (Asked::Replace, false),
+            Some(Prompt::Goto { .. }) => (Asked::Goto, true),
+            _ => return false,
+        };
+        if !key.alt && !is_free {
+            return false;
+        }
+        let shown = match self.prompt.as_ref().and_then(Prompt::input) {
+            // What will go once something is typed does not count as typed.
+            Some(input) if !input.is_selected() || self.history.is_walking() => input.text().to_owned(),
+            _ => String::new(),
+        };
+        let Some(line) = self.history.step(asked, is_back, &shown) else { return true };
+        let input = LineInput::new(line);
+        match asked {
+            Asked::Find => self.find_typed(input),
+            Asked::Replace => self.replacement_typed(input),
+            _ => self.prompt = Some(Prompt::Goto { input }),
+        }
+        true
     }
 
     /// Works a click on the question's row in: an answer that is clicked is given.
@@ -258,12 +299,14 @@ impl Model {
 
     /// Goes on to what replaces the matches.
     fn replace_next(&mut self) {
+        self.history.add(Asked::Find, &self.find.needle);
         self.settle_first();
         self.ask_for_replacement();
     }
 
     /// Goes to the next or the previous match, and says when that was around the end.
     fn step_in_prompt(&mut self, forward: bool, now: MonoTime) {
+        self.history.add(Asked::Find, &self.find.needle);
         if self.find_step(forward) {
             self.tell_around(forward, now);
         }
@@ -292,7 +335,10 @@ impl Model {
             KeyCode::Tab => self.ask_what_to_find(),
             KeyCode::Enter if key.alt || key.ctrl => self.replace_all_and_tell(now),
             KeyCode::Char('a') if key.ctrl => self.replace_all_and_tell(now),
-            KeyCode::Enter => self.replace_one(now),
+            KeyCode::Enter => {
+                self.history.add(Asked::Replace, &self.find.replacement);
+                self.replace_one(now);
+            }
             KeyCode::Down => self.step_in_prompt(true, now),
             KeyCode::Up => self.step_in_prompt(false, now),
             KeyCode::Esc => self.close_find(),
@@ -311,6 +357,7 @@ impl Model {
         if !self.may_edit(now) {
             return self.close_find();
         }
+        self.history.add(Asked::Replace, &self.find.replacement);
         let n = self.replace_all(now);
         if n == 0 {
             return self.notify("nothing was replaced: there is no match", now);
@@ -322,6 +369,9 @@ impl Model {
 
     /// Closes the search and stays. What is searched for from now on is in all of the text.
     pub(crate) fn close_find(&mut self) {
+        if matches!(self.prompt, Some(Prompt::Find { .. })) {
+            self.history.add(Asked::Find, &self.find.needle);
+        }
         self.prompt = None;
         self.find.scope = None;
         self.find.scan.stop();
@@ -338,6 +388,7 @@ impl Model {
                         format!("{:?} is not a line; type a number such as 120 or 120:8", input.text());
                     return self.notify(words, now);
                 };
+                self.history.add(Asked::Goto, input.text());
                 self.end_run();
                 self.go_to(line, column);
                 if self.file.loading.is_some() && self.line() + 1 != line {

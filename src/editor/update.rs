@@ -337,6 +337,8 @@ impl Model {
             Action::SortLines => self.sort_lines(now),
             Action::Comment => self.toggle_comment(now),
             Action::IndentLines => self.indent_lines(now),
+            Action::Complete => drop(self.complete(true, now)),
+            Action::Theme => effects.push(Effect::ListThemes),
             Action::AddNextMatch => {
                 if !self.add_next_match() {
                     self.notify("there is no other place with this text", now);

@@ -2,6 +2,7 @@
 
 use crate::document::{Anchor, Bias, Document};
 
+use super::history::History;
 use super::search::Options;
 use super::selection::Selection;
 use super::{Clipboard, Model, Scroll, vim};
@@ -23,6 +24,7 @@ pub struct Shared {
     clipboard: Clipboard,
     needle: String,
     options: Options,
+    history: History,
     vim: vim::Common,
 }
 
@@ -112,6 +114,7 @@ impl Model {
             clipboard: self.clipboard.clone(),
             needle: self.find.needle.clone(),
             options: self.find.options,
+            history: self.history.clone(),
             vim: self.vim.common(),
         }
     }
@@ -120,6 +123,7 @@ impl Model {
     pub fn take_shared(&mut self, shared: Shared) {
         self.clipboard = shared.clipboard;
         self.vim.take_common(shared.vim);
+        self.history = shared.history;
         if self.find.needle != shared.needle || self.find.options != shared.options {
             // A needle that is none was refused where it was typed.
             let _ = self.search_for(shared.needle, shared.options);

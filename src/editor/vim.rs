@@ -12,6 +12,7 @@ mod global;
 mod insert;
 mod jumps;
 mod keys;
+mod line;
 mod lists;
 mod literal;
 mod motion;
@@ -126,6 +127,8 @@ pub struct Vim {
     insert_prefix: Option<char>,
     /// The caret was moved while inserting: what is typed next is a change of its own.
     has_moved: bool,
+    /// Ctrl-R was pressed in a line that is being typed: the next key names a register.
+    line_takes_register: bool,
     /// The keys of the last insertion.
     last_inserted: Vec<Key>,
     registers: HashMap<char, Register>,
@@ -203,6 +206,21 @@ impl Vim {
         let recording =
             self.recording.as_ref().map_or(String::new(), |(name, _)| format!(" recording @{name}"));
         if keys.is_empty() { format!("{mode}{recording}") } else { format!("{mode}{recording} {keys}") }
+    }
+
+    /// Returns where in the keys so far a line begins that is being typed, and by which character.
+    fn line_start(&self) -> Option<(usize, char)> {
+        let keys = &self.pending;
+        let takes_char = |key: &Key| {
+            matches!(key.code, KeyCode::Char('"' | 'f' | 'F' | 't' | 'T' | 'm' | '\'' | '`' | 'r'))
+        };
+        let begins = |at: &usize| {
+            matches!(keys[*at].code, KeyCode::Char('/' | '?' | ':'))
+                && !at.checked_sub(1).is_some_and(|before| takes_char(&keys[before]))
+        };
+        let at = (0..keys.len()).find(begins)?;
+        let KeyCode::Char(first) = keys[at].code else { return None };
+        Some((at, first))
     }
 
     /// Returns what all texts have in common.
@@ -293,6 +311,9 @@ impl Model {
             self.vim_settle();
             return true;
         }
+        if self.vim_line_key(key, now) {
+            return true;
+        }
         self.vim.pending.push(key);
         let is_visual = matches!(self.vim.mode, Mode::Visual(_));
         match keys::parse(&self.vim.pending, is_visual) {
@@ -339,16 +360,8 @@ impl Model {
 
     /// Shows a line that is being typed, and lights what it would find.
     fn vim_show_line(&mut self) {
+        let Some((at, first)) = self.vim.line_start() else { return };
         let keys = &self.vim.pending;
-        let begins = |at: &usize| {
-            let takes_char = |key: &Key| {
-                matches!(key.code, KeyCode::Char('"' | 'f' | 'F' | 't' | 'T' | 'm' | '\'' | '`' | 'r'))
-            };
-            matches!(keys[*at].code, KeyCode::Char('/' | '?' | ':'))
-                && !at.checked_sub(1).is_some_and(|before| takes_char(&keys[before]))
-        };
-        let Some(at) = (0..keys.len()).find(begins) else { return };
-        let KeyCode::Char(first) = keys[at].code else { return };
         let Some((line, _)) = keys::typed_line(&keys[at + 1..]) else { return };
         let (pattern, _) = pattern::with_offset(line.text(), first);
         if first != ':' && !pattern.is_empty() {

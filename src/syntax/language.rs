@@ -27,6 +27,8 @@ pub struct Language {
     pub opens: &'static [&'static str],
     /// Characters that, first in a line, take it one level back.
     pub closes: &'static [char],
+    /// Words that, first in a line, stand as deep as the line that begins with one of those beside them.
+    pub middles: &'static [(&'static str, &'static [&'static str])],
     /// How it is parsed; `None` is plain text.
     pub grammar: Option<Grammar>,
 }
@@ -42,6 +44,7 @@ const NONE: Language = Language {
     indent: "\t",
     opens: &[],
     closes: &[],
+    middles: &[],
     grammar: None,
 };
 
@@ -82,6 +85,13 @@ pub static LANGUAGES: &[Language] = &[
         line_comment: Some("#"),
         block_comment: None,
         opens: &[":", "(", "[", "{"],
+        middles: &[
+            ("else", &["if", "elif", "for", "while", "try", "except"]),
+            ("elif", &["if", "elif"]),
+            ("except", &["try", "except"]),
+            ("finally", &["try", "except", "else"]),
+            ("case", &["case"]),
+        ],
         grammar: Some(Grammar::Python),
         ..BRACES
     },
@@ -179,6 +189,13 @@ pub static LANGUAGES: &[Language] = &[
         line_comment: Some("#"),
         block_comment: None,
         opens: &["{", "(", "then", "do", "else"],
+        middles: &[
+            ("else", &["if", "elif"]),
+            ("elif", &["if", "elif"]),
+            ("fi", &["if", "elif", "else"]),
+            ("done", &["for", "while", "until", "select"]),
+            ("esac", &["case"]),
+        ],
         grammar: Some(Grammar::Bash),
         ..BRACES
     },

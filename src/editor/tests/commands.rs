@@ -4,6 +4,8 @@ use crate::document::Bias;
 use crate::editor::command::COMMANDS;
 use crate::editor::key::{Mouse, MouseKind};
 use crate::editor::keymap::{self, Found};
+use crate::editor::picker::{Item, PickerKind};
+use crate::editor::prompt::Prompt;
 use crate::editor::{Effect, Msg, Overlay, update};
 use crate::protocol::ConnectionId;
 use crate::protocol::link_url::LinkUrl;
@@ -375,4 +377,53 @@ fn whoever_is_followed_into_a_character_is_met_before_it() {
     assert_eq!(bench.drawn(), "a|e\u{301}b");
     bench.press("<Right>");
     assert_eq!(bench.drawn(), "ae\u{301}|b");
+}
+
+#[test]
+fn what_was_typed_at_a_prompt_comes_back() {
+    let find = "<Ctrl-F>one<Enter><Esc><Ctrl-F>two<Enter><Esc><Ctrl-F>";
+    let shown = |keys: &str| {
+        let mut bench = Bench::new("|one two one two", Settings::default());
+        bench.press(keys);
+        bench.model.prompt.as_ref().and_then(Prompt::input).map(|input| input.text().to_owned())
+    };
+    for (keys, wanted) in [
+        ("<Up>", "two"),
+        ("<Up><Up>", "one"),
+        ("<Up><Up><Down>", "two"),
+        ("<Up><Down>", ""),
+        ("o<Alt-Up>", "one"),
+        // Without Alt the arrows go from match to match, once something is typed.
+        ("o<Up>", "o"),
+        ("<Up>x<Up>", "twox"),
+    ] {
+        assert_eq!(shown(&format!("{find}{keys}")).as_deref(), Some(wanted), "{keys}");
+    }
+    assert_eq!(shown("<Ctrl-F>one<Tab>1<Enter><Esc><Ctrl-F>two<Tab>2<Alt-Up>").as_deref(), Some("2"));
+    assert_eq!(shown("<Ctrl-F>one<Tab>1<Enter><Esc><Ctrl-F>two<Tab><Alt-Up>").as_deref(), Some("1"));
+    assert_eq!(shown("<Ctrl-G>1:2<Enter><Ctrl-G><Up>").as_deref(), Some("1:2"));
+    assert_eq!(shown("<Ctrl-G>x<Enter><Ctrl-G><Up>").as_deref(), Some(""), "it was no line");
+}
+
+#[test]
+fn a_theme_is_looked_at_while_it_is_chosen() {
+    let mut bench = Bench::new("|", Settings::default());
+    let listed =
+        ["terminal", "dark", "light"].map(|name| Item { text: name.to_owned(), detail: String::new() });
+    let mut drawn = |keys: &str| {
+        update(&mut bench.model, Msg::List(PickerKind::Themes, listed.to_vec()), bench.now);
+        let effects = effects_of(&mut bench, keys).into_iter();
+        let themes = effects.filter_map(|effect| match effect {
+            Effect::Theme { name, is_chosen } => Some((name.unwrap_or_default(), is_chosen)),
+            _ => None,
+        });
+        themes.collect::<Vec<_>>()
+    };
+    let seen = |name: &str, is_chosen: bool| (name.to_owned(), is_chosen);
+    assert_eq!(
+        drawn("<Down><Down><Enter>"),
+        [seen("dark", false), seen("light", false), seen("light", true)]
+    );
+    assert_eq!(drawn("dar<Esc>"), [seen("dark", false), seen("", true)]);
+    assert_eq!(drawn("<Enter>"), [seen("terminal", true)]);
 }

@@ -227,3 +227,53 @@ fn saving_tidies_when_it_is_asked_to() {
     check_with(tidy, "a  \n \nb\t  |", "<Ctrl-S>", "a\n\nb|\n");
     check("a  |", "<Ctrl-S>", "a  |");
 }
+
+/// What keys make of a file of this name.
+#[track_caller]
+fn check_file(name: &str, before: &str, keys: &str, after: &str) {
+    let mut bench = Bench::new(before, Settings { indent: Some(4), ..Settings::default() });
+    bench.model.set_file_name(name.to_owned());
+    bench.press(keys);
+    assert_eq!(bench.drawn(), after, "{name}: {before:?} after {keys}");
+}
+
+#[test]
+fn words_that_belong_to_an_earlier_line_stand_as_deep_as_it() {
+    check_file("a.py", "if a:\n    b|", "<Enter>else:", "if a:\n    b\nelse:|");
+    check_file("a.py", "if a:\n    b|", "<Enter>elif c:<Enter>d", "if a:\n    b\nelif c:\n    d|");
+    check_file(
+        "a.py",
+        "try:\n    b|",
+        "<Enter>except E as e:<Enter>c",
+        "try:\n    b\nexcept E as e:\n    c|",
+    );
+    check_file(
+        "a.py",
+        "match a:\n    case 1:\n        b|",
+        "<Enter>case 2:",
+        "match a:\n    case 1:\n        b\n    case 2:|",
+    );
+    check_file("a.sh", "if a; then\n    b|", "<Enter>fi<Enter>c", "if a; then\n    b\nfi\nc|");
+    check_file("a.sh", "for a in b; do\n    c|", "<Enter>done;", "for a in b; do\n    c\ndone;|");
+    check_file("a.sh", "if a; then\n    b|", "<Enter>else<Enter>c", "if a; then\n    b\nelse\n    c|");
+}
+
+#[test]
+fn words_stay_that_are_deep_enough_or_begin_nothing_of_the_kind() {
+    check_file(
+        "a.py",
+        "if a:\n    if b:\n        c\n    |",
+        "else:",
+        "if a:\n    if b:\n        c\n    else:|",
+    );
+    check_file("a.py", "def f():\n    x = 1\n    |", "else_: int", "def f():\n    x = 1\n    else_: int|");
+    check_file("a.py", "x = (a if b\n     |", "else c)", "x = (a if b\n     else c)|");
+    check_file("a.py", "while a:\n    b|", "<Enter>except:", "while a:\n    b\n    except:|");
+    check_file("a.sh", "if a; then\n    |", "find", "if a; then\n    find|");
+    check_file("a.rs", "if a {\n    |", "else:", "if a {\n    else:|");
+    let settings = Settings { auto_indent: false, ..Settings::default() };
+    let mut bench = Bench::new("if a:\n    |", settings);
+    bench.model.set_file_name("a.py".to_owned());
+    bench.press("else:");
+    assert_eq!(bench.drawn(), "if a:\n    else:|");
+}

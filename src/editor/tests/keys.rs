@@ -63,6 +63,8 @@ fn seen(name: &str) -> Seen {
         "indent-lines" => text("a|b", "    a|b"),
         "lines-up" => text("a\nb|\n", "b|\na\n"),
         "lines-down" => text("a|\nb\n", "b\na|\n"),
+        "complete" => text("alpha al|", "alpha alpha|"),
+        "theme" => Seen::Effect(|effect| matches!(effect, Effect::ListThemes)),
         "encoding" => Seen::Model("", |model| is_listed(model, PickerKind::SaveEncodings)),
         "reopen-encoding" => Seen::Model("", |model| is_listed(model, PickerKind::ReopenEncodings)),
         "tab-width" => Seen::Model("", |model| is_listed(model, PickerKind::TabWidths)),

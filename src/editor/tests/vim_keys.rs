@@ -165,3 +165,15 @@ fn a_line_is_brought_back_and_taken_again() {
     check("ab|cd\nx", "xxUU", "a|b\nx");
     check("ab|cd\nx", "xddU", "|x");
 }
+
+#[test]
+fn lines_come_back_by_the_arrows_and_take_registers() {
+    check("|aab", ":s/a/x/<Enter>:<Up><Enter>", "|xxb");
+    check("|aab", ":s/a/x/<Enter>:1<Enter>:s<Up><Enter>", "|xxb");
+    check("|a b a b", "/b<Enter>/<Up><Enter>x", "a b a| ");
+    check("|foo bar", ":s/<Ctrl-R><Ctrl-W>/x/<Enter>", "|x bar");
+    check("|foo bar", "wyiw0:s/<Ctrl-R>0/x/<Enter>", "|foo x");
+    check("|ab", ":normal x<Enter>:<Up><Ctrl-B>1 <Enter>", "|");
+    // What is repeated is the line, whatever is typed after it.
+    check("|aaaa", ":s/a/x/<Enter>:1<Enter>:<Up><Up><Enter>:s/a/y/<Enter>.", "|xxyy");
+}

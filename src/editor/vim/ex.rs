@@ -200,6 +200,14 @@ impl Model {
                 self.act(Action::FileInfo, false, now, effects);
                 true
             }
+            "colo" | "colorscheme" if argument.is_empty() => {
+                effects.push(Effect::ListThemes);
+                true
+            }
+            "colo" | "colorscheme" => {
+                effects.push(Effect::Theme { name: Some(argument.to_owned()), is_chosen: true });
+                true
+            }
             "on" | "only" => self.vim_arrange(Arrange::OnlyPane, effects),
             "tabnew" | "enew" => self.vim_arrange(Arrange::New, effects),
             "sp" | "split" | "vs" | "vsplit" => {

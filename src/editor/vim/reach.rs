@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::grapheme::Class;
+use crate::editor::history::Asked;
 use crate::editor::search::Options;
 use crate::editor::selection::Selection;
 use crate::editor::{Model, bracket, grapheme};
@@ -60,6 +61,7 @@ impl Model {
             Motion::Search(line, is_forward) => {
                 let (pattern, offset) = pattern::with_offset(line, if *is_forward { '/' } else { '?' });
                 self.vim.search_offset = offset.to_owned();
+                self.history.add(Asked::Pattern, line);
                 if let Some(why) = pattern::refused(pattern) {
                     self.vim.error = Some(why);
                     return None;
@@ -165,7 +167,7 @@ impl Model {
     }
 
     /// The word at a place, or the next one in its line; without one, what else is not blank.
-    fn vim_word(&self, from: usize) -> Option<Range<usize>> {
+    pub(super) fn vim_word(&self, from: usize) -> Option<Range<usize>> {
         let rope = self.rope();
         let end = line_end(rope, rope.char_to_line(from));
         let is = |at: usize, class: Class| grapheme::class_of(rope.char(at)) == class;

@@ -6,6 +6,7 @@ use crate::base::time::MonoTime;
 use crate::document::Bias;
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::edits::Edit;
+use crate::editor::history::Asked;
 use crate::editor::lines::{chars_of, indent_of};
 use crate::editor::panes::Arrange;
 use crate::editor::selection::Selection;
@@ -92,6 +93,7 @@ impl Model {
             }
             Verb::With(c, with) => self.vim_with(c, with, count, now, effects),
             Verb::Ex(line) => {
+                self.history.add(Asked::Command, line.trim());
                 let line = match count.filter(|_| self.vim.mode == Mode::Normal) {
                     Some(n) => format!(".,.+{}{line}", n.max(1) - 1),
                     None => line,
