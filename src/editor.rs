@@ -150,6 +150,8 @@ pub struct Model {
     told: notice::Told,
     pub(crate) find: Find,
     pub(crate) history: history::History,
+    /// Which of how many open texts it is, where there is no row for their names; and whether another one is not saved.
+    pub(crate) number: Option<(usize, usize, bool)>,
     pub(crate) language: &'static Language,
     pub(crate) highlights: Highlights,
     pub(crate) hidden: Hidden,
@@ -233,6 +235,7 @@ impl Model {
             told: notice::Told::default(),
             find: Find::default(),
             history: history::History::default(),
+            number: None,
             language,
             highlights: Highlights::default(),
             hidden,
@@ -404,6 +407,11 @@ impl Model {
     /// Returns the columns and rows of the whole screen.
     pub fn screen(&self) -> (u16, u16) {
         self.screen
+    }
+
+    /// Says which of how many open texts this is, from 1, and whether another one is not saved: where no row names them.
+    pub fn set_number(&mut self, number: Option<(usize, usize, bool)>) {
+        self.number = number;
     }
 
     /// Returns whether a list or a box is open, which takes what the mouse does anywhere on the screen.

@@ -149,10 +149,15 @@ fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// Blanks that look like a space and are none: those that do not break a line, of other widths, and of Braille. The wide one of
+/// Returns whether a character is a blank that looks like a space and is none: those that do not break a line, of other widths, and of Braille. The wide one of
 /// Chinese and Japanese is ordinary text.
-fn is_odd_blank(c: char) -> bool {
+pub fn is_odd_blank(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}')
+}
+
+/// Returns whether a character has no meaning but what somebody agreed on: what it looks like is up to the font.
+pub fn is_private(c: char) -> bool {
+    matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
 }
 
 /// Draws a cluster that is more than one plain ASCII character.

@@ -7,7 +7,7 @@ use ropey::Rope;
 use crate::document::TextChange;
 
 use super::Model;
-use super::glyph::{is_bidi_control, is_hidden};
+use super::glyph::{is_bidi_control, is_hidden, is_odd_blank, is_private};
 
 /// Bytes at a text's start that are looked at when it is opened: some milliseconds.
 const LOOKED_AT_BYTES_MAX: usize = 4 << 20;
@@ -24,6 +24,10 @@ pub struct Hidden {
     pub bidi: bool,
     /// Characters without a shape.
     pub invisible: bool,
+    /// Blanks that look like a space and are none, such as those that do not break.
+    pub odd_blanks: bool,
+    /// Characters whose meaning and looks are up to a font.
+    pub private: bool,
 }
 
 impl Hidden {
@@ -46,6 +50,8 @@ impl Hidden {
                     c if c.is_control() => self.controls = true,
                     c if is_bidi_control(c) => self.bidi = true,
                     c if is_hidden(c) => self.invisible = true,
+                    c if is_odd_blank(c) => self.odd_blanks = true,
+                    c if is_private(c) => self.private = true,
                     _ => {}
                 }
             }
@@ -54,7 +60,13 @@ impl Hidden {
 
     /// Returns what the status line says of it: nothing for a text without any.
     pub fn words(self) -> String {
-        let kinds = [(self.controls, "control"), (self.bidi, "bidi"), (self.invisible, "invisible")];
+        let kinds = [
+            (self.controls, "control"),
+            (self.bidi, "bidi"),
+            (self.invisible, "invisible"),
+            (self.odd_blanks, "odd blank"),
+            (self.private, "private"),
+        ];
         let found: Vec<&str> =
             kinds.into_iter().filter_map(|(is_there, word)| is_there.then_some(word)).collect();
         if found.is_empty() { String::new() } else { format!("! {} characters", found.join(", ")) }
@@ -97,5 +109,8 @@ mod tests {
         check("\u{1b}[31m", "! control characters");
         check("a\u{202e}b", "! bidi characters");
         check("a\u{200b}b\u{9b}", "! control, invisible characters");
+        check("10\u{a0}km\u{202f}/\u{2009}h", "! odd blank characters");
+        check("\u{e0b0} main \u{100000}", "! private characters");
+        check("日本\u{3000}語", "");
     }
 }

@@ -202,7 +202,9 @@ impl Vim {
             KeyCode::Char(c) if !key.ctrl && c != ' ' => c.to_string(),
             _ => key.to_string(),
         };
-        let keys: String = self.pending.iter().map(shown).collect();
+        // A line that is being typed is seen at its own place.
+        let pending = if self.line_start().is_some() { &[][..] } else { &self.pending[..] };
+        let keys: String = pending.iter().map(shown).collect();
         let recording =
             self.recording.as_ref().map_or(String::new(), |(name, _)| format!(" recording @{name}"));
         if keys.is_empty() { format!("{mode}{recording}") } else { format!("{mode}{recording} {keys}") }

@@ -29,7 +29,10 @@ pub fn title(model: &Model, theme: &Theme, row: u16, screen: &mut Screen) {
     if !people.is_empty() {
         people.push(("you".to_owned(), theme.title));
     }
-    let name = safe::line(&model.file.name);
+    let number = model.number.map_or(String::new(), |(n, of, is_other_modified)| {
+        format!("{n}/{of}{} ", if is_other_modified { "●" } else { "" })
+    });
+    let name = format!("{number}{}", safe::line(&model.file.name));
     let state = match (model.file.loading, &model.file.read_only) {
         (Some(percent), _) => format!("[loading {percent} %]"),
         (None, Some(_)) => "[read only]".to_owned(),

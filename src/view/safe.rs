@@ -7,7 +7,7 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 pub use crate::editor::glyph::line;
-use crate::editor::glyph::{TabWidth, bounded, glyph, is_plain, written_out};
+use crate::editor::glyph::{TabWidth, bounded, glyph, is_plain, is_private, written_out};
 
 /// Cells of a name.
 pub const NAME_CELLS_MAX: usize = 32;
@@ -55,7 +55,6 @@ pub fn name(text: &str, id: u32) -> String {
 }
 
 fn name_cluster(cluster: &str) -> String {
-    let is_private = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
     let has_other_blank = cluster.chars().any(|c| c.is_whitespace() && c != ' ');
     if has_other_blank || cluster.chars().any(is_private) {
         return cluster

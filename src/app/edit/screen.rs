@@ -10,6 +10,7 @@ use crate::io::clock;
 use crate::view;
 
 use super::Shell;
+use super::buffer::Buffer;
 
 /// Rows of a screen that leaves none for tabs.
 const TABS_ROWS_MIN: u16 = 8;
@@ -67,7 +68,7 @@ impl Shell {
 
     /// The names of the open texts and whether each is marked as modified.
     fn tabs(&self) -> Vec<(String, bool)> {
-        let tab = |buffer: &super::Buffer| (buffer.model.file().name.clone(), buffer.model.is_marked());
+        let tab = |buffer: &Buffer| (buffer.model.file().name.clone(), buffer.model.is_marked());
         self.buffers.iter().map(tab).collect()
     }
 
@@ -116,6 +117,11 @@ impl Shell {
         let current = self.current();
         self.screen.fit(columns, rows);
         let is_alone = self.panes.all().len() == 1 && !self.has_tabs();
+        let is_other = |(n, buffer): (usize, &Buffer)| n != current && buffer.model.is_marked();
+        let is_other_modified = self.buffers.iter().enumerate().any(is_other);
+        let number = (current + 1, self.buffers.len(), is_other_modified);
+        let is_unnamed = !self.has_tabs() && 1 < self.buffers.len();
+        self.buffers[current].model.set_number(is_unnamed.then_some(number));
         let cursor = if is_alone {
             self.areas.clear();
             view::draw(&self.buffers[current].model, &self.theme, now, &mut self.screen)
