@@ -13,6 +13,9 @@ pub const DOCUMENT_REPLICAS_MAX: usize = 16_384;
 /// Operations that may wait for their causes in one document, counted in changes.
 pub const WAITING_CHANGES_MAX: usize = 10_000;
 
+/// Authors of whom nothing is here and who are named, as causes, by what waits: each takes the place of one who writes.
+pub const WAITING_AUTHORS_MAX: usize = 1_024;
+
 /// Encoded bytes that may wait for their causes in one document.
 pub const WAITING_BYTES_MAX: usize = 4 << 20;
 

@@ -208,7 +208,7 @@ pub(super) fn read(
     let first = reader.byte()?;
     if first & HAS_OWN_IDS != 0 {
         let n = reader.varint()?;
-        if DOCUMENT_REPLICAS_MAX as u64 <= n.saturating_sub(1) {
+        if (DOCUMENT_REPLICAS_MAX as u64) < n {
             return Err(Malformed("it names more replicas than a document can have"));
         }
         for _ in 0..n {
@@ -218,9 +218,12 @@ pub(super) fn read(
         return Ok(());
     }
     let own = std::mem::take(&mut parts.own);
+    // They are numbered in the order in which they are first named.
+    let mut n_named = 0;
     let mut name = |written: u64| -> Result<u32, Malformed> {
         let index = u32::try_from(written >> 1).map_err(|_| Malformed("a replica number is too large"))?;
         if written & 1 == 1 {
+            n_named = n_named.max(index as usize + 1);
             return own.get(index as usize).copied().ok_or(Malformed("a replica number is not in the batch"));
         }
         names.get(index).map(&mut *intern).ok_or(Malformed("a replica number was never announced"))
@@ -234,6 +237,9 @@ pub(super) fn read(
         if head & 1 == 1 {
             break;
         }
+    }
+    if n_named < own.len() {
+        return Err(Malformed("it lists replicas that it does not name"));
     }
     parts.own = own;
     let text = std::str::from_utf8(reader.rest()).map_err(|_| Malformed("the text is not UTF-8"))?;
@@ -253,6 +259,7 @@ fn read_part(
             for _ in 0..reader.varint()? {
                 deps.push((name(reader.varint()?)?, reader.varint_u32()?));
             }
+            check_distinct(deps)?;
             part.push_stamp(part.end(), 0, deps.iter().copied());
         }
         let op = read_op(reader, tag, part.end(), part.author, name)?;
@@ -261,6 +268,19 @@ fn read_part(
         if tag & LAST != 0 {
             return Ok(());
         }
+    }
+}
+
+/// Refuses causes of which two are one author's: the later one says it all.
+fn check_distinct(deps: &[(u32, u32)]) -> Result<(), Malformed> {
+    if deps.len() < 2 {
+        return Ok(());
+    }
+    let mut authors: Vec<u32> = deps.iter().map(|&(author, _)| author).collect();
+    authors.sort_unstable();
+    match authors.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(Malformed("an operation names a cause twice")),
+        false => Ok(()),
     }
 }
 

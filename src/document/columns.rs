@@ -252,10 +252,20 @@ impl Columns {
                 || both_go(Kind::DeleteBackward) && last.target.checked_sub(last.len) == Some(op.target))
     }
 
-    /// Returns how many bytes of text there are from the run with index `at` on.
+    /// Returns how many bytes the text and the causes take from the run with index `at` on.
     pub(super) fn n_bytes_from(&self, at: usize) -> usize {
         let op = &self.ops[at];
-        self.text.len() - op.text as usize + self.ropes.n_bytes_from(op.seq)
+        let n_stamps_before = self.stamps.partition_point(|stamp| stamp.seq < op.seq);
+        let n_deps_before = n_stamps_before.checked_sub(1).map_or(0, |last| self.stamps[last].deps_end);
+        let n_bytes_of_deps = (self.deps.len() - n_deps_before as usize) * size_of::<(u32, u32)>();
+        self.text.len() - op.text as usize + self.ropes.n_bytes_from(op.seq) + n_bytes_of_deps
+    }
+
+    /// Copies the operations from `from` on, with all that they name.
+    pub(super) fn tail(&self, from: u32) -> Columns {
+        let mut tail = Columns::new(self.author, from);
+        tail.append(self);
+        tail
     }
 
     /// Returns the index of the run that holds `seq`.

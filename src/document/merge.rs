@@ -9,7 +9,7 @@ use super::columns::{Columns, Kind, LARGE_BYTES, Mark, OpRun, ROOT};
 use super::history;
 use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
-use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_BYTES_MAX};
+use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_AUTHORS_MAX, WAITING_BYTES_MAX};
 use crate::crdt::rga::{ElementId, Run, Span};
 use crate::crdt::{ReplicaId, ReplicaTable};
 
@@ -25,19 +25,41 @@ enum Text<'a> {
     Large(RopeSlice<'a>),
 }
 
-/// What a refused batch must leave behind, beside the logs.
+/// What a refused batch must leave behind, beside the logs and what waits apart.
 struct Before {
     n_ids: usize,
+    behind: Vec<u32>,
+}
+
+/// What happened to the parts that wait apart, to be taken back in reverse.
+enum Move {
+    Came,
+    /// It went into the log from this place, where the last one took its place.
+    Went(usize, Columns),
+}
+
+/// What waits, while a batch is tried without it.
+#[derive(Default)]
+struct Aside {
     waiting: Vec<Columns>,
     behind: Vec<u32>,
+    /// The ends of logs.
+    tails: Vec<Columns>,
 }
 
 /// Room that merging needs, kept from one batch to the next: most batches are one keystroke.
 #[derive(Default)]
 pub(super) struct Scratch {
     parts: Parts,
-    marks: Vec<(u32, Mark)>,
+    taken: Taken,
     steps: Vec<Step>,
+}
+
+/// What a batch did to the logs and to what waits apart.
+#[derive(Default)]
+pub(super) struct Taken {
+    marks: Vec<(u32, Mark)>,
+    moves: Vec<Move>,
 }
 
 impl Document {
@@ -63,29 +85,39 @@ impl Document {
         if let Some(applied) = self.take_whole(batch, may_bring) {
             return Ok(applied);
         }
-        // Taken out, because an error may lead to another merge inside this one.
         let mut scratch = std::mem::take(&mut self.scratch);
         let n_ids = self.ids.len();
-        let read = self.read_parts(batch, names, &mut scratch.parts);
-        let next = read.map(|()| {
-            scratch.parts.retain(|part| may_bring(self.ids[part.author as usize]));
-            self.apply_next(scratch.parts.as_slice())
-        });
-        let result = match next {
-            Ok(Some(applied)) => Ok(applied),
-            Ok(None) => {
-                let before = Before { n_ids, waiting: self.waiting.clone(), behind: self.behind.clone() };
-                self.apply_parts(before, &mut scratch).or_else(|error| {
-                    self.apply_without_faulty_waiting(batch, names, may_bring).unwrap_or(Err(error))
+        let result = self.read_allowed(batch, names, may_bring, &mut scratch.parts).and_then(|()| {
+            if let Some(applied) = self.apply_next(scratch.parts.as_slice()) {
+                return Ok(applied);
+            }
+            self.apply_parts(n_ids, &mut scratch).or_else(|error| {
+                self.apply_without_what_waits(error, &mut scratch, &|document, parts| {
+                    document.read_allowed(batch, names, may_bring, parts)
                 })
-            }
-            Err(error) => {
-                self.forget_replicas(n_ids);
-                Err(error)
-            }
-        };
+            })
+        });
+        if result.is_err() {
+            self.forget_replicas(n_ids);
+        }
         self.scratch = scratch;
         result
+    }
+
+    /// Reads the parts of a batch that may be brought.
+    fn read_allowed(
+        &mut self,
+        batch: &[u8],
+        names: &ReplicaTable,
+        may_bring: &dyn Fn(ReplicaId) -> bool,
+        parts: &mut Parts,
+    ) -> Result<(), ApplyError> {
+        self.read_parts(batch, names, parts)?;
+        if DOCUMENT_REPLICAS_MAX < self.ids.len() {
+            return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
+        }
+        parts.retain(|part| may_bring(self.ids[part.author as usize]));
+        Ok(())
     }
 
     /// Merges what most batches are: the next operation of one author, of which everything it needs is here, while
@@ -136,16 +168,36 @@ impl Document {
         Some(self.all_is_new())
     }
 
-    /// Merges any parts; on an error everything is as `before`.
-    fn apply_parts(&mut self, before: Before, scratch: &mut Scratch) -> Result<Applied, ApplyError> {
-        scratch.marks.clear();
-        let taken = self.take_in(scratch.parts.as_slice(), &mut scratch.marks);
-        match taken.and_then(|()| self.plan(&mut scratch.steps)) {
-            Ok(()) => Ok(self.carry_out(&scratch.steps)),
+    /// Merges any parts. On an error everything is as before, when there were `n_ids` authors.
+    fn apply_parts(&mut self, n_ids: usize, scratch: &mut Scratch) -> Result<Applied, ApplyError> {
+        let before = Before { n_ids, behind: self.behind.clone() };
+        let Scratch { parts, taken, steps } = scratch;
+        taken.marks.clear();
+        taken.moves.clear();
+        let planned = self.take_in(parts.as_slice(), taken).and_then(|()| {
+            self.check_unheard(n_ids)?;
+            let grown: Vec<u32> = taken.marks.iter().map(|(author, _)| *author).collect();
+            self.plan(&grown, steps)
+        });
+        match planned {
+            Ok(()) => Ok(self.carry_out(steps)),
             Err(error) => {
-                self.go_back(before, &scratch.marks);
+                self.go_back(before, taken);
                 Err(error)
             }
+        }
+    }
+
+    /// Bounds the authors of whom nothing is here and who are only named, as causes: those of a made-up cause never come,
+    /// and there is no room for others then.
+    fn check_unheard(&self, n_ids: usize) -> Result<(), ApplyError> {
+        if self.ids.len() == n_ids {
+            return Ok(());
+        }
+        let n = self.logs.iter().skip(1).filter(|log| log.end() == 0).count();
+        match WAITING_AUTHORS_MAX < n {
+            true => Err(ApplyError::TooManyWaiting { n, max: WAITING_AUTHORS_MAX }),
+            false => Ok(()),
         }
     }
 
@@ -164,71 +216,68 @@ impl Document {
             }
             Some(_) => batch::read(batch, names, &mut |id| self.intern(id), parts)?,
         }
-        if DOCUMENT_REPLICAS_MAX < self.ids.len() {
-            return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
-        }
         Ok(())
     }
 
     /// Appends the parts to the logs; those that begin past a log's end wait.
-    pub(super) fn take_in(
-        &mut self,
-        parts: &[Columns],
-        marks: &mut Vec<(u32, Mark)>,
-    ) -> Result<(), ApplyError> {
-        let mut has_grown = false;
+    pub(super) fn take_in(&mut self, parts: &[Columns], taken: &mut Taken) -> Result<(), ApplyError> {
+        let (mut has_grown, mut n_early) = (false, 0);
+        let mut n_bytes: usize = self.waiting.iter().map(n_bytes_waiting).sum();
         for part in parts {
             let log = &self.logs[part.author as usize];
             if part.end() <= log.end() {
                 continue;
             }
-            if log.end() < part.start {
-                let is_known = self
-                    .waiting
-                    .iter()
-                    .any(|w| w.author == part.author && w.start <= part.start && part.end() <= w.end());
-                if !is_known {
-                    self.waiting.push(part.clone());
-                }
+            if part.start <= log.end() {
+                self.append(part, taken);
+                has_grown = true;
                 continue;
             }
-            self.append(part, marks);
-            has_grown = true;
+            // Counted at once, those known as well: each is compared with all that wait.
+            n_early += 1;
+            let is_within = |w: &Columns| w.start <= part.start && part.end() <= w.end();
+            if !self.waiting.iter().any(|w| w.author == part.author && is_within(w)) {
+                n_bytes += n_bytes_waiting(part);
+                self.waiting.push(part.clone());
+                taken.moves.push(Move::Came);
+            }
+            let n = self.waiting.len().max(n_early);
+            if self.waiting_max < n || WAITING_BYTES_MAX < n_bytes {
+                return Err(ApplyError::TooManyWaiting { n, max: self.waiting_max });
+            }
         }
-        while has_grown && self.take_in_waiting(marks) {}
-        let n_bytes: usize = self.waiting.iter().map(|w| w.n_bytes_from(0) + w.ops.len() * 8).sum();
-        if self.waiting_max < self.waiting.len() || WAITING_BYTES_MAX < n_bytes {
-            return Err(ApplyError::TooManyWaiting { n: self.waiting.len(), max: self.waiting_max });
-        }
+        while has_grown && self.take_in_waiting(taken) {}
         Ok(())
     }
 
     /// Appends one waiting part whose gap is closed; returns whether there was one.
-    fn take_in_waiting(&mut self, marks: &mut Vec<(u32, Mark)>) -> bool {
+    fn take_in_waiting(&mut self, taken: &mut Taken) -> bool {
         let fits = |part: &Columns| part.start <= self.logs[part.author as usize].end();
         let Some(at) = self.waiting.iter().position(fits) else { return false };
         let part = self.waiting.swap_remove(at);
-        self.append(&part, marks);
+        self.append(&part, taken);
+        taken.moves.push(Move::Went(at, part));
         true
     }
 
-    fn append(&mut self, part: &Columns, marks: &mut Vec<(u32, Mark)>) {
+    fn append(&mut self, part: &Columns, taken: &mut Taken) {
         if !self.is_behind(part.author) {
             self.behind.push(part.author);
         }
         let log = &mut self.logs[part.author as usize];
-        marks.push((part.author, log.mark()));
+        taken.marks.push((part.author, log.mark()));
         log.append(part);
     }
 
-    /// Finds an order for all that can be applied, checks every reference, and derives the timestamps.
-    /// Moves `applied` on as if it were done.
-    pub(super) fn plan(&mut self, steps: &mut Vec<Step>) -> Result<(), ApplyError> {
+    /// Finds an order for all that can be applied, checks every reference, and derives the timestamps. Moves `applied` on as if it
+    /// were done. Only logs that have `grown` can go on at first.
+    pub(super) fn plan(&mut self, grown: &[u32], steps: &mut Vec<Step>) -> Result<(), ApplyError> {
         steps.clear();
         let mut open = std::mem::take(&mut self.behind);
+        let mut is_first = true;
         loop {
             let n_steps = steps.len();
-            for &replica in &open {
+            for &replica in if is_first { grown } else { &open } {
                 if let Err(error) = self.plan_replica(replica, steps) {
                     let at = self.applied[replica as usize];
                     self.undo_plan(steps);
@@ -236,7 +285,10 @@ impl Document {
                     return Err(error.into());
                 }
             }
-            open.retain(|&r| self.is_behind(r));
+            is_first = false;
+            if n_steps < steps.len() {
+                open.retain(|&r| self.is_behind(r));
+            }
             if steps.len() == n_steps || open.is_empty() {
                 if let Err(error) = self.check_waiting(&open) {
                     self.undo_plan(steps);
@@ -416,11 +468,21 @@ impl Document {
         self.waiting_max = n;
     }
 
-    fn go_back(&mut self, before: Before, marks: &[(u32, Mark)]) {
-        for &(replica, mark) in marks.iter().rev() {
+    fn go_back(&mut self, before: Before, taken: &mut Taken) {
+        for &(replica, mark) in taken.marks.iter().rev() {
             self.logs[replica as usize].restore(mark);
         }
-        (self.waiting, self.behind) = (before.waiting, before.behind);
+        for moved in taken.moves.drain(..).rev() {
+            match moved {
+                Move::Came => drop(self.waiting.pop()),
+                Move::Went(at, part) => {
+                    let last = self.waiting.len();
+                    self.waiting.push(part);
+                    self.waiting.swap(at, last);
+                }
+            }
+        }
+        self.behind = before.behind;
         self.forget_replicas(before.n_ids);
     }
 
@@ -434,31 +496,62 @@ impl Document {
         self.rga.truncate_replicas(n_ids);
     }
 
-    /// Tries again without what an earlier batch left waiting, if the fault lay there: else nothing of that
-    /// author could ever be merged again. `None` if nothing waits there.
-    fn apply_without_faulty_waiting(
+    /// Tries again without what earlier batches left waiting, if the fault lay there: else nothing of those authors could ever be
+    /// merged again. First without one author's, then without anybody's: somebody who leaves faults there by the thousand does not
+    /// get a try for each. What is left out was acknowledged to nobody. `read` reads the batch again.
+    fn apply_without_what_waits(
         &mut self,
-        batch: &[u8],
-        names: &ReplicaTable,
-        may_bring: &dyn Fn(ReplicaId) -> bool,
-    ) -> Option<Result<Applied, ApplyError>> {
-        let (replica, seq) = self.refused.take()?;
-        let r = replica as usize;
-        let is_faulty = |part: &Columns| part.author == replica && part.start <= seq && seq < part.end();
-        let is_in_log = seq < self.logs.get(r)?.end();
-        if !is_in_log && !self.waiting.iter().any(is_faulty) {
-            return None;
+        mut error: ApplyError,
+        scratch: &mut Scratch,
+        read: &dyn Fn(&mut Document, &mut Parts) -> Result<(), ApplyError>,
+    ) -> Result<Applied, ApplyError> {
+        for is_all in [false, true] {
+            let Some((author, seq)) = self.refused.take().filter(|&fault| self.waits(fault)) else { break };
+            debug_assert!(self.applied[author as usize] <= seq);
+            let aside = self.set_aside(|other| is_all || other == author);
+            let n_ids = self.ids.len();
+            match read(self, &mut scratch.parts).and_then(|()| self.apply_parts(n_ids, scratch)) {
+                Ok(applied) => return Ok(applied),
+                Err(again) => error = again,
+            }
+            self.put_back(aside);
         }
-        let (waiting, behind, log) = (self.waiting.clone(), self.behind.clone(), self.logs[r].clone());
-        self.waiting.retain(|part| !is_faulty(part));
-        self.behind.retain(|&behind| behind != replica);
-        self.logs[r].truncate(self.applied[r]);
-        let result = self.apply_named(batch, names, may_bring);
-        if result.is_err() {
-            (self.waiting, self.behind, self.logs[r]) = (waiting, behind, log);
-        }
-        Some(result)
+        self.refused = None;
+        Err(error)
     }
+
+    /// Returns whether an operation came earlier and waits.
+    fn waits(&self, (author, seq): (u32, u32)) -> bool {
+        let is_in_log = self.logs.get(author as usize).is_some_and(|log| seq < log.end());
+        let is_in = |part: &Columns| part.author == author && part.start <= seq && seq < part.end();
+        is_in_log || self.waiting.iter().any(is_in)
+    }
+
+    /// Takes out what waits of some authors.
+    fn set_aside(&mut self, is_meant: impl Fn(u32) -> bool) -> Aside {
+        let mut aside = Aside::default();
+        (aside.waiting, self.waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|part| is_meant(part.author));
+        (aside.behind, self.behind) =
+            std::mem::take(&mut self.behind).into_iter().partition(|&author| is_meant(author));
+        for &author in &aside.behind {
+            let (log, applied) = (&mut self.logs[author as usize], self.applied[author as usize]);
+            aside.tails.push(log.tail(applied));
+            log.truncate(applied);
+        }
+        aside
+    }
+
+    fn put_back(&mut self, aside: Aside) {
+        aside.tails.iter().for_each(|tail| self.logs[tail.author as usize].append(tail));
+        self.behind.extend(aside.behind);
+        self.waiting.extend(aside.waiting);
+    }
+}
+
+/// Returns what a part that waits counts for.
+fn n_bytes_waiting(part: &Columns) -> usize {
+    part.n_bytes_from(0) + part.ops.len() * 8
 }
 
 /// Adds a change, joining it to the one before where they touch.

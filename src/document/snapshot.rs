@@ -7,9 +7,11 @@ use ropey::{Rope, RopeBuilder};
 use super::batch::{self, Parts};
 use super::columns::Columns;
 use super::history::{self, History, Written};
+use super::merge::Taken;
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
 use crate::base::bytes::{Reader, put_bytes, put_varint};
+use crate::base::limits::DOCUMENT_REPLICAS_MAX;
 use crate::crdt::rga::{Rga, Span};
 use crate::crdt::{ReplicaId, ReplicaTable};
 
@@ -68,9 +70,14 @@ impl Document {
         let (names, mut parts) = (ReplicaTable::default(), Parts::default());
         while !reader.rest().is_empty() {
             document.read_parts(reader.block()?, &names, &mut parts)?;
-            document.take_in(parts.as_slice(), &mut Vec::new())?;
+            document.take_in(parts.as_slice(), &mut Taken::default())?;
         }
-        document.plan(&mut Vec::new())?;
+        // One's own id has no operations yet: a document whose authors are as many as can be can still be read.
+        if DOCUMENT_REPLICAS_MAX < document.ids.len() - 1 {
+            return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
+        }
+        let behind = document.behind.clone();
+        document.plan(&behind, &mut Vec::new())?;
         Ok(document)
     }
 

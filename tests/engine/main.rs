@@ -3,6 +3,7 @@
 
 mod anchors;
 mod causes;
+mod exhaustion;
 mod golden;
 mod large_texts;
 mod malformed;

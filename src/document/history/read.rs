@@ -69,7 +69,7 @@ fn read_authors(
     intern: &mut dyn FnMut(ReplicaId) -> u32,
 ) -> Result<(Authors, Lens), Malformed> {
     let n_authors = reader.varint()?;
-    if DOCUMENT_REPLICAS_MAX as u64 <= n_authors {
+    if (DOCUMENT_REPLICAS_MAX as u64) < n_authors {
         return Err(Malformed("it names more replicas than a document can have"));
     }
     let mut authors = Authors { ids: Vec::new(), local: Vec::new(), stretches: Vec::new() };
@@ -92,6 +92,9 @@ fn read_authors(
         // Each operation is named by a byte of its own.
         if n_authors <= u64::from(author) || n_bytes_left <= n_ops {
             return Err(Malformed("it counts more operations than it holds"));
+        }
+        if n == 0 {
+            return Err(IMPOSSIBLE);
         }
         authors.stretches.push((author, n));
     }
