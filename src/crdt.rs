@@ -4,4 +4,4 @@ pub mod clock;
 
 pub mod rga;
 
-pub use clock::{Dot, ReplicaId, ReplicaTable, VersionVector};
+pub use clock::{Dot, ReplicaId, ReplicaTable, VersionVector, has_time};

@@ -19,10 +19,10 @@ use std::ops::Range;
 use ropey::Rope;
 
 use crate::base::bytes::Malformed;
-use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, REPLICA_OPS_MAX, WAITING_CHANGES_MAX};
+use crate::base::limits::{DOCUMENT_CHARS_MAX, DOCUMENT_REPLICAS_MAX, WAITING_CHANGES_MAX};
 use crate::base::planted::{Defect, is_planted};
 use crate::crdt::rga::{Rga, Run};
-use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector};
+use crate::crdt::{Dot, ReplicaId, ReplicaTable, VersionVector, has_time};
 use columns::{Columns, Kind, LARGE_BYTES, OpRun, ROOT};
 use text::{TextBuffer, count_chars};
 use undo::UndoStack;
@@ -302,7 +302,7 @@ impl Document {
 
     fn check_room(&self, n_ops: usize) -> Result<(), EditError> {
         // Every operation has a tick of its own, so there are seqs as long as there is time.
-        let has_time = u64::from(self.lamport_max) + n_ops as u64 <= REPLICA_OPS_MAX;
+        let has_time = has_time(self.lamport_max + 1, n_ops as u64);
         let has_space = self.len_chars() + n_ops < DOCUMENT_CHARS_MAX;
         // An unfinished log of one's own means that this replica's id was used elsewhere.
         let is_own_log_whole = self.applied[0] == self.logs[0].end();

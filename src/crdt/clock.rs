@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::base::limits::REPLICA_OPS_MAX;
+
 /// Names one replica of one document. Drawn at random for each process start, so that no
 /// `(replica, seq)` is ever used for two contents.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -24,6 +26,12 @@ impl std::fmt::Debug for ReplicaId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "r{:x}", self.0)
     }
+}
+
+/// Returns whether there is time for `n` operations of which the first has the Lamport timestamp `first`: all who make and all who
+/// read operations must answer alike, or what one makes nobody else can read.
+pub fn has_time(first: u32, n: u64) -> bool {
+    u64::from(first) + n <= REPLICA_OPS_MAX
 }
 
 /// One operation: the `seq`-th of `replica`, counted from 0.

@@ -11,7 +11,7 @@ use super::{Applied, ApplyError, Document, TextChange};
 use crate::base::bytes::Malformed;
 use crate::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_AUTHORS_MAX, WAITING_BYTES_MAX};
 use crate::crdt::rga::{ElementId, Run, Span};
-use crate::crdt::{ReplicaId, ReplicaTable};
+use crate::crdt::{ReplicaId, ReplicaTable, has_time};
 
 /// Operations of one author that can be applied together, in an order that respects all causes.
 pub(super) struct Step {
@@ -134,7 +134,7 @@ impl Document {
         let lamport = self.lamport_after(part.author, op.seq, deps).ok().flatten()?;
         let goes_on = op.kind == Kind::Insert && self.logs[r].goes_on_with(op);
         let is_ready = goes_on || self.n_ready(part.author, op, lamport) == Ok(op.len);
-        if !is_ready || u32::MAX - 1 - lamport < op.len {
+        if !is_ready || !has_time(lamport, u64::from(op.len)) {
             return None;
         }
         let log = &mut self.logs[r];
@@ -337,7 +337,7 @@ impl Document {
             }
             let log = &self.logs[r];
             let mut to = log.next_stamp_after(from).unwrap_or(log.end());
-            if u32::MAX - 1 - log.lamport(from) < to - from {
+            if !has_time(log.lamport(from), u64::from(to - from)) {
                 return Err(Malformed("the document's time is used up"));
             }
             for (at, op) in log.runs_in(from..to) {

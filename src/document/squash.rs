@@ -65,6 +65,12 @@ fn is_worth_it(pieces: &[Piece], n_runs: usize) -> bool {
     n_new * 2 <= n_runs && n_dropped_max <= SQUASH_DROPPED_MAX
 }
 
+/// Returns how many operations telling `pieces` again takes at most.
+fn n_steps(pieces: &[Piece]) -> usize {
+    let n_of = |piece: &Piece| usize::from(piece.inserted != SEEN) + usize::from(piece.deleted != NEVER);
+    pieces.iter().map(|piece| n_of(piece) * piece.span.len as usize).sum()
+}
+
 /// Deletions of characters side by side.
 struct Killed {
     replica: u32,
@@ -104,6 +110,7 @@ impl Document {
         let all_seen = self.changes_between(&VersionVector::default(), seen, &ReplicaTable::default());
         fresh.apply(&all_seen).ok().filter(|_| fresh.version() == *seen)?;
         let numbers: Vec<u32> = self.ids.iter().map(|&id| fresh.intern(id)).collect();
+        fresh.check_room(n_steps(&pieces)).ok()?;
         fresh.undo = self.undo.renumbered(&numbers);
         let mut then = between.clone();
         let mut lookup = ByteLookup::default();

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::columns::{Kind, OpRun, ROOT};
 use super::merge::note_change;
-use super::{Applied, Document, TextChange};
+use super::{Applied, Document, EditError, TextChange};
 use crate::crdt::rga::{ElementId, Run, Span};
 use archive::Archives;
 pub(super) use archive::END;
@@ -142,33 +142,43 @@ impl Document {
 
     /// Takes back the last group of local edits that still shows; `None` when there is none. Never touches
     /// what others wrote.
-    pub fn undo(&mut self) -> Option<Applied> {
-        while let Some(group) = self.undo.undo.pop() {
+    ///
+    /// # Errors
+    /// `Full` if the document cannot count that much.
+    pub fn undo(&mut self) -> Result<Option<Applied>, EditError> {
+        while let Some(last) = self.undo.undo.groups.last() {
+            self.check_room(last.seqs.len())?;
+            let Some(group) = self.undo.undo.pop() else { break };
             let (made, applied) = self.invert(group);
             self.undo.closed = true;
             if !made.seqs.is_empty() {
                 self.undo.redo.push(made);
-                return Some(applied);
+                return Ok(Some(applied));
             }
         }
-        None
+        Ok(None)
     }
 
     /// Brings back what the last `undo` took; `None` when there is none.
-    pub fn redo(&mut self) -> Option<Applied> {
-        while let Some(group) = self.undo.redo.pop() {
+    ///
+    /// # Errors
+    /// As `undo`.
+    pub fn redo(&mut self) -> Result<Option<Applied>, EditError> {
+        while let Some(last) = self.undo.redo.groups.last() {
+            self.check_room(last.seqs.len())?;
+            let Some(group) = self.undo.redo.pop() else { break };
             let (made, applied) = self.invert(group);
             self.undo.closed = true;
             if !made.seqs.is_empty() {
                 self.undo.undo.push(made);
-                return Some(applied);
+                return Ok(Some(applied));
             }
         }
-        None
+        Ok(None)
     }
 
-    /// Makes the edits that take back one's own operations of `group`, newest first, and returns them as a group.
-    /// O(others' operations + runs log n).
+    /// Makes the edits that take back one's own operations of `group`, newest first, and returns them as a group. They
+    /// are at most as many as those, for which there must be room. O(others' operations + runs log n).
     fn invert(&mut self, Group { replica, seqs }: Group) -> (Group, Applied) {
         let start = self.logs[0].end();
         let mut changes = Vec::new();
@@ -233,7 +243,7 @@ impl Document {
         }
     }
 
-    /// Deletes the `n` visible characters from `id` on, which stand together at `at`.
+    /// Deletes the `n` visible characters from `id` on, which stand together at `at`. There must be room.
     pub(super) fn delete_element(&mut self, id: ElementId, at: u32, n: u32) {
         let seq = self.stamp_local();
         self.rga.delete_local(at, n, |_| {});
@@ -306,8 +316,8 @@ impl Document {
         }
     }
 
-    /// Inserts `text` of `len` characters right after an element, or at the start, as an edit of one's own. Returns its
-    /// first seq and where it came to stand.
+    /// Inserts `text` of `len` characters right after an element, or at the start, as an edit of one's own, for which there
+    /// must be room. Returns its first seq and where it came to stand.
     pub(super) fn insert_after(
         &mut self,
         reference: Option<ElementId>,

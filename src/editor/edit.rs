@@ -275,9 +275,16 @@ impl Model {
         self.end_run();
         self.document.end_undo_group();
         let applied = if redo { self.document.redo() } else { self.document.undo() };
-        let Some(Applied { changes, .. }) = applied else {
-            self.notify(if redo { "nothing to redo" } else { "nothing to undo" }, now);
-            return None;
+        let changes = match applied {
+            Ok(Some(Applied { changes, .. })) => changes,
+            Ok(None) => {
+                self.notify(if redo { "nothing to redo" } else { "nothing to undo" }, now);
+                return None;
+            }
+            Err(error) => {
+                self.notify(error.to_string(), now);
+                return None;
+            }
         };
         self.revision += 1;
         self.watch_line_ends(&changes);

@@ -40,9 +40,9 @@ fn undo_comes_back_with_the_document() {
     record.batches.push(doc.changes_since(&record.saved));
     record.undo.push(doc.undo_news());
     let mut back = record.recover(ReplicaId::new(2)).expect("sound");
-    assert!(back.undo().is_some());
+    assert!(back.undo().expect("it fits").is_some());
     assert_eq!(back.to_string(), "one\n");
-    assert!(back.undo().is_none(), "what the file held is nobody's edit");
+    assert!(back.undo().expect("it fits").is_none(), "what the file held is nobody's edit");
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl World {
         let Some(process) = &mut self.clients[i].process else { return };
         let before = process.doc.rope().clone();
         let applied = if is_redo { process.doc.redo() } else { process.doc.undo() };
-        let Some(applied) = applied else { return };
+        let Ok(Some(applied)) = applied else { return };
         let is_explained = process.repaint(&applied.changes);
         let after = process.doc.rope().clone();
         if !is_explained {

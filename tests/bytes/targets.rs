@@ -192,7 +192,7 @@ fn written(seed: u64) -> Document {
         let place = rng.below(len as u64 + 1) as usize;
         match rng.below(5) {
             0 if place < len => docs[at].delete(place..(place + 3).min(len)).expect("inside"),
-            1 => _ = docs[at].undo(),
+            1 => _ = docs[at].undo().expect("it fits"),
             2 => {
                 let batch = docs[at].changes_since(&docs[1 - at].version());
                 docs[1 - at].apply(&batch).expect("a document made it");

@@ -61,7 +61,7 @@ impl Twins {
         whole.apply(&all).expect("valid");
         let mut loaded = Document::load(ReplicaId::new(9), &self.at_once.save()).expect("valid");
         loaded.insert(loaded.len_chars() / 2, "x").expect("in range");
-        loaded.undo();
+        loaded.undo().expect("it fits");
         for document in [&replayed, &whole, &loaded] {
             document.check_invariants();
             assert_eq!(document.to_string(), self.in_pieces.to_string());
@@ -96,8 +96,8 @@ fn step(twins: &mut Twins, rng: &mut Rng) {
             let n = rng.below(n_max) as usize;
             twins.both().into_iter().for_each(|doc| doc.delete(at..(at + n).min(len)).expect("in range"));
         }
-        5 => drop(twins.both().map(|doc| doc.undo())),
-        6 => drop(twins.both().map(|doc| doc.redo())),
+        5 => drop(twins.both().map(|doc| doc.undo().expect("it fits"))),
+        6 => drop(twins.both().map(|doc| doc.redo().expect("it fits"))),
         _ => drop(twins.both().map(|doc| doc.end_undo_group())),
     }
 }

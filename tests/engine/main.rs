@@ -12,6 +12,7 @@ mod reference;
 mod replica;
 mod scripts;
 mod small_scope;
+mod time;
 mod traces;
 mod undo;
 mod vectors;

@@ -32,7 +32,7 @@ fn history(seed: u64) -> Document {
         }
         if step % 7 == 6 {
             docs[i].end_undo_group();
-            docs[i].undo();
+            docs[i].undo().expect("it fits");
         }
         let batch = docs[i].changes_since(&docs[1 - i].version());
         if rng.below(3) == 0 {

@@ -49,10 +49,10 @@ fn text_of_another_inside_mine_survives_my_undo() {
     sync(&mut me, &mut other);
     type_at(&mut other, 2, "XX");
     sync(&mut me, &mut other);
-    assert!(me.undo().is_some());
+    assert!(me.undo().expect("it fits").is_some());
     sync(&mut me, &mut other);
     assert_eq!(me.to_string(), "XX");
-    assert!(me.redo().is_some());
+    assert!(me.redo().expect("it fits").is_some());
     sync(&mut me, &mut other);
     assert_eq!(me.to_string(), "heXXllo");
 }
@@ -65,9 +65,9 @@ fn undo_of_text_that_another_deleted_changes_nothing_else() {
     sync(&mut me, &mut other);
     delete(&mut other, 4..7);
     sync(&mut me, &mut other);
-    assert!(me.undo().is_some());
+    assert!(me.undo().expect("it fits").is_some());
     assert!(["one ", ""].contains(&me.to_string().as_str()), "{me}");
-    while me.undo().is_some() {}
+    while me.undo().expect("it fits").is_some() {}
     sync(&mut me, &mut other);
     assert_eq!(me.to_string(), "");
 }
@@ -86,17 +86,17 @@ fn as_many_redos_as_undos_give_the_same_text() {
         texts.push(doc.to_string());
     }
     for text in texts.iter().rev().skip(1) {
-        assert!(doc.undo().is_some());
+        assert!(doc.undo().expect("it fits").is_some());
         assert_eq!(doc.to_string(), *text);
         doc.check_invariants();
     }
-    assert!(doc.undo().is_none());
+    assert!(doc.undo().expect("it fits").is_none());
     for text in texts.iter().skip(1) {
-        assert!(doc.redo().is_some());
+        assert!(doc.redo().expect("it fits").is_some());
         assert_eq!(doc.to_string(), *text);
         doc.check_invariants();
     }
-    assert!(doc.redo().is_none());
+    assert!(doc.redo().expect("it fits").is_none());
 }
 
 #[test]
@@ -108,14 +108,14 @@ fn undo_and_redo_leave_the_edits_of_others_alone() {
     let end = other.len_chars();
     type_at(&mut other, end, " theirs");
     sync(&mut me, &mut other);
-    me.undo();
-    me.undo();
+    me.undo().expect("it fits");
+    me.undo().expect("it fits");
     sync(&mut me, &mut other);
     assert_eq!(me.to_string(), "start middle end theirs");
     delete(&mut other, 0..1);
     sync(&mut me, &mut other);
-    me.redo();
-    me.redo();
+    me.redo().expect("it fits");
+    me.redo().expect("it fits");
     sync(&mut me, &mut other);
     assert_eq!(me.to_string(), "mine middle end theirs");
 }
@@ -127,9 +127,9 @@ fn a_group_is_taken_back_as_one() {
     doc.insert(1, "b").expect("in range");
     doc.end_undo_group();
     type_at(&mut doc, 2, "c");
-    doc.undo();
+    doc.undo().expect("it fits");
     assert_eq!(doc.to_string(), "ab");
-    doc.undo();
+    doc.undo().expect("it fits");
     assert_eq!(doc.to_string(), "");
 }
 
@@ -137,14 +137,14 @@ fn a_group_is_taken_back_as_one() {
 fn a_new_edit_of_mine_forgets_what_could_be_redone_and_one_of_another_does_not() {
     let (mut me, mut other) = pair();
     type_at(&mut me, 0, "a");
-    me.undo();
+    me.undo().expect("it fits");
     type_at(&mut other, 0, "x");
     sync(&mut me, &mut other);
-    assert!(me.redo().is_some());
+    assert!(me.redo().expect("it fits").is_some());
     assert_eq!(me.len_chars(), 2);
-    me.undo();
+    me.undo().expect("it fits");
     type_at(&mut me, 0, "b");
-    assert!(me.redo().is_none());
+    assert!(me.redo().expect("it fits").is_none());
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn word_deleted_by_both_comes_back_once_when_the_deletes_were_known() {
     delete(&mut a, 0..4);
     delete(&mut b, 0..4);
     sync(&mut a, &mut b);
-    a.undo();
-    b.undo();
+    a.undo().expect("it fits");
+    b.undo().expect("it fits");
     sync(&mut a, &mut b);
     assert_eq!(a.to_string(), "word");
 }
@@ -164,8 +164,8 @@ fn word_deleted_by_both_comes_back_twice_when_neither_knew() {
     let (mut a, mut b) = pair_with("word");
     delete(&mut a, 0..4);
     delete(&mut b, 0..4);
-    a.undo();
-    b.undo();
+    a.undo().expect("it fits");
+    b.undo().expect("it fits");
     sync(&mut a, &mut b);
     assert_eq!(a.to_string(), "wordword");
 }
@@ -178,11 +178,11 @@ fn undo_never_revives_what_another_deleted() {
     delete(&mut other, 1..2);
     sync(&mut me, &mut other);
     type_at(&mut me, 2, "d");
-    me.undo();
-    me.undo();
+    me.undo().expect("it fits");
+    me.undo().expect("it fits");
     assert_eq!(me.to_string(), "");
-    me.redo();
-    me.redo();
+    me.redo().expect("it fits");
+    me.redo().expect("it fits");
     sync(&mut me, &mut other);
     assert_eq!(me.to_string(), "acd");
 }
@@ -192,7 +192,7 @@ fn forgetting_undo_leaves_the_text() {
     let mut doc = Document::new(ReplicaId::new(1));
     type_at(&mut doc, 0, "kept");
     doc.clear_undo();
-    assert!(doc.undo().is_none());
+    assert!(doc.undo().expect("it fits").is_none());
     assert_eq!(doc.to_string(), "kept");
 }
 
@@ -215,28 +215,28 @@ fn undo_goes_on_after_a_restart_and_takes_back_only_ones_own() {
     sync(&mut me, &mut other);
     type_at(&mut other, 4, "theirs ");
     sync(&mut me, &mut other);
-    assert!(me.undo().is_some());
+    assert!(me.undo().expect("it fits").is_some());
     pieces.push(me.undo_news());
     assert_eq!(me.to_string(), "base one theirs two ");
 
     let mut me = restart(&me, 11, &pieces);
     let texts = ["base one theirs ", "base theirs "];
     for text in texts {
-        assert!(me.undo().is_some());
+        assert!(me.undo().expect("it fits").is_some());
         me.check_invariants();
         assert_eq!(me.to_string(), text);
         pieces.push(me.undo_news());
     }
-    assert!(me.undo().is_none(), "the base and the other's words are not mine");
+    assert!(me.undo().expect("it fits").is_none(), "the base and the other's words are not mine");
     let mut me = restart(&me, 12, &pieces);
     for text in ["base one theirs ", "base one theirs two ", "one theirs two "] {
-        assert!(me.redo().is_some());
+        assert!(me.redo().expect("it fits").is_some());
         assert_eq!(me.to_string(), text);
     }
-    assert!(me.redo().is_none());
+    assert!(me.redo().expect("it fits").is_none());
     let pieces = [me.whole_undo()];
     let mut me = restart(&me, 13, &pieces);
-    while me.undo().is_some() {}
+    while me.undo().expect("it fits").is_some() {}
     assert_eq!(me.to_string(), "base theirs ");
     me.apply(&other.changes_since(&me.version())).expect("valid");
     other.apply(&me.changes_since(&other.version())).expect("valid");
@@ -248,8 +248,8 @@ fn damaged_undo_is_no_undo_and_never_more() {
     let mut doc = Document::new(ReplicaId::new(1));
     type_at(&mut doc, 0, "one");
     type_at(&mut doc, 3, "two");
-    doc.undo();
-    doc.redo();
+    doc.undo().expect("it fits");
+    doc.redo().expect("it fits");
     let piece = doc.whole_undo();
     for at in 0..piece.len() {
         for bits in [1, 0x80, 0xff] {
@@ -258,11 +258,11 @@ fn damaged_undo_is_no_undo_and_never_more() {
             for bad in [bad, piece[..at].to_vec()] {
                 let mut again = restart(&doc, 2, &[bad]);
                 for _ in 0..20 {
-                    again.undo();
+                    again.undo().expect("it fits");
                     again.check_invariants();
                 }
                 for _ in 0..20 {
-                    again.redo();
+                    again.redo().expect("it fits");
                     again.check_invariants();
                 }
             }
@@ -270,7 +270,7 @@ fn damaged_undo_is_no_undo_and_never_more() {
     }
     // Undo of another document names what this one never heard of.
     let mut other = restart(&Document::new(ReplicaId::new(7)), 8, &[piece]);
-    assert!(other.undo().is_none());
+    assert!(other.undo().expect("it fits").is_none());
 }
 
 #[test]
@@ -310,8 +310,8 @@ fn random_own_step(rng: &mut Rng, doc: &mut Document) {
             doc.delete(start as usize..end.min(len) as usize).expect("in range");
         }
         3 => doc.end_undo_group(),
-        4 | 5 => drop(doc.undo()),
-        _ => drop(doc.redo()),
+        4 | 5 => drop(doc.undo().expect("it fits")),
+        _ => drop(doc.redo().expect("it fits")),
     }
 }
 
@@ -350,8 +350,8 @@ fn random_step(rng: &mut Rng, docs: &mut [Document], i: usize) {
             docs[i].delete(start as usize..end.min(len) as usize).expect("in range");
         }
         3 => docs[i].end_undo_group(),
-        4 => drop(docs[i].undo()),
-        5 => drop(docs[i].redo()),
+        4 => drop(docs[i].undo().expect("it fits")),
+        5 => drop(docs[i].redo().expect("it fits")),
         _ => {
             let from = rng.below(docs.len() as u64) as usize;
             let batch = docs[from].changes_since(&docs[i].version());
@@ -367,12 +367,12 @@ fn undoing_and_redoing_a_large_deletion_again_and_again_costs_a_few_operations_e
     let n_chars = me.len_chars();
     delete(&mut me, 0..n_chars);
     for _ in 0..20 {
-        assert!(me.undo().is_some());
+        assert!(me.undo().expect("it fits").is_some());
         assert!(me.to_string() == text);
-        assert!(me.redo().is_some());
+        assert!(me.redo().expect("it fits").is_some());
         assert_eq!(me.len_chars(), 0);
     }
-    assert!(me.undo().is_some());
+    assert!(me.undo().expect("it fits").is_some());
     let before = other.version();
     let batch = me.changes_since(&before);
     // What was inserted again each time travels as text; each deletion is one run.
@@ -380,7 +380,7 @@ fn undoing_and_redoing_a_large_deletion_again_and_again_costs_a_few_operations_e
     sync(&mut me, &mut other);
     type_at(&mut other, 0, &text);
     delete(&mut other, 0..n_chars);
-    assert!(other.undo().is_some());
+    assert!(other.undo().expect("it fits").is_some());
     sync(&mut me, &mut other);
     assert_eq!(me.len_chars(), 2 * n_chars);
 }

@@ -26,7 +26,7 @@ fn written(seed: u64, n: usize, n_edits: usize) -> Vec<Document> {
                 let end = (place + 1 + rng.below(5) as usize).min(len as usize);
                 doc.delete(end.saturating_sub(3).min(place)..end).expect("inside");
             }
-            3 => drop(doc.undo()),
+            3 => drop(doc.undo().expect("it fits")),
             _ => doc
                 .insert(place, ["a", "é", "日本", "x\n", "long text"][rng.below(5) as usize])
                 .expect("inside"),

@@ -49,7 +49,7 @@ fn what_was_typed_and_deleted_alone_is_never_told() {
     assert_eq!(a.version().n_ops_beyond(&seen), 4);
     let told = [a.save(), a.changes_since(&seen)].concat();
     assert!(!told.windows(6).any(|bytes| bytes == b"secret"));
-    a.undo();
+    a.undo().expect("it fits");
     assert_eq!(a.to_string(), "one two\n");
 }
 
@@ -118,8 +118,8 @@ impl Twins {
             match kind {
                 0..=4 => own.insert(at, &text).expect("inside"),
                 5..=7 => own.delete(at..(at + n).min(len)).expect("inside"),
-                8 => drop(own.undo()),
-                9 => drop(own.redo()),
+                8 => drop(own.undo().expect("it fits")),
+                9 => drop(own.redo().expect("it fits")),
                 _ => own.end_undo_group(),
             }
         }
@@ -177,7 +177,7 @@ impl Twins {
     fn undo_and_redo_everything(&mut self) {
         let mut n_undone = 0;
         loop {
-            let undone = self.sides().map(|side| side.own.undo().is_some());
+            let undone = self.sides().map(|side| side.own.undo().expect("it fits").is_some());
             self.check("undo");
             assert_eq!(undone[0], undone[1]);
             if !undone[0] {
@@ -186,7 +186,7 @@ impl Twins {
             n_undone += 1;
         }
         for _ in 0..n_undone {
-            assert_eq!(self.sides().map(|side| side.own.redo().is_some()), [true, true]);
+            assert_eq!(self.sides().map(|side| side.own.redo().expect("it fits").is_some()), [true, true]);
             self.check("redo");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Authors, IMPOSSIBLE};
 use crate::base::bytes::{Malformed, Reader};
-use crate::base::limits::REPLICA_OPS_MAX;
+use crate::crdt::has_time;
 use crate::document::history::numbers::Numbers;
 
 /// Where authors' knowledge grew, in the order of the bytes.
@@ -83,11 +83,11 @@ impl Clocks<'_> {
             self.hear(author as usize)?;
         }
         let (seq, lamport) = self.next[author as usize];
-        let (end, time_end) = (u64::from(seq) + u64::from(len), u64::from(lamport) + u64::from(len));
-        if REPLICA_OPS_MAX < end.max(time_end) {
+        // Seqs are smaller than timestamps, which begin with 1 and skip some.
+        if !has_time(lamport, u64::from(len)) {
             return Err(IMPOSSIBLE);
         }
-        self.next[author as usize] = (end as u32, time_end as u32);
+        self.next[author as usize] = (seq + len, lamport + len);
         Ok((seq, lamport))
     }
 
