@@ -244,3 +244,15 @@ fn what_waits_for_its_causes_is_bounded() {
     doc.check_invariants();
     assert_eq!(doc.to_string(), author.to_string());
 }
+
+/// A history of one author, whose first operation deletes what the second inserts.
+#[test]
+fn a_history_that_deletes_before_it_inserts_is_refused() {
+    let mut bytes = vec![2, 1];
+    bytes.extend(9u64.to_le_bytes());
+    bytes.extend([1, 0, 0, 1, 2, 0]);
+    bytes.extend([0; 8]);
+    bytes.extend([1, 15, 0, 0, 1, 1, 0, 1, 3, 0, 0, 0, 1, b'a']);
+    let refused = Document::new(ReplicaId::new(1)).apply(&bytes).map(|_| ());
+    assert_eq!(refused, Err(ApplyError::Malformed("an operation refers to itself or to a later one")));
+}

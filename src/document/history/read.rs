@@ -59,7 +59,7 @@ pub(in crate::document) fn read(
     let placed = place(fragments, &mut ops, &authors, &text)?;
     check_dead(&others, &placed.leaves)?;
     others.into_iter().for_each(|(op, target)| ops.note_deleted(op, target));
-    ops.settle_deletions(directions)?;
+    ops.settle_deletions(directions, &authors)?;
     fill_logs(&mut logs, &stamps, ops, &authors, &text);
     Ok(History { logs, leaves: placed.leaves, text: placed.text })
 }

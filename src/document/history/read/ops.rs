@@ -134,7 +134,7 @@ impl Ops {
     }
 
     /// Joins what each deletion deletes to one stretch, and gives it its direction.
-    pub(super) fn settle_deletions(&mut self, directions: &[u8]) -> Result<(), Malformed> {
+    pub(super) fn settle_deletions(&mut self, directions: &[u8], authors: &Authors) -> Result<(), Malformed> {
         let mut n_long = 0;
         self.apart.sort_unstable_by_key(|&(op, _)| op);
         let mut apart = &self.apart[..];
@@ -144,6 +144,11 @@ impl Ops {
                 let n = apart.iter().take_while(|&&(of, _)| of == op).count();
                 run.target = first_of_whole(run, n_missing, &apart[..n])?;
                 apart = &apart[n..];
+            }
+            // Others would wait for what it deletes as long as they live.
+            let author = self.whose.get(op as usize).map_or(0, |&(author, _)| author);
+            if run.replica == authors.local[author as usize] && run.seq < run.target + run.len {
+                return Err(Malformed("an operation refers to itself or to a later one"));
             }
             if 1 < run.len {
                 let bits = directions.get(n_long / 8).ok_or(Malformed("a direction is missing"))?;
