@@ -127,7 +127,7 @@ impl Rga {
     /// `None`, with nothing changed, if the reference is not an element here.
     ///
     /// The skip rule: from right after the reference on, elements with a greater (timestamp, replica)
-    /// are passed, and the first smaller one stops the walk. O(log runs + siblings passed).
+    /// are passed, and the first smaller one stops the walk. O(log runs), and the siblings with the very same timestamp.
     pub fn insert_remote(&mut self, reference: Option<ElementId>, run: Run) -> Option<u32> {
         self.build_index();
         let mut place = match reference {
@@ -150,8 +150,11 @@ impl Rga {
             if (lamport, self.ids[replica as usize]) < new_key {
                 return;
             }
-            // Timestamps grow inside a run, so what follows in it is greater still.
-            *place = Place { offset: self.tree.run(next).len(), ..next };
+            *place = match next.leaf != place.leaf && self.tree.is_greater(next.leaf, new.lamport) {
+                true => self.tree.next_leaf_up_to(next.leaf, new.lamport),
+                // Timestamps grow inside a run, so what follows in it is greater still.
+                false => Place { offset: self.tree.run(next).len(), ..next },
+            };
         }
     }
 

@@ -239,3 +239,24 @@ fn millions_of_operations_show_what_a_plain_list_shows() {
     }
     println!("{n_ops} operations in {seed} scripts");
 }
+
+/// Two who knew nothing of each other wrote character by character at the start. To pass each of the first one's with each of the
+/// second one's would take minutes.
+#[test]
+fn many_siblings_are_not_passed_one_by_one() {
+    const N: usize = 100_000;
+    let mut doc = Document::new(ReplicaId::new(1));
+    let started = std::time::Instant::now();
+    for author in [5u64, 6] {
+        let mut batch = vec![0x81, 1];
+        batch.extend(author.to_le_bytes());
+        // The only part is of the author with the own number 0 and begins at seq 0: single inserts at the start.
+        batch.extend([0b11, 0]);
+        batch.extend((1..=N).map(|i| 0b1001 | u8::from(i == N) << 5));
+        batch.extend(vec![b'a'; N]);
+        doc.apply(&batch).expect("valid");
+    }
+    doc.check_invariants();
+    assert_eq!(doc.len_chars(), 2 * N);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}

@@ -135,6 +135,38 @@ fn random_edits_agree_with_a_plain_vector() {
     }
 }
 
+/// Each author knows some first characters of the others, and refers to what it knows.
+#[test]
+fn siblings_by_the_hundred_stand_where_a_plain_walk_puts_them() {
+    for seed in 0..20 {
+        println!("seed {seed}");
+        let mut rng = Rng::new(seed);
+        let mut rga = Rga::new();
+        ids().into_iter().for_each(|id| rga.add_replica(id));
+        let mut plain = Plain::default();
+        let mut lamports = [0; 3];
+        for n in 0..800 {
+            let replica = rng.below(3) as usize;
+            // Mostly at one place.
+            let after = match rng.below(4) {
+                0 => rng.below(plain.elements.len() as u64 + 1).checked_sub(1).map(|i| i as usize),
+                _ => None,
+            };
+            let reference = after.map(|i| plain.elements[i]);
+            let lamport = 1 + lamports[replica].max(reference.map_or(0, |element| element.lamport));
+            let run = Run::new(replica as u32, plain.next_seq[replica], lamport, 1 + rng.below(2) as u32);
+            plain.next_seq[replica] += run.len();
+            lamports[replica] = lamport + run.len() - 1;
+            rga.insert_remote(reference.map(|element| element.id), run).expect("the reference is here");
+            plain.insert(after, run);
+            if n % 100 == 99 {
+                rga.check_invariants();
+                assert_eq!(elements_of(&rga), plain.elements);
+            }
+        }
+    }
+}
+
 #[test]
 fn concurrent_inserts_after_one_character_stand_higher_replica_first() {
     let mut rga = Rga::new();

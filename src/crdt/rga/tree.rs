@@ -6,6 +6,7 @@
 
 mod cursor;
 mod node;
+mod skip;
 mod whole;
 
 use super::index::RunIndex;
@@ -314,8 +315,12 @@ impl Tree {
                 leaf.insert(idx + 2, tail);
             }
         }
+        let is_least = run.lamport < leaf.lamport_min;
         if let Some(index) = index {
             index.set(run.replica, run.seq, run.len(), place.leaf);
+        }
+        if is_least {
+            self.lower_lamport_min(place.leaf, run.lamport);
         }
         self.add_visible(run.len() as i32);
     }
@@ -394,6 +399,8 @@ impl Tree {
         new.runs[..n_moved].copy_from_slice(&old.runs[split_at..old.n as usize]);
         new.n = n_moved as u32;
         old.n = split_at as u32;
+        old.settle_lamport_min();
+        new.settle_lamport_min();
         if let Some(index) = index {
             for run in new.runs() {
                 index.set(run.replica, run.seq, run.len(), new_id);
@@ -412,8 +419,8 @@ impl Tree {
         if parent == NONE {
             let root = self.inners.len() as u32;
             let mut inner = Inner::new(NONE);
-            inner.push(old, self.len_visible - moved);
-            inner.push(new, moved);
+            inner.push(old, self.len_visible - moved, self.lamport_min_of(old, level));
+            inner.push(new, moved, self.lamport_min_of(new, level));
             self.inners.push(inner);
             self.set_parent(old, level, root);
             self.set_parent(new, level, root);
@@ -428,8 +435,12 @@ impl Tree {
                 target = right;
             }
         }
+        let mins = [old, new].map(|node| self.lamport_min_of(node, level));
         let inner = &mut self.inners[target as usize];
-        inner.split_child(inner.slot_of(old), new, moved);
+        let slot = inner.slot_of(old);
+        inner.split_child(slot, new, moved);
+        inner.set_lamport_min(slot, mins[0]);
+        inner.set_lamport_min(slot + 1, mins[1]);
         self.set_parent(new, level, target);
     }
 

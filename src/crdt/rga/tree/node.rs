@@ -18,13 +18,16 @@ pub(super) struct Leaf {
     pub n: u32,
     pub parent: u32,
     pub next: u32,
+    /// No run has a smaller timestamp.
+    pub lamport_min: u32,
     pub runs: [Run; LEAF_RUNS_MAX],
 }
 
 impl Leaf {
     pub fn new(parent: u32) -> Leaf {
         // The filler is never read: `n` says how many runs count.
-        Leaf { n: 0, parent, next: NONE, runs: [Run::new(0, 0, 0, 1); LEAF_RUNS_MAX] }
+        let runs = [Run::new(0, 0, 0, 1); LEAF_RUNS_MAX];
+        Leaf { n: 0, parent, next: NONE, lamport_min: u32::MAX, runs }
     }
 
     pub fn runs(&self) -> &[Run] {
@@ -33,6 +36,11 @@ impl Leaf {
 
     pub fn n_visible(&self) -> u32 {
         n_visible(self.runs())
+    }
+
+    /// Looks for the smallest timestamp: after runs came or went other than one by one.
+    pub fn settle_lamport_min(&mut self) {
+        self.lamport_min = self.runs().iter().fold(u32::MAX, |min, run| min.min(run.lamport));
     }
 
     /// Finds the `at`-th visible element of this leaf, whose number is `leaf`, from the run `idx` on.
@@ -86,13 +94,16 @@ pub(super) struct Inner {
     /// Visible elements in the children up to this one; `u32::MAX` where there is no child.
     ends: [u32; INNER_CHILDREN_MAX],
     pub children: [u32; INNER_CHILDREN_MAX],
+    /// For each child a timestamp than which none in it is smaller; `u32::MAX` where there is no child.
+    lamport_mins: [u32; INNER_CHILDREN_MAX],
     pub n: u32,
     pub parent: u32,
 }
 
 impl Inner {
     pub fn new(parent: u32) -> Inner {
-        Inner { ends: [u32::MAX; INNER_CHILDREN_MAX], children: [NONE; INNER_CHILDREN_MAX], n: 0, parent }
+        let (ends, lamport_mins) = ([u32::MAX; INNER_CHILDREN_MAX], [u32::MAX; INNER_CHILDREN_MAX]);
+        Inner { ends, children: [NONE; INNER_CHILDREN_MAX], lamport_mins, n: 0, parent }
     }
 
     pub fn n_visible(&self) -> u32 {
@@ -126,19 +137,41 @@ impl Inner {
         }
     }
 
+    /// Returns a timestamp than which none is smaller.
+    pub fn lamport_min(&self) -> u32 {
+        self.lamport_mins.iter().fold(u32::MAX, |min, &of_child| min.min(of_child))
+    }
+
+    /// Returns the same of a child.
+    pub fn lamport_min_of(&self, slot: usize) -> u32 {
+        self.lamport_mins[slot]
+    }
+
+    pub fn set_lamport_min(&mut self, slot: usize, lamport: u32) {
+        self.lamport_mins[slot] = lamport;
+    }
+
+    /// Returns the first child from `slot` on that may have a timestamp up to `lamport`.
+    pub fn slot_up_to(&self, lamport: u32, slot: usize) -> Option<usize> {
+        (slot..self.n as usize).find(|&slot| self.lamport_mins[slot] <= lamport)
+    }
+
     /// Appends a child.
-    pub fn push(&mut self, child: u32, visible: u32) {
+    pub fn push(&mut self, child: u32, visible: u32, lamport_min: u32) {
         let n = self.n as usize;
         self.ends[n] = self.before(n) + visible;
         self.children[n] = child;
+        self.lamport_mins[n] = lamport_min;
         self.n += 1;
     }
 
-    /// Enters `new` after the child at `slot`, from which `moved` visible elements went over to it.
+    /// Enters `new` after the child at `slot`, from which `moved` visible elements went over to it. Their least timestamps
+    /// are to be set after it.
     pub fn split_child(&mut self, slot: usize, new: u32, moved: u32) {
         let n = self.n as usize;
         self.ends.copy_within(slot..n, slot + 1);
         self.children.copy_within(slot..n, slot + 1);
+        self.lamport_mins.copy_within(slot..n, slot + 1);
         self.ends[slot] -= moved;
         self.children[slot + 1] = new;
         self.n += 1;
@@ -148,10 +181,11 @@ impl Inner {
     pub fn split_off(&mut self, slot: usize) -> Inner {
         let mut right = Inner::new(self.parent);
         for slot in slot..self.n as usize {
-            right.push(self.children[slot], self.count(slot));
+            right.push(self.children[slot], self.count(slot), self.lamport_mins[slot]);
         }
         self.ends[slot..].fill(u32::MAX);
         self.children[slot..].fill(NONE);
+        self.lamport_mins[slot..].fill(u32::MAX);
         self.n = slot as u32;
         right
     }

@@ -47,7 +47,8 @@ impl Leaves {
 
 impl Tree {
     pub(in crate::crdt::rga) fn from_leaves(leaves: Leaves) -> Tree {
-        let leaves = leaves.list;
+        let mut leaves = leaves.list;
+        leaves.iter_mut().for_each(Leaf::settle_lamport_min);
         let counts: Vec<u32> = leaves.iter().map(Leaf::n_visible).collect();
         let cursor = Cursor::at(0, 0, counts[0]);
         let len_visible = counts.iter().sum();
@@ -68,7 +69,7 @@ impl Tree {
                 let id = level_start + at as u32;
                 let mut inner = Inner::new(NONE);
                 for &visible in chunk {
-                    inner.push(first, visible);
+                    inner.push(first, visible, self.lamport_min_of(first, self.height));
                     self.set_parent(first, self.height, id);
                     first += 1;
                 }
@@ -155,6 +156,8 @@ impl Tree {
             let leaf = &self.leaves[node as usize];
             assert_eq!(leaf.parent, parent, "parent of leaf {node}");
             assert!(0 < leaf.n || parent == NONE, "leaf {node} is empty");
+            let is_least = |run: &Run| leaf.lamport_min <= run.lamport;
+            assert!(leaf.runs().iter().all(is_least), "least timestamp of leaf {node}");
             leaf_order.push(node);
             return leaf.n_visible();
         }
@@ -167,6 +170,8 @@ impl Tree {
             let holds_cursor = leaf_order[n_before..].contains(&self.cursor.leaf);
             let owed = if holds_cursor { self.cursor.owed } else { 0 };
             assert_eq!(inner.count(slot).wrapping_add_signed(owed), counted, "count of {node}, slot {slot}");
+            let min_of_child = self.lamport_min_of(inner.children[slot], level - 1);
+            assert!(inner.lamport_min_of(slot) <= min_of_child, "least timestamp of {node}, slot {slot}");
             sum += counted;
         }
         sum
