@@ -84,9 +84,40 @@ struct Rival {
     /// The characters' author and seqs.
     replica: u32,
     seqs: Range<u32>,
+    /// The furthest end of this and the ones before it, of the same author's characters.
+    reach: u32,
     /// Whose log it is in, and which operation there.
     log: usize,
     op: OpRun,
+}
+
+/// The rivals of one deletion, as its characters are walked forward.
+struct RivalsAt<'a> {
+    /// Those of the characters that are here, and those to come.
+    here: Vec<&'a Rival>,
+    coming: &'a [Rival],
+}
+
+impl<'a> RivalsAt<'a> {
+    /// `all` are by author and start.
+    fn new(all: &'a [Rival], replica: u32, targets: &Range<u32>) -> RivalsAt<'a> {
+        let first = all.partition_point(|rival| (rival.replica, rival.reach) <= (replica, targets.start));
+        let n =
+            all[first..].partition_point(|rival| (rival.replica, rival.seqs.start) < (replica, targets.end));
+        RivalsAt { here: Vec::new(), coming: &all[first..first + n] }
+    }
+
+    /// Returns the deletions of this character; it comes after the ones before.
+    fn at(&mut self, target: u32) -> &[&'a Rival] {
+        while let Some((next, coming)) =
+            self.coming.split_first().filter(|(next, _)| next.seqs.start <= target)
+        {
+            self.here.push(next);
+            self.coming = coming;
+        }
+        self.here.retain(|rival| target < rival.seqs.end);
+        &self.here
+    }
 }
 
 impl UndoStack {
@@ -198,7 +229,7 @@ impl Document {
         (Group { replica: 0, seqs: start..self.logs[0].end() }, applied)
     }
 
-    /// Returns others' deletions of what `runs`, which are of the log `own`, deleted.
+    /// Returns others' deletions of what `runs`, which are of the log `own`, deleted, by author and start.
     fn rivals(&self, own: usize, runs: &[OpRun]) -> Vec<Rival> {
         let deletions = runs.iter().filter(|op| op.kind != Kind::Insert);
         let mut targets: Vec<(u32, Range<u32>)> = deletions.map(|op| (op.replica, op.targets())).collect();
@@ -220,9 +251,17 @@ impl Document {
                 let meets =
                     |(replica, own): &&(u32, Range<u32>)| *replica == op.replica && own.start < seqs.end;
                 if targets[first..].iter().take_while(meets).next().is_some() {
-                    rivals.push(Rival { replica: op.replica, seqs, log, op: *op });
+                    rivals.push(Rival { replica: op.replica, reach: seqs.end, seqs, log, op: *op });
                 }
             }
+        }
+        rivals.sort_unstable_by_key(|rival| (rival.replica, rival.seqs.start));
+        let mut before = (ROOT, 0);
+        for rival in &mut rivals {
+            if before.0 == rival.replica {
+                rival.reach = rival.reach.max(before.1);
+            }
+            before = (rival.replica, rival.reach);
         }
         rivals
     }
@@ -255,18 +294,17 @@ impl Document {
     /// Inserts again the characters that `op` of a log deleted, where nobody else deleted them before.
     fn revive(&mut self, log: usize, op: &OpRun, rivals: &[Rival], changes: &mut Vec<TextChange>) {
         let targets = op.targets();
-        let meets = |rival: &&Rival| {
-            rival.replica == op.replica && rival.seqs.start < targets.end && targets.start < rival.seqs.end
-        };
-        let rivals: Vec<&Rival> = rivals.iter().filter(meets).collect();
+        let mut rivals = RivalsAt::new(rivals, op.replica, &targets);
+        let has_none = rivals.coming.is_empty();
         let mut seq = targets.start;
         while seq < targets.end {
             let rest = Span { replica: op.replica, seq, len: targets.end - seq };
             let latest = self.undo.latest(rest);
             let Some((n_together, is_visible)) = self.together(latest) else { return };
-            let is_killer = self.is_killer(log, op, seq, &rivals);
-            let same = |n: &u32| rivals.is_empty() || self.is_killer(log, op, seq + n, &rivals) == is_killer;
-            let n = 1 + (1..n_together).take_while(same).count() as u32;
+            let is_killer = self.is_killer(log, op, seq, rivals.at(seq));
+            let mut same =
+                |n: &u32| has_none || self.is_killer(log, op, seq + n, rivals.at(seq + n)) == is_killer;
+            let n = 1 + (1..n_together).take_while(&mut same).count() as u32;
             if is_killer && !is_visible {
                 self.revive_span(Span { len: n, ..rest }, Span { len: n, ..latest }, changes);
             }
@@ -274,7 +312,7 @@ impl Document {
         }
     }
 
-    /// Returns whether none of the others' deletions of this character came before `op`: the known deletion
+    /// Returns whether none of `rivals`, the others' deletions of this character, came before `op`: the known deletion
     /// with the smallest (timestamp, replica) is the one that killed it.
     fn is_killer(&self, own: usize, op: &OpRun, target: u32, rivals: &[&Rival]) -> bool {
         let seq_of = |op: &OpRun| {
@@ -286,12 +324,7 @@ impl Document {
         };
         let own_seq = seq_of(op);
         let own_key = Some((self.own_log(own as u32, own_seq).lamport(own_seq), self.ids[own]));
-        let kills = |rival: &&&Rival| rival.seqs.contains(&target);
-        rivals
-            .iter()
-            .filter(kills)
-            .filter_map(|rival| key_of(rival.log, &rival.op))
-            .all(|key| own_key < Some(key))
+        rivals.iter().filter_map(|rival| key_of(rival.log, &rival.op)).all(|key| own_key < Some(key))
     }
 
     /// Inserts the characters `span` again, right of what stands for them now.

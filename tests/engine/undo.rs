@@ -384,3 +384,22 @@ fn undoing_and_redoing_a_large_deletion_again_and_again_costs_a_few_operations_e
     sync(&mut me, &mut other);
     assert_eq!(me.len_chars(), 2 * n_chars);
 }
+
+/// Both delete the same long text, the other one every second character by itself: to look at all of those for each character would
+/// take minutes.
+#[test]
+fn undo_of_a_deletion_beside_many_of_others_takes_no_time() {
+    const N: usize = 100_000;
+    let (mut me, mut other) = pair_with(&"a".repeat(N));
+    delete(&mut me, 0..N);
+    for at in (0..N / 2).rev() {
+        other.delete(2 * at..2 * at + 1).expect("in range");
+    }
+    me.apply(&other.changes_since(&me.version())).expect("valid");
+    let started = std::time::Instant::now();
+    assert!(me.undo().expect("it fits").is_some());
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    other.apply(&me.changes_since(&other.version())).expect("valid");
+    assert_eq!(me.to_string(), other.to_string());
+    assert!(N / 2 <= me.len_chars(), "what only I deleted is back: {}", me.len_chars());
+}
