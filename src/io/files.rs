@@ -215,7 +215,7 @@ pub fn load_in_pieces(
     Ok(Some(Loaded { file: Some(file), text, meta, settings }))
 }
 
-/// Reads the bytes: block by block, if they are many and UTF-8. `None` once nobody wants more.
+/// Reads the bytes: block by block, if they are many and UTF-8, and nothing else was said of them. `None` once nobody wants more.
 fn read(
     path: &Path,
     n_bytes: u64,
@@ -223,8 +223,10 @@ fn read(
     wants_more: impl FnMut(&Rope, u64) -> bool,
     meta: &mut FileMeta,
 ) -> io::Result<Option<(Rope, u64, FileHash)>> {
-    let may_be_utf_8 = !matches!(reading, Reading::As(encoding) if !encoding.is_utf_8());
-    if loading::LARGE_BYTES < n_bytes && may_be_utf_8 {
+    // Plain ASCII is UTF-8 as well, so what was said of the file counts before its bytes are looked at.
+    let is_said_otherwise =
+        matches!(reading, Reading::As(encoding) | Reading::Again(encoding) if !encoding.is_utf_8());
+    if loading::LARGE_BYTES < n_bytes && !is_said_otherwise {
         match loading::stream(|| File::open(path), wants_more)? {
             Outcome::Whole(Streamed { text, format, n_bytes, hash }) => {
                 meta.format = format;

@@ -85,6 +85,26 @@ fn every_encoding_is_kept_byte_for_byte() {
 }
 
 #[test]
+fn an_encoding_that_is_said_holds_for_a_file_of_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "root = true\n[*.l1]\ncharset = latin1\n[*.u16]\ncharset = utf-16le\n";
+    fs::write(folder.path().join(".editorconfig"), config).unwrap();
+    for n_lines in [1, loading::LARGE_BYTES as usize / 4 + 1] {
+        let text = "abc\n".repeat(n_lines);
+        let wide = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (name, bytes, encoding) in
+            [("a.l1", text.clone().into_bytes(), "windows-1252"), ("a.u16", wide, "UTF-16LE without BOM")]
+        {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            let loaded = load(&path).unwrap();
+            assert_eq!(loaded.meta.format.encoding.name(), encoding, "{n_lines} lines");
+            assert!(loaded.text == text, "{name} of {n_lines} lines is what it says");
+        }
+    }
+}
+
+#[test]
 fn a_character_that_the_encoding_does_not_have_is_refused_before_the_file_is_touched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latin1");
