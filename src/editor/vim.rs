@@ -24,6 +24,7 @@ mod reach;
 mod reflow;
 mod registers;
 mod repeat;
+mod replacement;
 mod run;
 mod set;
 mod substitute;
@@ -367,8 +368,8 @@ impl Model {
         let Some((line, _)) = keys::typed_line(&keys[at + 1..]) else { return };
         let (pattern, _) = pattern::with_offset(line.text(), first);
         if first != ':' && !pattern.is_empty() {
-            let (needle, options) = self.vim_needle(pattern, "");
-            self.find.is_lit = self.search_for(needle, options).is_ok();
+            let wanted = self.vim_needle(pattern, "");
+            self.find.is_lit = wanted.and_then(|(needle, options)| self.search_for(needle, options)).is_ok();
         }
         self.prompt = Some(Prompt::CommandLine { first, input: line });
     }

@@ -62,13 +62,9 @@ impl Model {
                 let (pattern, offset) = pattern::with_offset(line, if *is_forward { '/' } else { '?' });
                 self.vim.search_offset = offset.to_owned();
                 self.history.add(Asked::Pattern, line);
-                if let Some(why) = pattern::refused(pattern) {
-                    self.vim.error = Some(why);
-                    return None;
-                }
                 if !pattern.is_empty() {
-                    let (needle, options) = self.vim_needle(pattern, "");
-                    self.vim_search_with(needle, options).ok()?;
+                    let wanted = self.vim_needle(pattern, "");
+                    self.vim_search_with(wanted).ok()?;
                 }
                 self.vim.is_search_forward = *is_forward;
                 self.vim_search(true, n, from)
@@ -85,7 +81,7 @@ impl Model {
                     && word.chars().all(|c| grapheme::class_of(c) == Class::Word);
                 let is_exact = self.vim.search.is_exact;
                 let options = Options { is_regex: true, is_word: is_whole, is_exact };
-                self.vim_search_with(escaped, options).ok()?;
+                self.vim_search_with(Ok((escaped, options))).ok()?;
                 self.vim.is_search_forward = is_forward;
                 self.vim_search(true, n, start)
             }
@@ -179,17 +175,19 @@ impl Model {
 
     /// What is searched for by a pattern of vim, and how: the flags `i` and `I` come before what `:set` says, and `\c` in the
     /// pattern before both.
-    pub(super) fn vim_needle(&self, pattern: &str, flags: &str) -> (String, Options) {
+    pub(super) fn vim_needle(&self, pattern: &str, flags: &str) -> Result<(String, Options), String> {
         let Search { is_exact, folds_all, .. } = self.vim.search;
-        let needle = pattern::translated(pattern);
-        let folds = flags.contains('i') || (folds_all && !is_exact);
-        let needle = if folds { format!("(?i){needle}") } else { needle };
-        let is_exact = flags.contains('I') || (is_exact && !flags.contains('i'));
-        (needle, Options { is_regex: true, is_word: false, is_exact })
+        let needle = pattern::translated(pattern)?;
+        let folds = flags.contains('i')
+            || !(is_exact || flags.contains('I') || (!folds_all && pattern::has_upper_case(pattern)));
+        // A letter that names a class of characters says nothing of the case.
+        let is_said = folds && needle.chars().any(char::is_uppercase);
+        let needle = if is_said { format!("(?i){needle}") } else { needle };
+        Ok((needle, Options { is_regex: true, is_word: false, is_exact: !folds }))
     }
 
-    fn vim_search_with(&mut self, pattern: String, options: Options) -> Result<(), String> {
-        let done = self.search_for(pattern, options);
+    fn vim_search_with(&mut self, wanted: Result<(String, Options), String>) -> Result<(), String> {
+        let done = wanted.and_then(|(needle, options)| self.search_for(needle, options));
         if let Err(why) = &done {
             self.vim.error = Some(why.clone());
         }

@@ -10,7 +10,8 @@ use crate::editor::edits::Edit;
 use crate::editor::search::{Matcher, Options};
 use crate::editor::selection::Selection;
 
-use super::{motion, pattern};
+use super::motion;
+use super::replacement::{Replacement, replacement, with_last};
 
 /// The flags that there are.
 const FLAGS: &str = "giInc&erp#l";
@@ -23,12 +24,14 @@ impl Model {
             Ok(parts) => parts,
             Err(why) => return self.vim_refuse(why),
         };
-        let matcher = match self.vim_matcher(&pattern, &flags) {
-            Ok(matcher) => matcher,
+        let prepared =
+            self.vim_matcher(&pattern, &flags).and_then(|matcher| Ok((matcher, replacement(&with)?)));
+        let (matcher, replacement) = match prepared {
+            Ok(prepared) => prepared,
             Err(why) => return self.vim_refuse(why),
         };
         if flags.contains('c') {
-            let done = self.vim_ask(&pattern, &with, &flags, lines);
+            let done = self.vim_ask(&pattern, &replacement, &flags, lines);
             self.vim.last_substitute = Some((pattern, with, flags));
             return done;
         }
@@ -44,13 +47,13 @@ impl Model {
             if last_line.replace(line) == Some(line) && !flags.contains('g') {
                 continue;
             }
-            let group = |n: &str| matcher.replacement(rope, &found, n);
-            edits.push(Edit { text: pattern::replaced(&with, group), range: found.clone() });
+            let text = replacement.of(|part| matcher.replacement(rope, &found, part));
+            edits.push(Edit { text, range: found });
         }
         self.vim.last_substitute = Some((pattern.clone(), with, flags.clone()));
         // It is what is searched for from now on.
-        let (needle, options) = self.vim_pattern(&pattern, &flags);
-        let is_sound = self.search_for(needle, options).is_ok();
+        let wanted = self.vim_pattern(&pattern, &flags);
+        let is_sound = wanted.and_then(|(needle, options)| self.search_for(needle, options)).is_ok();
         debug_assert!(is_sound, "the matcher was made of it");
         if edits.is_empty() {
             return flags.contains('e') || self.vim_refuse("not found".to_owned());
@@ -79,11 +82,8 @@ impl Model {
         let last = self.vim.last_substitute.clone();
         let (pattern, with, flags) = match (split(arguments), &last) {
             (Some((pattern, with, flags)), _) => {
-                if with.starts_with("\\=") {
-                    return Err("expressions are not known here: what replaces is a text".to_owned());
-                }
                 let before = last.as_ref().map_or("", |(_, with, _)| with.as_str());
-                (pattern, pattern::with_last(&with, before), flags)
+                (pattern, with_last(&with, before), flags)
             }
             (None, Some((pattern, with, _))) => (pattern.clone(), with.clone(), arguments.to_owned()),
             (None, None) => return Err("nothing was replaced yet; write :s/this/that/".to_owned()),
@@ -106,18 +106,19 @@ impl Model {
     }
 
     /// Asks at each match: that is what replacing does anyway.
-    fn vim_ask(&mut self, pattern: &str, with: &str, flags: &str, lines: Range<usize>) -> bool {
-        let (needle, options) = self.vim_pattern(pattern, flags);
-        if let Err(why) = self.search_for(needle, options) {
+    fn vim_ask(&mut self, pattern: &str, with: &Replacement, flags: &str, lines: Range<usize>) -> bool {
+        let Some(with) = with.plain() else {
+            return self.vim_refuse("\\u, \\U, \\l and \\L work without the flag c only".to_owned());
+        };
+        // There, a backslash is written twice.
+        let with = with.replace('\\', "\\\\");
+        let wanted = self.vim_pattern(pattern, flags);
+        if let Err(why) = wanted.and_then(|(needle, options)| self.search_for(needle, options)) {
             return self.vim_refuse(why);
         }
         let rope = self.rope();
         let span = rope.line_to_char(lines.start)..line_end(rope, lines.end - 1);
-        // There, a backslash is written twice.
-        if pattern::changes_case(with) {
-            return self.vim_refuse("\\u, \\U, \\l and \\L work without the flag c only".to_owned());
-        }
-        self.find.replacement = pattern::replacement(with).replace('\\', "\\\\");
+        self.find.replacement = with;
         self.find.origin = Selection::caret(span.start);
         let start = span.start;
         self.find.scope = Some(span);
@@ -132,17 +133,21 @@ impl Model {
     }
 
     /// What is searched for by a pattern, and how; by an empty one what was searched for last.
-    pub(super) fn vim_pattern(&self, pattern: &str, flags: &str) -> (String, Options) {
-        let (needle, options) = self.vim_needle(pattern, flags);
-        (if pattern.is_empty() { self.find.needle.clone() } else { needle }, options)
+    pub(super) fn vim_pattern(&self, pattern: &str, flags: &str) -> Result<(String, Options), String> {
+        if !pattern.is_empty() {
+            return self.vim_needle(pattern, flags);
+        }
+        let (needle, options) = (self.find.needle.clone(), self.find.options);
+        Ok(match flags.chars().rfind(|flag| matches!(flag, 'i' | 'I')) {
+            Some('i') => (format!("(?i){needle}"), Options { is_exact: false, ..options }),
+            Some(_) => (needle, Options { is_exact: true, ..options }),
+            None => (needle, options),
+        })
     }
 
     /// Makes a matcher of vim's pattern; an empty one is the last that was searched for.
     pub(super) fn vim_matcher(&self, pattern: &str, flags: &str) -> Result<Matcher, String> {
-        if let Some(why) = pattern::refused(pattern) {
-            return Err(why);
-        }
-        let (needle, options) = self.vim_pattern(pattern, flags);
+        let (needle, options) = self.vim_pattern(pattern, flags)?;
         Matcher::new(&needle, options)?.ok_or_else(|| "say what to look for: /pattern/".to_owned())
     }
 }
