@@ -12,9 +12,11 @@ use super::selection::Selection;
 const SELECTIONS_MAX: usize = 10_000;
 
 impl Model {
-    /// Selects this and nothing else.
+    /// Selects this and nothing else; what is beyond the text ends with it.
     pub(crate) fn select(&mut self, selection: Selection) {
-        self.selection = selection;
+        let len = self.document.len_chars();
+        let (anchor, head) = (selection.anchor.min(len), selection.head.min(len));
+        self.selection = Selection { anchor, head, ..selection };
         self.others.clear();
     }
 

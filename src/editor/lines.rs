@@ -223,7 +223,9 @@ impl Model {
                 let n = closing.map_or(0, str::len);
                 let is_closed =
                     0 < n && at + n <= end && rope.slice(end - n..end) == closing.unwrap_or_default();
-                let n_blank = usize::from(is_closed && rope.get_char(end - n - 1) == Some(' '));
+                // A single blank between the marks went with the first.
+                let n_blank =
+                    usize::from(is_closed && at + n < end && rope.get_char(end - n - 1) == Some(' '));
                 is_closed.then(|| Edit::delete(end - n - n_blank..end))
             };
             written

@@ -220,6 +220,7 @@ impl Model {
                 input.paste(text);
                 self.replacement_typed(input);
             }
+            Some(Prompt::CommandLine { .. }) => self.vim_paste_line(text),
             _ => {}
         }
         if let Some(Prompt::Goto { input } | Prompt::SaveAs { input }) = &mut self.prompt {

@@ -82,6 +82,7 @@ impl Model {
                 self.notify("nothing was pasted; Esc closes the box", now)
             }
             Msg::Paste(text) if self.prompt.is_some() => self.prompt_paste(&text),
+            Msg::Paste(text) if self.settings.is_vim => self.vim_paste(&text, now, effects),
             Msg::Paste(text) => self.paste(&text, now),
             Msg::Resize(columns, rows) => (self.size, self.screen) = ((columns, rows), (columns, rows)),
             Msg::Tick => return self.tick(now),

@@ -18,6 +18,7 @@ mod literal;
 mod motion;
 mod numbers;
 mod object;
+mod paste;
 mod pattern;
 mod plain;
 mod reach;
@@ -152,6 +153,7 @@ pub struct Vim {
     goal: Option<usize>,
     /// The cell of its row that `gj` and `gk` aim at.
     row_goal: Option<usize>,
+    /// The mode, and the characters at which the last selection began and ended.
     last_visual: Option<(Mode, Anchor, Anchor)>,
     /// What the command that is under way changed, what it yanked, and whether it inserts.
     changed: Option<Range<usize>>,
@@ -172,7 +174,10 @@ pub struct Vim {
     last_macro: Option<char>,
     macro_depth: usize,
     n_replayed: usize,
+    n_pastes: u32,
     is_replaying: bool,
+    /// A command is being carried out: all that it does is one step of undo.
+    is_running: bool,
     has_failed: bool,
     /// Why the last command could not be done.
     error: Option<String>,
@@ -258,7 +263,7 @@ impl Vim {
 
     /// Whether edits belong to the step of undo before them.
     pub(crate) fn holds_step(&self) -> bool {
-        self.mode == Mode::Insert || 0 < self.macro_depth || self.is_replaying
+        self.mode == Mode::Insert || 0 < self.macro_depth || self.is_replaying || self.is_running
     }
 }
 
@@ -425,9 +430,13 @@ impl Model {
     /// Notes what is selected, for `gv`, `'<` and `'>`.
     fn vim_note_visual(&mut self) {
         if let Mode::Visual(_) = self.vim.mode {
-            let Selection { anchor, head, .. } = self.selection;
-            let ends = (self.document.anchor(anchor, Bias::Right), self.document.anchor(head, Bias::Right));
-            self.vim.last_visual = Some((self.vim.mode, ends.0, ends.1));
+            let span = self.vim_span();
+            let mark = |at: usize| self.document.anchor(at, Bias::Right);
+            let (first, last) =
+                (mark(span.start), mark(grapheme::prev(self.rope(), span.end).max(span.start)));
+            let is_forward = self.selection.anchor <= self.selection.head;
+            let (from, to) = if is_forward { (first, last) } else { (last, first) };
+            self.vim.last_visual = Some((self.vim.mode, from, to));
         }
     }
 

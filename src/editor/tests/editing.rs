@@ -138,6 +138,12 @@ fn comments_are_those_of_the_language() {
     {
         assert_eq!(toggled(name, "<b>|\n"), (once.to_owned(), "<b>\n".to_owned(), None));
     }
+    // Of a comment that holds nothing, nothing beyond it goes.
+    for (name, empty) in
+        [("a.html", "<!-- -->|\nnext\n"), ("a.css", "/* */|\nnext\n"), ("a.css", "/**/|\nnext\n")]
+    {
+        assert_eq!(toggled(name, empty).0, "\nnext\n");
+    }
     let words = Some("no comments are known of JSON".to_owned());
     assert_eq!(toggled("a.json", "1|\n"), ("1\n".to_owned(), "1\n".to_owned(), words));
 }

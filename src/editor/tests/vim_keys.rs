@@ -177,3 +177,69 @@ fn lines_come_back_by_the_arrows_and_take_registers() {
     // What is repeated is the line, whatever is typed after it.
     check("|aaaa", ":s/a/x/<Enter>:1<Enter>:<Up><Up><Enter>:s/a/y/<Enter>.", "|xxyy");
 }
+
+#[test]
+fn what_is_pasted_is_repeated_and_replaces_what_is_selected() {
+    let pasted = |before: &str, keys: &[&str]| {
+        let mut bench = bench(before);
+        for (n, keys) in keys.iter().enumerate() {
+            if 0 < n {
+                update(&mut bench.model, Msg::Paste("x\ny(".to_owned()), bench.now);
+            }
+            bench.press(keys);
+        }
+        bench.drawn()
+    };
+    assert_eq!(pasted("|a\nb", &["A", "<Esc>j."]), "ax\ny(\nbx\ny|(");
+    assert_eq!(pasted("|a", &["2A", "<Esc>"]), "ax\ny(x\ny|(");
+    assert_eq!(pasted("|a\nb", &["qqA", "<Esc>jq@q"]), "ax\ny(\nbx\ny|(");
+    assert_eq!(pasted("|a\nb", &["qqA", "<Esc>jqu"]), "|a\nb");
+    assert_eq!(pasted("|abc d", &["viw", ""]), "x\ny|( d");
+    assert_eq!(pasted("|abc d", &["viw", "u"]), "|abc d");
+}
+
+#[test]
+fn what_is_pasted_into_a_line_belongs_to_it() {
+    let mut bench = bench("|a foo");
+    bench.press("/f");
+    update(&mut bench.model, Msg::Paste("oo\nbar".to_owned()), bench.now);
+    bench.press("<Enter>x:s/a/");
+    assert_eq!(bench.drawn(), "a |oo");
+    update(&mut bench.model, Msg::Paste("b:c".to_owned()), bench.now);
+    bench.press("<Enter>");
+    assert_eq!(bench.drawn(), "|b:c oo");
+}
+
+#[test]
+fn a_text_that_may_only_be_read_is_left_as_it_is() {
+    for keys in [
+        "vIx<Esc>",
+        "v<Ctrl-O>",
+        "vI<Ctrl-O>9999<Ctrl-A>",
+        "9999<Ctrl-A>",
+        "5rx",
+        "r<Enter>",
+        "Rx<Esc>",
+        "<Ctrl-V>Ax",
+        "J",
+        "gJ",
+        "gUU",
+    ] {
+        let mut bench = bench("|1\n2");
+        bench.model.file.read_only = Some("it is not text".to_owned());
+        bench.press(keys);
+        assert_eq!(bench.model.rope().to_string(), "1\n2", "{keys}");
+        assert!(bench.model.selection.head <= 3, "{keys}");
+    }
+}
+
+#[test]
+fn what_would_not_fit_is_not_put() {
+    let line = "x".repeat(30_000);
+    for keys in ["yy100000p", "yyv100000p", "v$y100000P", "<Ctrl-V>$y100000p", "yyV100000p"] {
+        let mut bench = bench(&format!("|{line}"));
+        bench.press(keys);
+        assert_eq!(bench.model.rope().len_chars(), line.len(), "{keys}");
+        assert!(bench.model.notice.is_some(), "{keys}");
+    }
+}

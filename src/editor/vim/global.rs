@@ -31,8 +31,8 @@ impl Model {
             Err(why) => return self.vim_refuse(why),
         };
         // An empty pattern in the command is this one.
-        let (needle, options) = self.vim_pattern(&pattern, "");
-        if let Err(why) = self.search_for(needle, options) {
+        let wanted = self.vim_pattern(&pattern, "");
+        if let Err(why) = wanted.and_then(|(needle, options)| self.search_for(needle, options)) {
             return self.vim_refuse(why);
         }
         let rope = self.rope();

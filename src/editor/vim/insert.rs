@@ -249,6 +249,9 @@ impl Model {
 
     /// Types over the character under the caret, if the line has one there.
     fn vim_type_over(&mut self, c: char, now: MonoTime) {
+        if !self.may_edit(now) {
+            return;
+        }
         let (rope, at) = (self.rope(), self.selection.head);
         let is_end = at == line_end(rope, self.line());
         let range = at..if is_end { at } else { grapheme::next(rope, at) };

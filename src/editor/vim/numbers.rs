@@ -18,6 +18,9 @@ impl Model {
     /// Adds to the number at or after the caret in its line, or to the first of each selected line: with `is_growing` more for
     /// each.
     pub(super) fn vim_add(&mut self, by: i64, is_growing: bool, now: MonoTime) -> bool {
+        if !self.may_edit(now) {
+            return false;
+        }
         self.vim.is_change = true;
         let rope = self.rope();
         let pieces: Vec<Range<usize>> = match self.vim.mode {

@@ -122,6 +122,10 @@ impl Model {
                 let n = self.vim_leave_to_join();
                 return self.vim_join(n, now);
             }
+            'I' | 'A' if !self.may_edit(now) => {
+                self.vim_leave_visual();
+                return false;
+            }
             'I' | 'A' if shape == Shape::Block => {
                 let pieces = self.vim_block();
                 self.vim.begin_insert();
@@ -144,6 +148,9 @@ impl Model {
     }
 
     pub(super) fn vim_join(&mut self, n_lines: usize, now: MonoTime) -> bool {
+        if !self.may_edit(now) {
+            return false;
+        }
         self.vim.is_change = true;
         let (rope, line) = (self.rope(), self.line());
         let last = (line + n_lines - 1).min(self.vim_last_line());
@@ -183,6 +190,9 @@ impl Model {
 
     /// Makes one line of several, with all the blanks there are.
     pub(super) fn vim_join_as_is(&mut self, n_lines: usize, now: MonoTime) -> bool {
+        if !self.may_edit(now) {
+            return false;
+        }
         self.vim.is_change = true;
         let line = self.line();
         let last = (line + n_lines - 1).min(self.vim_last_line());
@@ -293,6 +303,7 @@ impl Model {
                 let Some((mode, anchor, head)) = self.vim.last_visual else { return false };
                 let ends = (self.document.resolve(anchor), self.document.resolve(head));
                 let (Some(anchor), Some(head)) = ends else { return false };
+                let anchor = if anchor <= head { anchor } else { grapheme::next(self.rope(), anchor) };
                 self.vim.mode = mode;
                 self.select(Selection { anchor, head, goal: None });
                 true
@@ -387,6 +398,9 @@ impl Model {
     }
 
     fn vim_replace_chars(&mut self, with: char, n: usize, now: MonoTime) -> bool {
+        if !self.may_edit(now) {
+            return false;
+        }
         self.vim.is_change = true;
         let is_visual = matches!(self.vim.mode, Mode::Visual(_));
         let rope = self.rope();

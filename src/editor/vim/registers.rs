@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::base::limits::DOCUMENT_CHARS_MAX;
 use crate::base::time::MonoTime;
 use crate::editor::column::{at_column, column_of, line_end};
 use crate::editor::edits::Edit;
@@ -80,40 +81,78 @@ impl Model {
             return true;
         }
         let n = count.unwrap_or(1);
-        let mut is_before = is_before;
-        if let Mode::Visual(over) = self.vim.mode {
-            let (span, rope) = (self.vim_span(), self.rope());
-            let last = rope.char_to_line(span.end.saturating_sub(1).max(span.start));
-            let is_at_end = match over {
-                // There is no line any more before which it could be put.
-                Shape::Lines => last == self.vim_last_line() && 0 < rope.char_to_line(span.start),
-                _ => span.end == rope.len_chars(),
-            };
-            // Put with a capital, the registers stay as they are.
-            self.vim.register = is_before.then_some('_');
-            self.vim_operate(Operator::Delete, &Target::Selection, None, now, effects);
-            is_before = !is_at_end;
-            if over == Shape::Lines && shape == Shape::Chars {
-                let (line, text) = (self.line(), text.repeat(n));
+        if !self.vim_has_room(&text, shape, n) {
+            return false;
+        }
+        match self.vim.mode {
+            Mode::Visual(over) => {
+                // With the capital what is replaced is not kept.
+                self.vim.register = is_before.then_some('_');
+                self.vim_put_over(over, Register { text, shape }, n, now, effects);
+            }
+            _ => self.vim_put_beside(Register { text, shape }, is_before, n, now),
+        }
+        true
+    }
+
+    /// Whether a text fits into the document so many times; says so if not.
+    fn vim_has_room(&mut self, text: &str, shape: Shape, n: usize) -> bool {
+        let rows = text.split('\n');
+        let n_chars = match shape {
+            Shape::Block => rows.clone().count() * rows.map(|row| row.chars().count()).max().unwrap_or(0),
+            _ => text.chars().count(),
+        };
+        let has_room =
+            n_chars.saturating_mul(n) < DOCUMENT_CHARS_MAX.saturating_sub(self.document.len_chars());
+        if !has_room {
+            self.vim.error =
+                Some(format!("{n} times this text is more than a text can hold; put it less often"));
+        }
+        has_room
+    }
+
+    /// Puts a register in the place of what is selected.
+    fn vim_put_over(
+        &mut self,
+        over: Shape,
+        register: Register,
+        n: usize,
+        now: MonoTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (span, rope) = (self.vim_span(), self.rope());
+        let last = rope.char_to_line(span.end.saturating_sub(1).max(span.start));
+        let is_at_end = match over {
+            // There is no line any more before which it could be put.
+            Shape::Lines => last == self.vim_last_line() && 0 < rope.char_to_line(span.start),
+            _ => span.end == rope.len_chars(),
+        };
+        self.vim_operate(Operator::Delete, &Target::Selection, None, now, effects);
+        match (over, register.shape) {
+            (Shape::Lines, Shape::Chars) => {
+                let (line, text) = (self.line(), register.text.repeat(n));
                 let end = line_end(self.rope(), line);
+                let start = self.rope().line_to_char(line);
                 let (at, text, caret) = match is_at_end {
                     true => (end, format!("\n{text}"), end + 1),
-                    false => (self.rope().line_to_char(line), text + "\n", self.rope().line_to_char(line)),
+                    false => (start, text + "\n", start),
                 };
                 self.make_whole(&[Edit::insert(at, text)], now);
                 self.select(Selection::caret(caret));
-                return true;
             }
-            if over != Shape::Lines && shape == Shape::Lines {
+            (Shape::Chars | Shape::Block, Shape::Lines) => {
                 let at = self.selection.head;
-                self.make_whole(&[Edit::insert(at, "\n")], now);
-                let text = text.repeat(n);
-                self.make_whole(&[Edit::insert(at + 1, text)], now);
+                self.make_whole(&[Edit::insert(at, format!("\n{}", register.text.repeat(n)))], now);
                 let line = self.rope().char_to_line(at + 1);
                 self.select(Selection::caret(motion::first_word(self.rope(), line)));
-                return true;
             }
+            _ => self.vim_put_beside(register, !is_at_end, n, now),
         }
+    }
+
+    /// Puts a register behind the caret, or before it.
+    fn vim_put_beside(&mut self, register: Register, is_before: bool, n: usize, now: MonoTime) {
+        let Register { text, shape } = register;
         let rope = self.rope();
         let head = self.selection.head;
         let line = rope.char_to_line(head);
@@ -144,7 +183,6 @@ impl Model {
             }
             Shape::Block => self.vim_put_block(&text, is_before, n, now),
         }
-        true
     }
 
     fn vim_put_block(&mut self, text: &str, is_before: bool, n: usize, now: MonoTime) {

@@ -70,7 +70,7 @@ pub fn with_last(with: &str, last: &str) -> String {
 /// In one sentence, if it is to be worked out.
 pub fn replacement(with: &str) -> Result<Replacement, String> {
     if with.starts_with("\\=") {
-        return Err(r"nothing is worked out here, as \= asks; write what stands in for a match".to_owned());
+        return Err(r"expressions, \=, are not known here: write what stands in for a match".to_owned());
     }
     let mut parts = vec![Part::default()];
     let mut chars = with.chars();

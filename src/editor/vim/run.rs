@@ -43,7 +43,10 @@ impl Model {
             !matches!(verb, Verb::Move(_) | Verb::Plain('u' | 'U') | Verb::Ctrl('r') | Verb::Ex(_));
         let line = if may_change { self.vim_line_now() } else { None };
         let n_lines = self.rope().len_lines();
+        self.vim_new_step();
+        let was_running = std::mem::replace(&mut self.vim.is_running, true);
         let done = self.vim_do(verb, count, now, effects);
+        self.vim.is_running = was_running;
         if may_change && n_lines != self.rope().len_lines() {
             self.vim.line_before = None;
         } else if revision != self.revision || self.vim.mode == Mode::Insert {
