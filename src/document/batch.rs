@@ -273,15 +273,17 @@ fn read_part(
 
 /// Refuses causes of which two are one author's: the later one says it all.
 fn check_distinct(deps: &[(u32, u32)]) -> Result<(), Malformed> {
-    if deps.len() < 2 {
-        return Ok(());
-    }
-    let mut authors: Vec<u32> = deps.iter().map(|&(author, _)| author).collect();
-    authors.sort_unstable();
-    match authors.windows(2).any(|pair| pair[0] == pair[1]) {
+    // Most name one: those need no list.
+    match 1 < deps.len() && has_twice(deps.iter().map(|&(author, _)| author).collect()) {
         true => Err(Malformed("an operation names a cause twice")),
         false => Ok(()),
     }
+}
+
+/// Returns whether two of a list are the same. O(n log n).
+pub(super) fn has_twice<T: Ord>(mut list: Vec<T>) -> bool {
+    list.sort_unstable();
+    list.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn read_op(

@@ -62,6 +62,8 @@ pub(super) struct Taken {
     moves: Vec<Move>,
 }
 
+pub(super) const TOO_MANY_REPLICAS: ApplyError = ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX };
+
 impl Document {
     /// Merges a batch made by `changes_since`. Duplicates change nothing; what comes early waits.
     ///
@@ -97,14 +99,11 @@ impl Document {
                 })
             })
         });
-        if result.is_err() {
-            self.forget_replicas(n_ids);
-        }
         self.scratch = scratch;
         result
     }
 
-    /// Reads the parts of a batch that may be brought.
+    /// Reads the parts of a batch that may be brought. On an error the authors are as before.
     fn read_allowed(
         &mut self,
         batch: &[u8],
@@ -112,9 +111,12 @@ impl Document {
         may_bring: &dyn Fn(ReplicaId) -> bool,
         parts: &mut Parts,
     ) -> Result<(), ApplyError> {
-        self.read_parts(batch, names, parts)?;
-        if DOCUMENT_REPLICAS_MAX < self.ids.len() {
-            return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
+        let n_ids = self.ids.len();
+        let read = self.read_parts(batch, names, parts);
+        let has_too_many = DOCUMENT_REPLICAS_MAX < self.ids.len();
+        if let Some(error) = read.err().or(has_too_many.then_some(TOO_MANY_REPLICAS)) {
+            self.forget_replicas(n_ids);
+            return Err(error);
         }
         parts.retain(|part| may_bring(self.ids[part.author as usize]));
         Ok(())

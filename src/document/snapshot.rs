@@ -7,7 +7,7 @@ use ropey::{Rope, RopeBuilder};
 use super::batch::{self, Parts};
 use super::columns::Columns;
 use super::history::{self, History, Written};
-use super::merge::Taken;
+use super::merge::{TOO_MANY_REPLICAS, Taken};
 use super::text::TextBuffer;
 use super::{Applied, ApplyError, Document};
 use crate::base::bytes::{Reader, put_bytes, put_varint};
@@ -74,7 +74,7 @@ impl Document {
         }
         // One's own id has no operations yet: a document whose authors are as many as can be can still be read.
         if DOCUMENT_REPLICAS_MAX < document.ids.len() - 1 {
-            return Err(ApplyError::TooManyReplicas { max: DOCUMENT_REPLICAS_MAX });
+            return Err(TOO_MANY_REPLICAS);
         }
         let behind = document.behind.clone();
         document.plan(&behind, &mut Vec::new())?;

@@ -83,10 +83,7 @@ impl Relay {
         now: MonoTime,
         out: &mut Vec<Output>,
     ) {
-        let max = self.config.link_limits.packet_bytes_max;
-        if max < bytes.len() {
-            let sentence =
-                format!("a message of {} bytes is more than this server takes, which is {max}", bytes.len());
+        if let Some(sentence) = self.config.link_limits.refuses_packet(bytes.len()) {
             return self.refuse(link, refusal(RefuseCode::OverLimit, None, &sentence), out);
         }
         let hello = match Frames::new(bytes).map(|mut frames| frames.next()) {

@@ -242,6 +242,16 @@ pub struct LinkLimits {
     pub links_max: usize,
 }
 
+impl LinkLimits {
+    /// Returns why a packet of so many bytes is not taken, if so.
+    pub fn refuses_packet(&self, n_bytes: usize) -> Option<String> {
+        let max = self.packet_bytes_max;
+        let sentence =
+            || format!("a message of {n_bytes} bytes is more than this server takes, which is {max}");
+        (max < n_bytes).then(sentence)
+    }
+}
+
 impl Default for LinkLimits {
     fn default() -> LinkLimits {
         LinkLimits {

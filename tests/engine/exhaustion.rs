@@ -1,5 +1,6 @@
 //! Batches that nobody's editor makes: small ones that would cost much, or close a document to others.
 
+use coedit::base::bytes::put_varint;
 use coedit::base::limits::{DOCUMENT_REPLICAS_MAX, WAITING_AUTHORS_MAX, WAITING_CHANGES_MAX};
 use coedit::crdt::ReplicaId;
 use coedit::document::{ApplyError, Document};
@@ -22,12 +23,8 @@ impl Bytes {
         bytes
     }
 
-    fn varint(mut self, mut value: u64) -> Bytes {
-        while 0x80 <= value {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
+    fn varint(mut self, value: u64) -> Bytes {
+        put_varint(&mut self.0, value);
         self
     }
 

@@ -1,18 +1,11 @@
 //! A document's time ends: every operation has a Lamport timestamp of 32 bits. What still fits is read by all; what does not is refused.
 
+use coedit::base::bytes::put_varint;
 use coedit::crdt::{ReplicaId, VersionVector};
 use coedit::document::{Document, EditError};
 
 /// The greatest timestamp that an operation may have.
 const LAMPORT_MAX: u64 = u32::MAX as u64 - 2;
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while 0x80 <= value {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
 
 /// A batch of somebody who inserts a megabyte and deletes it again and again, up to the timestamp `last`.
 fn uses_time_up_to(last: u64) -> Vec<u8> {

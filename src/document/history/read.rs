@@ -12,6 +12,7 @@ use crate::base::bytes::{Malformed, Reader};
 use crate::base::limits::DOCUMENT_REPLICAS_MAX;
 use crate::crdt::ReplicaId;
 use crate::crdt::rga::{Leaves, Span};
+use crate::document::batch::has_twice;
 use crate::document::columns::Columns;
 use crate::document::text::TextBuilder;
 use fragments::Fragments;
@@ -76,9 +77,7 @@ fn read_authors(
     for _ in 0..n_authors {
         authors.ids.push(ReplicaId::new(reader.u64()?));
     }
-    let mut sorted = authors.ids.clone();
-    sorted.sort_unstable();
-    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+    if has_twice(authors.ids.clone()) {
         return Err(Malformed("an author is named twice"));
     }
     authors.local = authors.ids.iter().map(|&id| intern(id)).collect();

@@ -262,12 +262,10 @@ impl Room {
     }
 
     pub(super) fn downstream_packet(&mut self, link: LinkId, bytes: &[u8], step: &mut Step<'_>) {
-        let max = self.link_limits().packet_bytes_max;
+        let refused = self.link_limits().refuses_packet(bytes.len());
         let Some(sender) = self.serving.links.get_mut(&link) else { return };
         sender.wire.heard_at = step.now;
-        if max < bytes.len() {
-            let sentence =
-                format!("a message of {} bytes is more than this server takes, which is {max}", bytes.len());
+        if let Some(sentence) = refused {
             return self.end_link(link, ended(RefuseCode::OverLimit, sentence), step);
         }
         let frames = match read_frames(bytes) {

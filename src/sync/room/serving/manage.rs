@@ -177,12 +177,15 @@ impl Room {
     /// Looks whether everybody who is here still may be, and as what.
     fn review(&mut self, wall: WallTime, step: &mut Step<'_>) {
         let members = self.serving.links.iter().filter_map(|(&id, link)| Some((id, link.member.as_ref()?)));
-        let allowed: Vec<(LinkId, Option<Mode>)> =
-            members.map(|(id, member)| (id, self.allowed(member.shown, member.session, wall))).collect();
-        for (link, mode) in allowed {
-            match mode {
-                Some(mode) => {
-                    self.set_until(link, wall, step);
+        let right = |member: &super::Member| {
+            let until = self.expires_at(member.shown, wall, step.now);
+            Some((self.allowed(member.shown, member.session, wall)?, until))
+        };
+        let rights: Vec<_> = members.map(|(id, member)| (id, right(member))).collect();
+        for (link, right) in rights {
+            match right {
+                Some((mode, until)) => {
+                    self.set_until(link, until);
                     self.set_mode(link, mode, step);
                 }
                 None => self.end_link(link, ended(RefuseCode::Dismissed, REVOKED), step),
@@ -215,10 +218,7 @@ impl Room {
     }
 
     /// Notes when the right of a link ends: it may have been given another time.
-    fn set_until(&mut self, link: LinkId, wall: WallTime, step: &mut Step<'_>) {
-        let member = |serving: &super::Serving| Some(serving.links.get(&link)?.member.as_ref()?.shown);
-        let Some(shown) = member(&self.serving) else { return };
-        let until = self.expires_at(shown, wall, step.now);
+    fn set_until(&mut self, link: LinkId, until: Option<MonoTime>) {
         if let Some(member) = self.serving.links.get_mut(&link).and_then(|link| link.member.as_mut()) {
             member.until = until;
         }
