@@ -92,16 +92,35 @@ pub fn glyph(cluster: &str, column: usize, tab: TabWidth) -> Glyph<'_> {
 /// Returns a message or an error as one line that is harmless on any terminal.
 pub fn line(text: &str) -> String {
     let bounded = bounded(text);
-    let mut out = String::with_capacity(bounded.len());
-    for cluster in bounded.graphemes(true) {
-        match cluster {
-            "\n" => out.push_str("^J"),
-            "\t" => out.push(' '),
-            _ => out.push_str(&glyph(cluster, 0, TabWidth::default()).text),
-        }
-    }
+    let mut out = harmless(bounded, |cluster| match cluster {
+        "\n" => Some("^J"),
+        "\t" => Some(" "),
+        _ => None,
+    });
     if bounded.len() < text.len() {
         out.push('…');
+    }
+    out
+}
+
+/// Returns all of a text for a terminal: line ends and tabs stay, other controls are written out.
+pub fn text(text: &str) -> String {
+    harmless(text, |cluster| match cluster {
+        "\n" => Some("\n"),
+        "\r\n" => Some("\r\n"),
+        "\t" => Some("\t"),
+        _ => None,
+    })
+}
+
+/// Writes out what must not reach a terminal, but for the clusters that `instead` knows better.
+fn harmless(text: &str, instead: impl Fn(&str) -> Option<&'static str>) -> String {
+    let mut out = String::with_capacity(text.len());
+    for cluster in text.graphemes(true) {
+        match instead(cluster) {
+            Some(known) => out.push_str(known),
+            None => out.push_str(&glyph(cluster, 0, TabWidth::default()).text),
+        }
     }
     out
 }

@@ -6,8 +6,8 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-pub use crate::editor::glyph::line;
 use crate::editor::glyph::{TabWidth, bounded, glyph, is_plain, is_private, written_out};
+pub use crate::editor::glyph::{line, text};
 
 /// Cells of a name.
 pub const NAME_CELLS_MAX: usize = 32;
@@ -21,18 +21,6 @@ const NAME_MARKS_MAX: usize = 8;
 /// Returns several lines, each made harmless; only their line feeds stay.
 pub fn lines(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// Returns a text for a terminal: line ends and tabs stay, other controls are written out.
-pub fn text(text: &str) -> String {
-    let shown = |part: &str| part.split('\t').map(line).collect::<Vec<_>>().join("\t");
-    text.split('\n')
-        .map(|part| match part.strip_suffix('\r') {
-            Some(part) => format!("{}\r", shown(part)),
-            None => shown(part),
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// Returns somebody's name: one line, at most `NAME_CELLS_MAX` cells, never invisible. Private characters and
@@ -122,6 +110,9 @@ mod tests {
     #[test]
     fn a_text_keeps_its_line_ends_and_tabs_alone() {
         assert_eq!(text("a\tb\x1b[31m\r\n\u{9b}c\rd\n"), "a\tb^[[31m\r\n<U+009B>c^Md\n");
+        // A long line is a line all the same.
+        let long = "x".repeat(100_000);
+        assert!(text(&long) == long && line(&long).ends_with("x…"));
     }
 
     #[test]
