@@ -28,6 +28,7 @@ pub fn bytes_of(name: &str) -> Vec<u8> {
         "f2" => "\x1bOQ".into(),
         "f3" if modifiers == 0 => "\x1bOR".into(),
         "f3" => cursor('R'),
+        "f5" => numbered(15),
         "enter" => "\r".into(),
         "tab" => "\t".into(),
         "esc" => "\x1b".into(),

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::support::home::{Home, program};
 use crate::support::relay::Relay;
@@ -110,7 +111,15 @@ fn open(home: &Home, args: &[&str]) -> Screen {
 fn check(name: &str, screen: &Screen) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/pictures").join(name);
     if std::env::var("COEDIT_PICTURES").is_ok_and(|what| what == "write") {
-        let picture = screen.inspect(|screen, _, _| svg(screen));
+        let now = || screen.inspect(|screen, _, _| svg(screen));
+        let mut picture = now();
+        // Not amid a frame: once it stands still.
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            if std::mem::replace(&mut picture, now()) == picture {
+                break;
+            }
+        }
         std::fs::write(&path, picture).expect("a writable folder");
         return;
     }
